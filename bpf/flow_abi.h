@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The layout both sides of the Flow Cache agree on: what the program in the
+ * kernel writes and the daemon reads through one mmap. Included by bpf/ and
+ * probe/ alike; nothing else crosses that border.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+/* Goes into every pin path: a table of another layout is never reused. */
+#define XFP_ABI_VERSION 1
+
+/* Geometry: a bucket is one cache line of tags in front of as many slots. */
+#define XFP_BUCKET_SLOTS  16
+#define XFP_CHUNK_BUCKETS 16 /* buckets that share one "something happened" mark */
+#define XFP_CHUNK_SLOTS	  (XFP_BUCKET_SLOTS * XFP_CHUNK_BUCKETS)
+
+/*
+ * Tag word of a slot. FREE -> BUSY -> tag is the kernel's, tag -> RETIRING ->
+ * FREE the daemon's; every step is a compare-and-swap (or, for the publishing
+ * one, an exchange). A Flow's tag always has XFP_TAG_FLOW set.
+ */
+#define XFP_TAG_FREE	 0u
+#define XFP_TAG_BUSY	 1u
+#define XFP_TAG_RETIRING 2u
+#define XFP_TAG_FLOW	 0x80000000u
+
+struct xfp_bucket {
+	__u32 tag[XFP_BUCKET_SLOTS];
+};
+
+/*
+ * Flow Key, IPv4: addresses, ports, protocol, outer VLAN, Observation Point.
+ * ICMP has type << 8 | code as its destination port; what has no ports has 0.
+ */
+struct xfp_key4 {
+	__be32 source;		 /* sourceIPv4Address (8)                              */
+	__be32 destination;	 /* destinationIPv4Address (12)                        */
+	__be16 source_port;	 /* sourceTransportPort (7)                            */
+	__be16 destination_port; /* destinationTransportPort (11) or icmpTypeCodeIPv4  */
+	__u8 protocol;		 /* protocolIdentifier (4)                             */
+	__u8 obs_point;		 /* index << 1 | 1 for egress                          */
+	__u16 vlan;		 /* outer VLAN id, host order, 0 = none   vlanId (58)  */
+};
+
+/* Flow Key, IPv6: as above. */
+struct xfp_key6 {
+	__be32 source[4];
+	__be32 destination[4];
+	__be16 source_port;
+	__be16 destination_port;
+	__u8 protocol;
+	__u8 obs_point;
+	__u16 vlan;
+};
+
+/*
+ * What one Flow has accumulated since it began; monotone, so that the daemon
+ * exports differences and never writes. Packets and octets are added
+ * atomically, octets first; flags by atomic OR of new bits only; extremes by
+ * compare-and-swap only on change; `last_ns` stored only when it grows.
+ */
+struct xfp_counts {
+	__u64 packets;	/* packetDeltaCount (2)                                    */
+	__u64 octets;	/* IP octets, link layer excluded    octetDeltaCount (1)   */
+	__u64 last_ns;	/* latest packet, clock of first_ns   flowEnd (153)        */
+	__u64 first_ns; /* first packet, CLOCK_MONOTONIC      flowStart (152)      */
+	__u32 lengths;	/* IP length, largest << 16 | smallest (IPv6: payload)     */
+	__u32 ttl_flags; /* TTL largest << 24 | smallest << 16 | tcpControlBits    */
+	__u16 inner_vlan; /* second VLAN id of the first packet, 0 = none          */
+	__u8 tos;	/* ipClassOfService (5) of the first packet                */
+	__u8 pad;	/* zero                                                    */
+	__u32 flow_label; /* IPv6 flow label of the first packet, host order       */
+};
+
+struct xfp_slot4 {
+	struct xfp_key4 key;
+	struct xfp_counts counts;
+};
+
+struct xfp_slot6 {
+	struct xfp_key6 key;
+	struct xfp_counts counts;
+	__u8 spare[40]; /* zero: second cache line, room for layer-2 facts */
+};
+
+_Static_assert(sizeof(struct xfp_bucket) == 64, "a bucket of tags is one cache line");
+_Static_assert(sizeof(struct xfp_slot4) == 64, "an IPv4 slot is one cache line");
+_Static_assert(sizeof(struct xfp_slot6) == 128, "an IPv6 slot is two cache lines");
+
+/* Ledger reasons, expanded from ledger.def. */
+enum xfp_reason {
+#define REASON(name, meaning) XFP_##name,
+#include "bpf/ledger.def"
+#undef REASON
+	XFP_N_REASONS,
+	XFP_OK = XFP_N_REASONS, /* parsed: goes to the Flow Cache */
+};
+
+/* Packets and octets that always travel together. */
+struct xfp_volume {
+	__u64 packets;
+	__u64 octets;
+};
+
+/* Protocol classes of the overflow account. */
+enum xfp_protocol_class {
+	XFP_CLASS_TCP,
+	XFP_CLASS_UDP,
+	XFP_CLASS_ICMP,
+	XFP_CLASS_ICMPV6,
+	XFP_CLASS_SCTP,
+	XFP_CLASS_OTHER,
+	XFP_N_CLASSES,
+};
+
+/*
+ * One CPU's page of the loss ledger; row = CPU id. Written by its CPU only
+ * (atomically under PREEMPT_RT), summed by the daemon.
+ *   seen.packets  = accounted.packets + sum of reasons
+ *   seen.octets   = accounted.octets + sum of reasons        (frame octets)
+ *   accounted.packets, accounted_ip_octets = in Flows + overflow (IP octets)
+ */
+struct xfp_ledger_row {
+	struct xfp_volume seen;		  /* frame octets as the hook was handed them */
+	struct xfp_volume accounted;	  /* frame octets                             */
+	__u64 accounted_ip_octets;
+	__u64 inserts;			  /* Flows created                            */
+	__u64 insert_races;		  /* places lost to another CPU while claiming */
+	__u64 pad;
+	struct xfp_volume reason[XFP_N_REASONS]; /* frame octets                      */
+	struct xfp_volume overflow[XFP_N_CLASSES]; /* IP octets                       */
+};
+
+_Static_assert(sizeof(struct xfp_ledger_row) % 64 == 0, "rows of two CPUs never share a line");

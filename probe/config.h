@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The effective configuration: defaults, then the YAML file, then the command
+ * line. One schema table (config_schema.c) gives every key its type, range,
+ * default and place in these structs; names are those of xflow.yaml(5).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONFIG_MAX_INTERFACES 64 /* Observation Point index is 7 bits, two ends kept free */
+#define CONFIG_MAX_EXPORTERS  16
+#define CONFIG_NAME_MAX	      64
+#define CONFIG_ADDRESS_MAX    256
+#define CONFIG_PATH_MAX	      256
+
+enum ingress_hook { INGRESS_AUTO, INGRESS_XDP, INGRESS_XDP_GENERIC, INGRESS_TC, INGRESS_OFF };
+enum egress_hook { EGRESS_OFF, EGRESS_TC };
+enum timestamps { TIMESTAMPS_TICK, TIMESTAMPS_PRECISE };
+enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_FILE };
+enum output { OUTPUT_DEFAULT, OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE };
+
+struct interface_config {
+	char name[CONFIG_NAME_MAX];
+	int ingress; /* enum ingress_hook */
+	int egress;  /* enum egress_hook  */
+};
+
+struct flow_cache_config {
+	uint32_t max_flows;	   /* IPv4 Flows, 1024 .. 64 Mi   */
+	uint32_t max_flows_ipv6;   /* 1024 .. 64 Mi               */
+	double active_timeout_s;   /* 1 .. 86400                  */
+	double idle_timeout_s;	   /* 1 .. 86400                  */
+	double sweep_interval_s;   /* 0.1 .. 60                   */
+	uint32_t high_water_pct;   /* 1 .. 100                    */
+	int timestamps;		   /* enum timestamps             */
+};
+
+struct exporter_config {
+	char name[CONFIG_NAME_MAX];
+	char address[CONFIG_ADDRESS_MAX]; /* HOST:PORT, [V6]:PORT, or a path for a file */
+	int transport;			  /* enum transport                             */
+	uint32_t template_refresh_s;	  /* 1 .. 86400, UDP only                       */
+	uint32_t mtu;			  /* octets of the IP packet, 0 = auto          */
+	uint32_t max_records_per_s;	  /* 0 = paced over the sweep interval          */
+};
+
+struct config {
+	uint32_t observation_domain_id;
+	uint32_t enterprise_number;
+	struct interface_config interfaces[CONFIG_MAX_INTERFACES];
+	size_t n_interfaces;
+	struct flow_cache_config flow_cache;
+	struct exporter_config exporters[CONFIG_MAX_EXPORTERS];
+	size_t n_exporters;
+	char control_socket[CONFIG_PATH_MAX]; /* empty = none */
+	int log_level;			      /* enum log_level */
+	bool log_json;
+	int output;			      /* enum output; command line only */
+	char read_path[CONFIG_PATH_MAX];      /* -r; empty = live; command line only */
+	double duration_s;		      /* 0 = until a signal; command line only */
+	uint32_t verbose;		      /* number of -v */
+};
+
+/* Fill *cfg with every key's default from the schema. */
+void config_init(struct config *cfg);
+
+/*
+ * Read a YAML file over what *cfg holds. All errors are printed, each as
+ * `file:line:column: path: reason (allowed: ...)`.
+ *
+ * Returns 0, -EINVAL when the file has errors, or -errno when it cannot be read.
+ */
+int config_load(struct config *cfg, const char *path);
+
+/*
+ * Checks that need more than one key (an interface twice, nothing to observe,
+ * two exporters of one name, timeouts against the sweep interval).
+ * Prints each error; returns 0 or -EINVAL.
+ */
+int config_check(const struct config *cfg);
+
+/* Print the effective configuration as YAML that config_load() reads back equal. */
+int config_print(const struct config *cfg, FILE *out);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Exporting Process: one exporter per Collector, each one Transport Session
+ * (RFC 7011 2) of its own: Templates, encoding by libfixbuf into a buffer of
+ * ours, a queue of finished Messages, and the sending of them at a pace.
+ * Never blocks; what cannot be sent is counted under a name.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/config.h"
+#include "probe/record.h"
+
+struct exporter;
+
+/*
+ * Where an exporter's records went, each monotone:
+ *   accepted = sent + queued + sum of the not_sent_* (records, packets, octets)
+ * Octets and packets are the Flow Records' own delta counts.
+ */
+struct exporter_volume {
+	uint64_t records;
+	uint64_t packets;
+	uint64_t octets;
+};
+
+struct exporter_stats {
+	struct exporter_volume accepted;
+	struct exporter_volume sent;
+	struct exporter_volume queued;		   /* encoded, waiting for their turn         */
+	struct exporter_volume not_sent_queue;	   /* queue full                              */
+	struct exporter_volume not_sent_refused;   /* ICMP port/host/net unreachable          */
+	struct exporter_volume not_sent_unroutable; /* no route, no address                   */
+	struct exporter_volume not_sent_unresolved; /* name of the collector not resolved     */
+	struct exporter_volume not_sent_too_big;   /* EMSGSIZE even after shrinking           */
+	struct exporter_volume not_sent_error;	   /* any other send error, connection lost   */
+	uint64_t messages;
+	uint64_t message_octets;
+	uint64_t templates_sent;		   /* Template Records, copies counted        */
+	uint64_t send_errors;
+	uint32_t sequence;			   /* next Sequence Number                    */
+};
+
+/*
+ * Open the exporter `cfg`. A name that does not resolve, an unreachable or
+ * refusing collector is no error: it is retried and counted. A file that
+ * cannot be created is.
+ *
+ * out        owned by the caller, freed by exporter_close()
+ * domain_id  Observation Domain ID of the Message header
+ * is_paced   false offline: everything queued is sent at once
+ *
+ * Returns 0, -ENOMEM, or -errno of the file; the message was printed.
+ */
+int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
+		  bool is_paced);
+
+/* Encode one record into the current Message. arg is the struct exporter (a record_sink_fn). */
+void exporter_record(void *arg, const struct flow_record *r);
+
+/*
+ * End of a sweep: close the current Message and spread what is queued over the
+ * next interval.
+ *
+ * now_ns       CLOCK_MONOTONIC, or the packet clock offline
+ * interval_ns  time until the next sweep
+ */
+void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns);
+
+/*
+ * Send what is due now: queued Messages by the pace, Templates by their
+ * refresh, retries of name resolution and connection.
+ *
+ * now_ns  as above
+ * time_s  Unix time stamped as Export Time into what leaves now
+ *
+ * Returns when to call again at the latest, as now_ns (UINT64_MAX: not before
+ * the next record).
+ */
+uint64_t exporter_run(struct exporter *e, uint64_t now_ns, uint32_t time_s);
+
+/*
+ * Send everything queued without pacing, waiting at most timeout_ms for a
+ * stalled TCP collector; for the end of a run.
+ */
+void exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms);
+
+/* The descriptor to poll for writing (TCP) or errors, -1 while there is none. */
+int exporter_fd(const struct exporter *e);
+
+const char *exporter_name(const struct exporter *e);
+const struct exporter_stats *exporter_stats(const struct exporter *e);
+
+/* Close the session and free *e; NULL is allowed. Nothing is sent. */
+void exporter_close(struct exporter *e);
