@@ -1,39 +1,54 @@
 # xflow-probe: one Makefile for everything. `make help` lists the targets.
 #
-# Products go to .output/; the binaries are linked at the root. V=1 shows the
-# commands, SAN=address,undefined builds a sanitized tree beside the normal one.
+# Products go to .output/, sanitized ones to .output/san/; the binaries are
+# linked at the root. V=1 shows the commands, WERROR=1 makes warnings errors,
+# SAN=1 links the sanitized binaries at the root.
 
 VERSION  := 0.1.0
 PREFIX   ?= /usr
 DESTDIR  ?=
 CC       ?= cc
 CLANG    ?= clang
-BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+# Ubuntu's /usr/sbin/bpftool is a wrapper that only serves the running kernel's
+# own package, so what it wraps is preferred; Debian has the program itself.
+BPFTOOL  ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool /usr/sbin/bpftool) bpftool)
 V        ?= 0
 Q        := $(if $(filter 1,$(V)),,@)
 say       = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
 
-OUT      := .output$(if $(SAN),/san)
-PKGS     := libbpf libfixbuf yaml-0.1 libpcap libcap-ng
+OUT      := .output
+SAN_OUT  := $(OUT)/san
+SANITIZE := address,undefined
+PKGS     := libbpf libfixbuf yaml-0.1 libpcap libcap-ng jansson
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lelf -lz -lpthread
+LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lelf -lz -lpthread
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wcast-qual -Wvla -Wwrite-strings
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(WERROR),-Werror) -D_GNU_SOURCE \
-             -DXFP_VERSION='"$(VERSION)"' -I. -I$(OUT) $(PKG_CFLAGS) \
-             $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-ALL_LDFLAGS = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN))
+             -DXFP_VERSION='"$(VERSION)"' -I. -I$(OUT) $(PKG_CFLAGS) $(SAN_CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS) $(SAN_LDFLAGS)
+
+$(SAN_OUT)/%: SAN_CFLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+$(SAN_OUT)/%: SAN_LDFLAGS := -fsanitize=$(SANITIZE)
 
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Wno-unused-function \
               $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) -I. $(if $(WERROR),-Werror)
 
-PROBE_SRC  := $(filter-out probe/xflowctl.c,$(wildcard probe/*.c))
-PROBE_OBJ  := $(PROBE_SRC:%.c=$(OUT)/%.o)
-CTL_OBJ    := $(OUT)/probe/xflowctl.o
-COLLECTOR_OBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard collector-test/*.c))
+PROBE_SRC     := $(filter-out probe/xflowctl.c,$(wildcard probe/*.c))
+PROBE_OBJ     := $(PROBE_SRC:%.c=%.o)
+COLLECTOR_OBJ := $(patsubst %.c,%.o,$(wildcard collector-test/*.c))
+TEST_LIB_OBJ  := $(patsubst %.c,%.o,$(wildcard tests/lib/*.c))
+BPF_SRC       := $(wildcard bpf/*.bpf.c tests/*/*.bpf.c)
+SKELETONS     := $(BPF_SRC:%.bpf.c=$(OUT)/%.skel.h)
+
+# Unit tests are always sanitized; programs that load BPF never are.
+UNIT_TESTS    := $(patsubst %.c,$(SAN_OUT)/%,$(wildcard tests/unit/test_*.c))
+PROGRAM_SRC   := $(filter-out $(BPF_SRC),$(wildcard tests/bpf/test_*.c tests/full/test_*.c \
+                   tests/bench/*.c tests/e2e/*.c tests/demo/*.c))
+PROGRAMS      := $(PROGRAM_SRC:%.c=$(OUT)/%)
 
 BINARIES := xflow-probe xflowctl xflow-collector-test
 
@@ -43,37 +58,131 @@ all: $(BINARIES) ## build everything (default)
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-$(BINARIES): %: $(OUT)/%
+$(BINARIES): %: $(if $(SAN),$(SAN_OUT),$(OUT))/%
 	$(Q)ln -sf $< $@
 
-$(OUT)/xflow-probe: $(PROBE_OBJ)
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+# --- one tree of products: $(1) is .output or .output/san ---
 
-$(OUT)/xflowctl: $(CTL_OBJ)
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson
+define tree
+$(1)/%.o: %.c Makefile | $(OUT)/tools
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)$$(CC) $$(ALL_CFLAGS) -MMD -MP -MF $$(@:.o=.d) -MT $$@ -c $$< -o $$@
 
-$(OUT)/xflow-collector-test: $(COLLECTOR_OBJ)
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -ljansson
+# Archives, so that a test links what it uses and nothing else.
+$(1)/probe.a: $$(addprefix $(1)/,$$(filter-out probe/main.o,$$(PROBE_OBJ)))
+$(1)/collector-test.a: $$(addprefix $(1)/,$$(filter-out collector-test/main.o,$$(COLLECTOR_OBJ)))
+$(1)/tests.a: $$(addprefix $(1)/,$$(TEST_LIB_OBJ))
+$(1)/probe.a $(1)/collector-test.a $(1)/tests.a:
+	$$(Q)rm -f $$@
+	$$(call say,AR,$$@)$$(AR) rcs $$@ $$^
 
-$(OUT)/%.bpf.o: %.bpf.c Makefile
+$(1)/xflow-probe: $(1)/probe/main.o $(1)/probe.a
+$(1)/xflowctl: $(1)/probe/xflowctl.o $(1)/probe.a
+$(1)/xflow-collector-test: $(1)/collector-test/main.o $(1)/collector-test.a
+$(addprefix $(1)/,$(BINARIES)):
+	$$(call say,LINK,$$@)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+
+$(1)/probe/obs_point.o: $(OUT)/bpf/flow.skel.h
+endef
+$(eval $(call tree,$(OUT)))
+$(eval $(call tree,$(SAN_OUT)))
+
+$(OUT)/%.bpf.o: %.bpf.c Makefile | $(OUT)/tools
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
 
 $(OUT)/%.skel.h: $(OUT)/%.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
 
-$(OUT)/%.o: %.c Makefile
+# --- tests ---
+
+$(SAN_OUT)/tests/unit/test_collector_%: $(SAN_OUT)/tests/unit/test_collector_%.o \
+		$(SAN_OUT)/tests.a $(SAN_OUT)/collector-test.a
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(SAN_OUT)/tests/unit/%: $(SAN_OUT)/tests/unit/%.o $(SAN_OUT)/tests.a $(SAN_OUT)/probe.a
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(PROGRAMS:=.o): | $(SKELETONS)
+$(PROGRAMS): %: %.o $(OUT)/tests.a $(OUT)/probe.a
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+# The oldest, a middle and the newest compiler the BPF source must suit.
+BPF_CLANGS := clang clang-16 clang-19
+.PHONY: bpf-matrix
+bpf-matrix: $(BPF_CLANGS:%=$(OUT)/matrix/%.bpf.o) ## compile bpf/flow.bpf.c with every clang
+
+$(OUT)/matrix/%.bpf.o: bpf/flow.bpf.c Makefile
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+	$(call say,BPF,$@)$* $(BPF_CFLAGS) -Werror -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
 
-$(OUT)/probe/obs_point.o: $(OUT)/bpf/flow.skel.h
+.PHONY: tests
+tests: all $(UNIT_TESTS) $(PROGRAMS) $(addprefix $(SAN_OUT)/,$(BINARIES)) ## build the tests, run none
 
--include $(shell find .output -name '*.d' 2>/dev/null)
+# Flags are read from pkg-config when make starts, so what follows the package
+# installation is a second make.
+AGAIN = $(MAKE) --no-print-directory
+
+.PHONY: deps deps-test
+deps: ## install what building and running needs (Debian, Ubuntu; root)
+	@tests/lib/deps.sh build
+deps-test: ## install what tests, demo and bench need besides (root)
+	@tests/lib/deps.sh build test
+
+.PHONY: check check-full
+check: deps-test ## set up, build, run the tests; root runs them all
+	@$(AGAIN) tests
+	@tests/run.sh $(T)
+check-full: deps-test ## the same with the long tests
+	@$(AGAIN) tests
+	@tests/run.sh --full $(T)
+
+.PHONY: demo
+demo: deps-test ## two private namespaces, real traffic, nfdump's view of it (root)
+	@$(AGAIN) all
+	@tests/demo/demo.sh
+
+.PHONY: bench
+bench: deps-test ## print the performance figures; asserts nothing (root)
+	@$(AGAIN) tests
+	@tests/bench/run.sh
+
+.PHONY: lint
+lint: deps-test ## formatter, static analysis, style rules, manual pages, spelling
+	@tests/style/lint.sh
+
+# Fails with one sentence while a build tool or library is missing.
+$(OUT)/tools:
+	@mkdir -p $(@D)
+	@for t in $(CC) $(CLANG) $(BPFTOOL) pkg-config; do command -v $$t >/dev/null || \
+	  { echo "$$t is missing: run 'sudo make deps'" >&2; exit 1; }; done
+	@pkg-config --exists --print-errors $(PKGS) 2>/dev/null || \
+	  { echo "one of these libraries is missing: $(PKGS): run 'sudo make deps'" >&2; exit 1; }
+	@touch $@
+
+# --- installation ---
+
+INSTALL_PROGRAM = install -Dm755
+INSTALL_DATA    = install -Dm644
+inst            = $(DESTDIR)$(PREFIX)
+
+.PHONY: install
+install: all ## install below $(DESTDIR)$(PREFIX); /etc/xflow.yaml is kept if present
+	$(Q)for b in $(BINARIES); do $(INSTALL_PROGRAM) $$b $(inst)/bin/$$b; done
+	$(Q)for m in man/*.[1-8]; do \
+	  $(INSTALL_DATA) $$m $(inst)/share/man/man$${m##*.}/$${m##*/}; done
+	$(Q)for x in conf/*.xml; do $(INSTALL_DATA) $$x $(inst)/share/xflow-probe/$${x##*/}; done
+	$(Q)mkdir -p $(inst)/lib/systemd/system
+	$(Q)sed 's|/usr/bin|$(PREFIX)/bin|g' conf/xflow-probe.service \
+	  > $(inst)/lib/systemd/system/xflow-probe.service
+	$(Q)test -e $(DESTDIR)/etc/xflow.yaml || $(INSTALL_DATA) conf/xflow.yaml $(DESTDIR)/etc/xflow.yaml
 
 .PHONY: clean
 clean: ## remove everything built
-	$(Q)rm -rf .output $(BINARIES)
+	$(Q)rm -rf $(OUT) $(BINARIES)
 
 .PHONY: help
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+-include $(wildcard $(addprefix $(OUT)/,*/*.d */*/*.d */*/*/*.d))
