@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loss ledger: sums, identities and JSON. Names of reasons come from
+ * ledger.def, those of an exporter's counters from the one table below.
+ */
+#include "probe/ledger.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+static const char *const reason_names[] = {
+#define REASON(name, meaning) [XFP_##name] = #name,
+#include "bpf/ledger.def"
+#undef REASON
+};
+
+static const char *const reason_meanings[] = {
+#define REASON(name, meaning) [XFP_##name] = meaning,
+#include "bpf/ledger.def"
+#undef REASON
+};
+
+static const char *const class_names[] = {
+	[XFP_CLASS_TCP] = "tcp",       [XFP_CLASS_UDP] = "udp",	  [XFP_CLASS_ICMP] = "icmp",
+	[XFP_CLASS_ICMPV6] = "icmpv6", [XFP_CLASS_SCTP] = "sctp", [XFP_CLASS_OTHER] = "other",
+};
+
+_Static_assert(sizeof(class_names) / sizeof(*class_names) == XFP_N_CLASSES, "all classes named");
+
+/* Every volume of struct exporter_stats; the losses are those that end a record's way. */
+static const struct {
+	const char *name;
+	size_t offset;
+	bool is_loss;
+} volumes[] = {
+	{"accepted", offsetof(struct exporter_stats, accepted), false},
+	{"sent", offsetof(struct exporter_stats, sent), false},
+	{"queued", offsetof(struct exporter_stats, queued), false},
+	{"not_sent_queue", offsetof(struct exporter_stats, not_sent_queue), true},
+	{"not_sent_refused", offsetof(struct exporter_stats, not_sent_refused), true},
+	{"not_sent_unroutable", offsetof(struct exporter_stats, not_sent_unroutable), true},
+	{"not_sent_unresolved", offsetof(struct exporter_stats, not_sent_unresolved), true},
+	{"not_sent_too_big", offsetof(struct exporter_stats, not_sent_too_big), true},
+	{"not_sent_error", offsetof(struct exporter_stats, not_sent_error), true},
+};
+
+#define N_VOLUMES (sizeof(volumes) / sizeof(*volumes))
+
+_Static_assert(offsetof(struct exporter_stats, messages) ==
+		       N_VOLUMES * sizeof(struct exporter_volume),
+	       "every volume of an exporter is in the table");
+
+static const struct exporter_volume *volume_at(const struct exporter_stats *stats, size_t i)
+{
+	return (const struct exporter_volume *)((const char *)stats + volumes[i].offset);
+}
+
+static void add_volume(struct exporter_volume *to, const struct exporter_volume *v)
+{
+	to->records += v->records;
+	to->packets += v->packets;
+	to->octets += v->octets;
+}
+
+static bool is_equal(const struct exporter_volume *a, const struct exporter_volume *b)
+{
+	return a->records == b->records && a->packets == b->packets && a->octets == b->octets;
+}
+
+const char *ledger_reason_name(enum xfp_reason reason)
+{
+	assert(reason < XFP_N_REASONS);
+	return reason_names[reason];
+}
+
+const char *ledger_reason_meaning(enum xfp_reason reason)
+{
+	assert(reason < XFP_N_REASONS);
+	return reason_meanings[reason];
+}
+
+const char *ledger_class_name(enum xfp_protocol_class protocol_class)
+{
+	assert(protocol_class < XFP_N_CLASSES);
+	return class_names[protocol_class];
+}
+
+void ledger_sum_rows(struct xfp_ledger_row *sum, const struct xfp_ledger_row *rows, size_t n_rows)
+{
+	const size_t n_words = sizeof(*sum) / sizeof(__u64); /* a row is nothing but __u64 */
+	__u64 *to = (__u64 *)sum;
+
+	*sum = (struct xfp_ledger_row){0};
+	for (size_t row = 0; row < n_rows; row++) {
+		const __u64 *from = (const __u64 *)&rows[row];
+
+		for (size_t i = 0; i < n_words; i++)
+			to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	}
+}
+
+static struct xfp_volume sum_volumes(const struct xfp_volume *v, size_t n)
+{
+	struct xfp_volume sum = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		sum.packets += v[i].packets;
+		sum.octets += v[i].octets;
+	}
+	return sum;
+}
+
+struct xfp_volume ledger_sum_reasons(const struct xfp_ledger_row *row)
+{
+	return sum_volumes(row->reason, XFP_N_REASONS);
+}
+
+struct xfp_volume ledger_sum_overflow(const struct xfp_ledger_row *row)
+{
+	return sum_volumes(row->overflow, XFP_N_CLASSES);
+}
+
+struct exporter_volume ledger_sum_not_sent(const struct exporter_stats *stats)
+{
+	struct exporter_volume sum = {0};
+
+	for (size_t i = 0; i < N_VOLUMES; i++)
+		if (volumes[i].is_loss)
+			add_volume(&sum, volume_at(stats, i));
+	return sum;
+}
+
+static bool is_exporter_balanced(const struct ledger_exporter *e,
+				 const struct exporter_volume *exported)
+{
+	struct exporter_volume sum = ledger_sum_not_sent(&e->stats);
+
+	add_volume(&sum, &e->stats.sent);
+	add_volume(&sum, &e->stats.queued);
+	if (!is_equal(&e->stats.accepted, &sum))
+		return false;
+	return !e->has_all_records || is_equal(&e->stats.accepted, exported);
+}
+
+static bool is_within(uint64_t value, uint64_t least, uint64_t most)
+{
+	return least <= value && value <= most;
+}
+
+/*
+ * Under load only packets are compared: between the two additions of one
+ * packet its octets may already stand where the packet does not yet.
+ */
+static bool are_accounts_balanced(const struct ledger *l)
+{
+	const struct xfp_ledger_row *a = &l->accounts;
+	const struct xfp_volume reasons = ledger_sum_reasons(a), overflow = ledger_sum_overflow(a);
+	const struct xfp_volume *before = &l->seen_before, *after = &l->seen_after;
+	uint64_t in_flows = l->exported.packets + l->in_cache.packets + overflow.packets;
+
+	if (!is_within(a->accounted.packets + reasons.packets, before->packets, after->packets) ||
+	    !is_within(in_flows + reasons.packets, before->packets, after->packets))
+		return false;
+	if (before->packets != after->packets)
+		return true;
+	return before->octets == after->octets &&
+	       after->octets == a->accounted.octets + reasons.octets &&
+	       a->accounted_ip_octets == l->exported.octets + l->in_cache.octets + overflow.octets;
+}
+
+bool ledger_is_balanced(const struct ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->n_exporters; i++)
+		if (!is_exporter_balanced(&ledger->exporters[i], &ledger->exported))
+			return false;
+	return are_accounts_balanced(ledger);
+}
+
+/* jansson keeps the order of insertion; setting a member of NULL fails and does nothing. */
+static void set_number(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static void set_volume(json_t *object, const char *name, const struct exporter_volume *v)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s_records", name);
+	set_number(object, key, v->records);
+	snprintf(key, sizeof(key), "%s_packets", name);
+	set_number(object, key, v->packets);
+	snprintf(key, sizeof(key), "%s_octets", name);
+	set_number(object, key, v->octets);
+}
+
+static json_t *exporter_to_json(const struct ledger_exporter *e)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", json_string(e->name));
+	for (size_t i = 0; i < N_VOLUMES; i++)
+		set_volume(object, volumes[i].name, volume_at(&e->stats, i));
+	set_number(object, "messages", e->stats.messages);
+	set_number(object, "message_octets", e->stats.message_octets);
+	set_number(object, "templates_sent", e->stats.templates_sent);
+	set_number(object, "send_errors", e->stats.send_errors);
+	set_number(object, "sequence", e->stats.sequence);
+	return object;
+}
+
+static void set_reasons(json_t *object, const struct xfp_ledger_row *a)
+{
+	json_t *packets = json_object(), *octets = json_object();
+
+	for (size_t i = 0; i < XFP_N_REASONS; i++) {
+		set_number(packets, reason_names[i], a->reason[i].packets);
+		set_number(octets, reason_names[i], a->reason[i].octets);
+	}
+	json_object_set_new(object, "reasons", packets);
+	json_object_set_new(object, "reason_octets", octets);
+}
+
+static void set_overflow(json_t *object, const struct xfp_ledger_row *a)
+{
+	const struct xfp_volume sum = ledger_sum_overflow(a);
+	json_t *packets = json_object(), *octets = json_object();
+
+	for (size_t i = 0; i < XFP_N_CLASSES; i++) {
+		set_number(packets, class_names[i], a->overflow[i].packets);
+		set_number(octets, class_names[i], a->overflow[i].octets);
+	}
+	set_number(object, "overflow_packets", sum.packets);
+	set_number(object, "overflow_octets", sum.octets);
+	json_object_set_new(object, "overflow_class_packets", packets);
+	json_object_set_new(object, "overflow_class_octets", octets);
+}
+
+static void set_accounts(json_t *object, const struct ledger *l)
+{
+	set_number(object, "seen_packets", l->seen_after.packets);
+	set_number(object, "seen_octets", l->seen_after.octets);
+	set_number(object, "seen_before_packets", l->seen_before.packets);
+	set_number(object, "seen_before_octets", l->seen_before.octets);
+	set_number(object, "accounted_packets", l->accounts.accounted.packets);
+	set_number(object, "accounted_octets", l->accounts.accounted.octets);
+	set_number(object, "accounted_ip_octets", l->accounts.accounted_ip_octets);
+	set_reasons(object, &l->accounts);
+	set_overflow(object, &l->accounts);
+	set_number(object, "in_cache_flows", l->in_cache.records);
+	set_number(object, "in_cache_packets", l->in_cache.packets);
+	set_number(object, "in_cache_octets", l->in_cache.octets);
+	set_number(object, "exported_flows", l->exported.records);
+	set_number(object, "exported_packets", l->exported.packets);
+	set_number(object, "exported_octets", l->exported.octets);
+	set_number(object, "inserts", l->accounts.inserts);
+	set_number(object, "insert_races", l->accounts.insert_races);
+	set_number(object, "stranded", l->stranded);
+}
+
+json_t *ledger_to_json(const struct ledger *ledger)
+{
+	struct exporter_volume sent = {0}, queued = {0}, not_sent = {0};
+	json_t *object = json_pack("{s:s}", "type", "ledger"), *exporters = json_array();
+
+	set_accounts(object, ledger);
+	for (size_t i = 0; i < ledger->n_exporters; i++) {
+		const struct exporter_stats *stats = &ledger->exporters[i].stats;
+		const struct exporter_volume lost = ledger_sum_not_sent(stats);
+
+		add_volume(&sent, &stats->sent);
+		add_volume(&queued, &stats->queued);
+		add_volume(&not_sent, &lost);
+		json_array_append_new(exporters, exporter_to_json(&ledger->exporters[i]));
+	}
+	set_volume(object, "sent", &sent);
+	set_volume(object, "queued", &queued);
+	set_number(object, "spooled_records", 0); /* nothing is ever spooled to disk */
+	set_volume(object, "not_sent", &not_sent);
+	json_object_set_new(object, "balanced", json_boolean(ledger_is_balanced(ledger)));
+	if (json_object_set_new(object, "exporters", exporters) < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}

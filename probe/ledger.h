@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loss ledger: where every packet went that an Observation Point saw, as
+ * one snapshot, the identities it has to fulfil, and its JSON.
+ *   seen      = accounted + sum of the reasons          packets, frame octets
+ *   accounted = exported + in the Flow Cache + overflow packets, IP octets
+ *   accepted  = sent + queued + sum of the losses       per exporter
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "bpf/flow_abi.h"
+#include "probe/config.h"
+#include "probe/exporter.h"
+
+struct ledger_exporter {
+	char name[CONFIG_NAME_MAX];
+	struct exporter_stats stats;
+	bool has_all_records; /* there since the first record, so that accepted = exported */
+};
+
+/*
+ * Filled by the owner of the Flow Cache. Under load: read seen_before, let a
+ * grace period pass, read the accounts, read seen_after. Without packets in
+ * between, or with one thread, both are the same.
+ */
+struct ledger {
+	struct xfp_volume seen_before; /* frame octets                            */
+	struct xfp_volume seen_after;
+	struct xfp_ledger_row accounts; /* summed over CPUs; its seen is not used  */
+	struct exporter_volume exported; /* Flow Records handed on; IP octets       */
+	struct exporter_volume in_cache; /* Flows, and what no record has told yet  */
+	uint64_t stranded; /* places found BUSY after a grace period  */
+	struct ledger_exporter exporters[CONFIG_MAX_EXPORTERS];
+	size_t n_exporters;
+};
+
+/* Name of a ledger reason (enum xfp_reason below XFP_N_REASONS) and what it means. */
+const char *ledger_reason_name(enum xfp_reason reason);
+const char *ledger_reason_meaning(enum xfp_reason reason);
+
+/* Name of a protocol class of the overflow account. */
+const char *ledger_class_name(enum xfp_protocol_class protocol_class);
+
+/*
+ * Add up the rows of all CPUs while the CPUs go on counting: every counter is
+ * read once and whole, but not all at the same moment.
+ *
+ * sum   replaced
+ * rows  [n_rows], one per possible CPU
+ */
+void ledger_sum_rows(struct xfp_ledger_row *sum, const struct xfp_ledger_row *rows, size_t n_rows);
+
+/* Sum of all named reasons (frame octets), and of all overflow classes (IP octets). */
+struct xfp_volume ledger_sum_reasons(const struct xfp_ledger_row *row);
+struct xfp_volume ledger_sum_overflow(const struct xfp_ledger_row *row);
+
+/* Records, packets and octets that the exporter could not send, over all causes. */
+struct exporter_volume ledger_sum_not_sent(const struct exporter_stats *stats);
+
+/*
+ * True when every identity holds. With packets arriving between the two
+ * readings of seen, the accounts have to lie between them, in packets; at rest
+ * they are equal, and octets are compared as well.
+ */
+bool ledger_is_balanced(const struct ledger *ledger);
+
+/*
+ * The ledger as one JSON object, "type":"ledger" first; names as in xflowctl(8).
+ * Returns a new reference, or NULL when memory ran out.
+ */
+json_t *ledger_to_json(const struct ledger *ledger);
