@@ -237,6 +237,14 @@ nfdump_json()
 	nfdump -C none -R "$1" -o json "${@:2}"
 }
 
+# start_collector_test OUT udp|tcp PORT NS [ARG...]: pid in COLLECTOR, its JSON
+# lines in OUT, its complaints in $TEST_DIR/COLLECTOR.log.
+start_collector_test()
+{
+	bg_stdout=$1 start_bg_in "$4" COLLECTOR ./xflow-collector-test "--$2" "$3" "${@:5}"
+	wait_port "$4" "$2" "$3"
+}
+
 # start_probe NS ARG...: pid in PROBE, standard output in $TEST_DIR/probe.out,
 # standard error in $TEST_DIR/PROBE.log. Returns when the control socket answers.
 PROBE_SOCKET=/run/xflow-probe/control.sock

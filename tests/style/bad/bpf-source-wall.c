@@ -1,0 +1,1 @@
+#include "bpf/cache.bpf.h"

@@ -1,0 +1,1 @@
+#include <fixbuf/public.h>

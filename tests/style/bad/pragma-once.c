@@ -1,0 +1,3 @@
+#ifndef A_H
+#define A_H
+#endif

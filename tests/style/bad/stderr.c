@@ -1,0 +1,4 @@
+void f(void)
+{
+	fprintf(stderr, "no\n");
+}

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Every checker there is, each run to its end; exit status 1 if one complained.
+# LINT_TIDY=no leaves out clang-tidy, which takes minutes.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+shopt -s nullglob
+
+failures=0
+user_c=(probe/*.c collector-test/*.c tests/lib/*.c)
+# Skeletons make the sources that include them compile.
+make --no-print-directory all >/dev/null || exit 1
+
+run()
+{
+	echo "lint: $1"
+	"${@:2}" || failures=$((failures + 1))
+}
+
+tidy()
+{
+	local -a flags
+	read -ra flags < <(pkg-config --cflags libfixbuf)
+	clang-tidy --quiet --warnings-as-errors='*' "${user_c[@]}" -- \
+		-std=gnu11 -D_GNU_SOURCE -DXFP_VERSION='""' -I. -I.output \
+		"${flags[@]}" 2>/dev/null
+}
+
+run clang-format clang-format --dry-run -Werror {bpf,probe,collector-test}/*.[ch] \
+	tests/{unit,bpf,lib,bench,e2e,full}/*.[ch]
+run cppcheck cppcheck --quiet -j2 --std=c11 --enable=warning,performance,portability \
+	--inline-suppr --error-exitcode=1 -I. -DXFP_VERSION='""' "${user_c[@]}"
+run shellcheck shellcheck -x .ci/run tests/*.sh tests/*/*.sh
+run codespell codespell Makefile README.md bpf probe collector-test conf man tests
+manuals=(man/*.[1-8])
+[ ${#manuals[@]} -eq 0 ] || run mandoc mandoc -Tlint -Wwarning "${manuals[@]}"
+run style tests/style/check.sh
+[ "${LINT_TIDY:-yes}" = no ] || run clang-tidy tidy
+[ $failures -eq 0 ]
