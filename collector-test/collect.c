@@ -83,18 +83,24 @@ static bool is_taken(const fbInfoElement_t *canon)
 }
 
 /* IANA's name, "PEN:ID" if there is none, and "#2" and so on if the key is taken. */
-static void make_key(const fbInfoElement_t *ie, char key[static KEY_OCTETS])
+static const char *make_key(const fbInfoElement_t *ie, char key[static KEY_OCTETS])
 {
 	const fbInfoElement_t *canon = ie->ref.canon;
 	unsigned int nth = ie->midx + 1 + is_taken(canon);
-	int n;
+	const char *name = canon->ref.name;
+	char number[32];
 
-	if (canon->flags & FB_IE_F_ALIEN)
-		n = snprintf(key, KEY_OCTETS, "%u:%u", ie->ent, ie->num);
+	if (canon->flags & FB_IE_F_ALIEN) {
+		snprintf(number, sizeof(number), "%u:%u", ie->ent, ie->num);
+		name = number;
+	} else if (nth == 1) {
+		return name;
+	}
+	if (nth == 1)
+		snprintf(key, KEY_OCTETS, "%s", name);
 	else
-		n = snprintf(key, KEY_OCTETS, "%s", canon->ref.name);
-	if (nth > 1 && n < KEY_OCTETS)
-		snprintf(key + n, KEY_OCTETS - (size_t)n, "#%u", nth);
+		snprintf(key, KEY_OCTETS, "%s#%u", name, nth);
+	return key;
 }
 
 /* Octets that a field takes in the decoded record. */
@@ -126,13 +132,12 @@ static void write_field(struct jsonl *out, const fbInfoElement_t *ie, const uint
 
 		/* Points into the Message, in network order. */
 		memcpy(&field, at, sizeof(field));
-		value.octets = field.buf;
+		value.octets = field.len > 0 ? field.buf : (const uint8_t *)"";
 		value.len = field.len;
 		value.is_host_order = false;
 		value.is_varlen = true;
 	}
-	make_key(ie, key);
-	if (value_write(out, key, &value))
+	if (value_write(out, make_key(ie, key), &value))
 		counts->bad_values++;
 }
 

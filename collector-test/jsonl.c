@@ -7,19 +7,24 @@
 #include <string.h>
 #include <time.h>
 
+static bool is_plain(uint8_t octet)
+{
+	return octet >= 0x20 && octet != '"' && octet != '\\' && octet != 0x7f;
+}
+
 static void write_quoted(FILE *file, const uint8_t *text, size_t len)
 {
+	size_t from = 0;
+
 	putc_unlocked('"', file);
 	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '"' || text[i] == '\\') {
-			putc_unlocked('\\', file);
-			putc_unlocked(text[i], file);
-		} else if (text[i] < 0x20 || text[i] == 0x7f) {
-			fprintf(file, "\\u%04x", text[i]);
-		} else {
-			putc_unlocked(text[i], file);
-		}
+		if (is_plain(text[i]))
+			continue;
+		fwrite_unlocked(text + from, 1, i - from, file);
+		fprintf(file, "\\u%04x", text[i]);
+		from = i + 1;
 	}
+	fwrite_unlocked(text + from, 1, len - from, file);
 	putc_unlocked('"', file);
 }
 
@@ -57,8 +62,15 @@ void jsonl_bool(struct jsonl *out, const char *key, bool value)
 
 void jsonl_uint(struct jsonl *out, const char *key, uint64_t value)
 {
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
 	write_key(out, key);
-	fprintf(out->file, "%" PRIu64, value);
+	fwrite_unlocked(digits + at, 1, sizeof(digits) - at, out->file);
 }
 
 void jsonl_int(struct jsonl *out, const char *key, int64_t value)

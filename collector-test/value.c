@@ -44,9 +44,14 @@ static double read_float(const struct value *value)
 	return (double)half;
 }
 
+/* The octets as they were on the wire. */
 static int write_hex(struct jsonl *out, const char *key, const struct value *value)
 {
-	jsonl_hex(out, key, value->octets, value->len);
+	uint8_t wire[UINT16_MAX];
+
+	for (size_t i = 0; i < value->len; i++)
+		wire[i] = value->octets[value->is_host_order ? value->len - 1 - i : i];
+	jsonl_hex(out, key, wire, value->len);
 	return -EBADMSG;
 }
 
