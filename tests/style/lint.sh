@@ -9,8 +9,10 @@ shopt -s nullglob
 
 failures=0
 user_c=(probe/*.c collector-test/*.c tests/lib/*.c)
-# Skeletons make the sources that include them compile.
-make --no-print-directory all >/dev/null || exit 1
+read -ra flags < <(pkg-config --cflags libfixbuf)
+flags+=(-std=gnu11 -D_GNU_SOURCE '-DXFP_VERSION=""' -I. -I.output)
+# Sources that include it compile only with the skeleton there.
+make --no-print-directory .output/bpf/flow.skel.h || exit 1
 
 run()
 {
@@ -18,13 +20,21 @@ run()
 	"${@:2}" || failures=$((failures + 1))
 }
 
+# Every header compiles alone.
+headers()
+{
+	local header status=0
+
+	for header in {bpf,probe,collector-test,tests/lib}/*.h; do
+		[[ $header == *.bpf.h ]] || cc -fsyntax-only "${flags[@]}" -include "$header" \
+			-x c /dev/null || status=1
+	done
+	return $status
+}
+
 tidy()
 {
-	local -a flags
-	read -ra flags < <(pkg-config --cflags libfixbuf)
-	clang-tidy --quiet --warnings-as-errors='*' "${user_c[@]}" -- \
-		-std=gnu11 -D_GNU_SOURCE -DXFP_VERSION='""' -I. -I.output \
-		"${flags[@]}" 2>/dev/null
+	clang-tidy --quiet --warnings-as-errors='*' "${user_c[@]}" -- "${flags[@]}" 2>/dev/null
 }
 
 run clang-format clang-format --dry-run -Werror {bpf,probe,collector-test}/*.[ch] \
@@ -35,6 +45,7 @@ run shellcheck shellcheck -x .ci/run tests/*.sh tests/*/*.sh
 run codespell codespell Makefile README.md bpf probe collector-test conf man tests
 manuals=(man/*.[1-8])
 [ ${#manuals[@]} -eq 0 ] || run mandoc mandoc -Tlint -Wwarning "${manuals[@]}"
+run headers headers
 run style tests/style/check.sh
 [ "${LINT_TIDY:-yes}" = no ] || run clang-tidy tidy
 [ $failures -eq 0 ]
