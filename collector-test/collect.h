@@ -23,7 +23,7 @@ int collect_open_model(const char *const files[], size_t n_files, fbInfoModel_t 
 struct collect {
 	fBuf_t *buf;
 	fbSession_t *session;
-	const fbTemplate_t *template; /* the internal one now set; owned by the session */
+	const fbTemplate_t *external; /* that the internal one now set was made for, or NULL */
 	uint16_t len;
 	uint8_t message[MESSAGE_MAX_OCTETS]; /* header, and the Sets to decode */
 	uint8_t record[MESSAGE_MAX_OCTETS + 1] __attribute__((aligned(16)));

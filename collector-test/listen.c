@@ -17,8 +17,8 @@
 #define EVENTS_PER_WAIT	  16
 #define BATCH_MESSAGES	  64
 #define STREAM_OCTETS	  (4 * MESSAGE_MAX_OCTETS)
-#define BATCHES_PER_EVENT 16   /* then the clock and the signals get a look */
-#define DRAIN_MAX_S	  2.0  /* what a sender that never pauses can hold us up */
+#define BATCHES_PER_EVENT 16 /* then the clock and the signals get a look */
+#define DRAIN_MAX_S	  2.0 /* what a sender that never pauses can hold us up */
 
 enum source_kind { SOURCE_UDP, SOURCE_TCP_LISTENER, SOURCE_TCP };
 
@@ -27,8 +27,8 @@ struct source {
 	int fd;
 	enum source_kind kind;
 	struct session session; /* SOURCE_TCP */
-	size_t len;		/* octets held of an unfinished Message */
-	uint8_t *octets;	/* [STREAM_OCTETS], SOURCE_TCP */
+	size_t len; /* octets held of an unfinished Message */
+	uint8_t *octets; /* [STREAM_OCTETS], SOURCE_TCP */
 };
 
 /* Over UDP an Exporter's address and port make the Transport Session. */

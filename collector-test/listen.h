@@ -16,7 +16,7 @@ struct listen {
 	int epoll_fd;
 	int signal_fd;
 	struct source *sources; /* listeners and connections, owned */
-	struct peer *peers;	/* Exporters seen over UDP, owned */
+	struct peer *peers; /* Exporters seen over UDP, owned */
 	const struct output *output;
 };
 

@@ -16,13 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXIT_USAGE  2
-#define EXIT_FAULTS 3
-#define LIST_MAX    16
+#define EXIT_USAGE    2
+#define EXIT_FAULTS   3
+#define LIST_MAX      16
 #define STDOUT_OCTETS (1 << 18)
 
 static const char help[] =
-	"Usage: xflow-collector-test {--udp [ADDR:]PORT | --tcp [ADDR:]PORT | --read FILE} [OPTION]...\n"
+	"Usage: xflow-collector-test {--udp [ADDR:]PORT | --tcp [ADDR:]PORT | --read FILE} "
+	"[OPTION]...\n"
 	"Receive IPFIX, print one JSON line per Data Record and a summary, and complain.\n"
 	"\n"
 	"  --udp [ADDR:]PORT  listen over UDP (repeatable); port 0 takes a free one\n"

@@ -30,8 +30,8 @@ struct reading {
 	struct domain *domain;
 	struct set_sink sink;
 	uint32_t export_time_s;
-	uint32_t n_records;	 /* flow and options, for the Sequence Number */
-	bool is_countable;	 /* false: n_records is not the whole truth */
+	uint32_t n_records; /* flow and options, for the Sequence Number */
+	bool is_countable; /* false: n_records is not the whole truth */
 };
 
 static void count_record(struct reading *r, const struct template *t, const struct record *record)
@@ -120,35 +120,75 @@ static void learn(struct reading *r, struct template *t)
 	*slot = t;
 }
 
-static int read_template_set(struct reading *r, bool is_options, const uint8_t *body, size_t len)
+struct template_set {
+	const uint8_t *body;
+	size_t len;
+	bool is_options;
+};
+
+/*
+ * Read the next record at *used, up to the padding: zero octets shorter than a
+ * record or, after one, zeros only. Returns 1, 0 at the end, or an error.
+ */
+static int next_template(const struct template_set *set, size_t *used, struct template **out)
 {
-	bool has_withdrawal = false;
+	const uint8_t *at = set->body + *used;
+	size_t left = set->len - *used;
+	int n;
+
+	if (left < 4 || (*used > 0 && is_zero(at, left)))
+		return is_zero(at, left) ? 0 : -EBADMSG;
+	n = template_parse(at, left, set->is_options, out);
+	if (n < 0)
+		return n;
+	*used += (size_t)n;
+	return 1;
+}
+
+/* Returns the records of a Set of only Templates or only withdrawals, or an error. */
+static int check_template_set(const struct template_set *set, bool *is_withdrawal)
+{
+	struct template *t;
 	size_t used = 0;
+	int n_records = 0;
+	int err;
 
-	/* Shorter than the shortest record: padding. */
-	while (len - used >= 4 && !(used > 0 && is_zero(body + used, len - used))) {
-		struct template *t;
-		int n = template_parse(body + used, len - used, is_options, &t);
+	while ((err = next_template(set, &used, &t)) == 1) {
+		bool is_same_kind = n_records == 0 || *is_withdrawal == (t->n_fields == 0);
 
-		if (n < 0)
-			return n;
-		used += (size_t)n;
-		if (t->n_fields > 0) {
-			learn(r, t);
-			continue;
-		}
-		has_withdrawal = true;
-		withdraw(r, t, is_options);
+		*is_withdrawal = t->n_fields == 0;
+		n_records++;
 		free(t);
+		if (!is_same_kind)
+			return -EBADMSG;
 	}
-	if (used == 0 && is_zero(body, len)) {
+	return err ? err : n_records;
+}
+
+static int read_template_set(struct reading *r, const struct template_set *set)
+{
+	bool is_withdrawal = false;
+	int n_records = check_template_set(set, &is_withdrawal);
+	struct template *t;
+	size_t used = 0;
+	int err;
+
+	if (n_records < 0)
+		return n_records;
+	if (n_records == 0) {
 		r->walk->counts->empty_sets++;
 		return -ENOENT;
 	}
-	if (!is_zero(body + used, len - used))
-		return -EBADMSG;
+	while ((err = next_template(set, &used, &t)) == 1) {
+		if (!is_withdrawal) {
+			learn(r, t);
+			continue;
+		}
+		withdraw(r, t, set->is_options);
+		free(t);
+	}
 	/* libfixbuf would take a withdrawal for a Template without fields. */
-	return has_withdrawal ? -ENOENT : 0;
+	return err ? err : is_withdrawal ? -ENOENT : 0;
 }
 
 /* Returns 0 if the Set can be decoded, -ENOENT if it is to be skipped, or an error. */
@@ -158,7 +198,11 @@ static int read_set(struct reading *r, const uint8_t *set, size_t len)
 	const uint8_t *body = set + SET_HEADER_OCTETS;
 
 	if (set_id == SET_TEMPLATES || set_id == SET_OPTIONS)
-		return read_template_set(r, set_id == SET_OPTIONS, body, len - SET_HEADER_OCTETS);
+		return read_template_set(r, &(struct template_set){
+						    .body = body,
+						    .len = len - SET_HEADER_OCTETS,
+						    .is_options = set_id == SET_OPTIONS,
+					    });
 	if (set_id < SET_DATA_MIN)
 		return -EBADMSG;
 	return read_data_set(r, set_id, body, len - SET_HEADER_OCTETS);
@@ -215,14 +259,15 @@ static void check_sequence(struct reading *r, uint32_t sequence)
 
 	if (domain->is_sequence_known && ahead != 0)
 		counts->sequence_errors++;
-	if (is_late)
-		counts->sequence_gaps -= r->n_records < counts->sequence_gaps
-						 ? r->n_records
-						 : counts->sequence_gaps;
-	else if (domain->is_sequence_known)
-		counts->sequence_gaps += ahead;
-	if (is_late)
+	if (is_late) {
+		uint64_t found = r->n_records;
+
+		counts->sequence_gaps -=
+			found < counts->sequence_gaps ? found : counts->sequence_gaps;
 		return;
+	}
+	if (domain->is_sequence_known)
+		counts->sequence_gaps += ahead;
 	domain->next_sequence = sequence + r->n_records;
 	domain->is_sequence_known = r->is_countable;
 }

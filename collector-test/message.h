@@ -23,7 +23,7 @@ struct domain;
 /* Walk state of one Transport Session. */
 struct walk {
 	enum transport transport;
-	struct counts *counts;	/* not owned; shared by all sessions */
+	struct counts *counts; /* not owned; shared by all sessions */
 	struct domain *domains; /* Observation Domains seen, owned */
 };
 

@@ -69,8 +69,7 @@ static size_t read_varlen(const uint8_t *octets, size_t left, size_t *len)
 	return 0;
 }
 
-size_t record_read(const struct template *t, const uint8_t *octets, size_t left,
-		   struct record *out)
+size_t record_read(const struct template *t, const uint8_t *octets, size_t left, struct record *out)
 {
 	struct record values = {0};
 	size_t used = 0;

@@ -10,9 +10,9 @@ struct template;
 
 struct record {
 	uint64_t packets; /* packetDeltaCount, IE 2 */
-	uint64_t octets;  /* octetDeltaCount, IE 1 */
+	uint64_t octets; /* octetDeltaCount, IE 1 */
 	uint64_t start_ns; /* since 1970, from IE 150, 152, 154 or 156 */
-	uint64_t end_ns;   /* since 1970, from IE 151, 153, 155 or 157 */
+	uint64_t end_ns; /* since 1970, from IE 151, 153, 155 or 157 */
 	bool has_start;
 	bool has_end;
 };

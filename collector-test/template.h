@@ -14,9 +14,9 @@
 enum field_role {
 	ROLE_NONE,
 	ROLE_PACKETS, /* packetDeltaCount */
-	ROLE_OCTETS,  /* octetDeltaCount */
-	ROLE_START,   /* flowStartSeconds ... flowStartNanoseconds */
-	ROLE_END,     /* flowEndSeconds ... flowEndNanoseconds */
+	ROLE_OCTETS, /* octetDeltaCount */
+	ROLE_START, /* flowStartSeconds ... flowStartNanoseconds */
+	ROLE_END, /* flowEndSeconds ... flowEndNanoseconds */
 };
 
 enum field_unit { UNIT_NONE, UNIT_S, UNIT_MS, UNIT_NTP };
@@ -30,10 +30,11 @@ struct field {
 	uint16_t padding; /* 0, so that memcmp() compares Templates */
 };
 
-struct template {
+struct template
+{
 	uint16_t id;
 	uint16_t n_fields; /* 0: a Template Withdrawal */
-	uint16_t n_scope;  /* 0: not an Options Template */
+	uint16_t n_scope; /* 0: not an Options Template */
 	uint32_t min_octets; /* of a record on the wire */
 	struct field fields[];
 };

@@ -12,10 +12,10 @@ struct jsonl;
 
 struct value {
 	const fbInfoElement_t *element; /* of the Information Model */
-	const uint8_t *octets;		/* not owned */
+	const uint8_t *octets; /* not owned */
 	size_t len;
 	bool is_host_order; /* libfixbuf turned the integer round */
-	bool is_varlen;	    /* a fixed-length string may end in NUL, this one may not */
+	bool is_varlen; /* a fixed-length string may end in NUL, this one may not */
 };
 
 /*

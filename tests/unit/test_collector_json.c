@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #define HEAD(type, id)                                                                             \
-	"{\"type\":\"" type "\",\"templateId\":" id                                                    \
+	"{\"type\":\"" type "\",\"templateId\":" id                                                \
 	",\"observationDomainId\":9,\"exportTime\":\"2023-11-14T22:13:20Z\",\"sequence\":5,"
 
 static const char elements_xml[] =
@@ -184,20 +184,22 @@ static void test_every_kind_of_value_is_printed_as_promised(void **state)
 	};
 
 	(void)state;
-	ASSERT_PRINTS(fields, 0,
-		      HEAD("flow", "300") "\"sourceIPv4Address\":\"192.0.2.1\","
-		      "\"sourceIPv6Address\":\"2001:db8::1\","
-		      "\"sourceMacAddress\":\"02:00:5e:00:00:ff\","
-		      "\"flowStartMilliseconds\":\"2023-11-14T22:13:20.123Z\","
-		      "\"flowStartMicroseconds\":\"2023-11-14T22:13:20.500000Z\","
-		      "\"observationTimeSeconds\":\"2023-11-14T22:13:20Z\","
-		      "\"flowId\":18446744073709551615,\"packetDeltaCount\":65538,"
-		      "\"dataRecordsReliability\":false,\"samplingProbability\":0.5,"
-		      "\"interfaceName\":\"a\\u0022\\u005c\\u000a\xc3\xa9\","
-		      "\"applicationDescription\":\"padded\",\"ipHeaderPacketSection\":\"00fe\","
-		      "\"xfpAnomalyScore\":4660,\"32473:1002\":\"0a0b0c\","
-		      "\"reverseOctetDeltaCount\":7,"
-		      "\"observationTimeSeconds#2\":\"2023-11-14T22:13:21Z\"}\n");
+	ASSERT_PRINTS(
+		fields, 0,
+		HEAD("flow", "300") "\"sourceIPv4Address\":\"192.0.2.1\","
+				    "\"sourceIPv6Address\":\"2001:db8::1\","
+				    "\"sourceMacAddress\":\"02:00:5e:00:00:ff\","
+				    "\"flowStartMilliseconds\":\"2023-11-14T22:13:20.123Z\","
+				    "\"flowStartMicroseconds\":\"2023-11-14T22:13:20.500000Z\","
+				    "\"observationTimeSeconds\":\"2023-11-14T22:13:20Z\","
+				    "\"flowId\":18446744073709551615,\"packetDeltaCount\":65538,"
+				    "\"dataRecordsReliability\":false,\"samplingProbability\":0.5,"
+				    "\"interfaceName\":\"a\\u0022\\u005c\\u000a\xc3\xa9\","
+				    "\"applicationDescription\":\"padded\","
+				    "\"ipHeaderPacketSection\":\"00fe\","
+				    "\"xfpAnomalyScore\":4660,\"32473:1002\":\"0a0b0c\","
+				    "\"reverseOctetDeltaCount\":7,"
+				    "\"observationTimeSeconds#2\":\"2023-11-14T22:13:21Z\"}\n");
 	assert_int_equal(counts.bad_values, 0);
 	assert_int_equal(counts.records, 1);
 	assert_int_equal(counts.packets_sum, 65538);
@@ -213,7 +215,7 @@ static void test_options_record_says_so_and_keeps_both_domain_ids(void **state)
 	(void)state;
 	ASSERT_PRINTS(fields, 1,
 		      HEAD("options", "300") "\"observationDomainId#2\":4,"
-		      "\"exportedFlowRecordTotalCount\":256}\n");
+					     "\"exportedFlowRecordTotalCount\":256}\n");
 	assert_int_equal(counts.options_records, 1);
 }
 
@@ -227,11 +229,29 @@ static void test_value_that_breaks_its_type_is_printed_as_hex_and_counted(void *
 	};
 
 	(void)state;
-	ASSERT_PRINTS(fields, 0,
-		      HEAD("flow", "300") "\"interfaceName\":\"61ff\","
-		      "\"dataRecordsReliability\":\"00\",\"sourceIPv4Address\":\"010203\","
-		      "\"interfaceName#2\":\"\"}\n");
+	ASSERT_PRINTS(
+		fields, 0,
+		HEAD("flow",
+		     "300") "\"interfaceName\":\"61ff\","
+			    "\"dataRecordsReliability\":\"00\",\"sourceIPv4Address\":\"010203\","
+			    "\"interfaceName#2\":\"\"}\n");
 	assert_int_equal(counts.bad_values, 3);
+}
+
+static void test_lists_are_printed_as_null_and_not_decoded(void **state)
+{
+	static const struct field_value fields[] = {
+		{0, 291, 65535, "\xff\xff\xff", 3},
+		{0, 292, 65535, "", 0},
+		{0, 293, 65535, "\x03\x01\x2c\xff\xff", 5},
+		{0, 4, 1, "\x11", 1},
+	};
+
+	(void)state;
+	ASSERT_PRINTS(
+		fields, 0,
+		HEAD("flow", "300") "\"basicList\":null,\"subTemplateList\":null,"
+				    "\"subTemplateMultiList\":null,\"protocolIdentifier\":17}\n");
 }
 
 int main(void)
@@ -240,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_every_kind_of_value_is_printed_as_promised),
 		cmocka_unit_test(test_options_record_says_so_and_keeps_both_domain_ids),
 		cmocka_unit_test(test_value_that_breaks_its_type_is_printed_as_hex_and_counted),
+		cmocka_unit_test(test_lists_are_printed_as_null_and_not_decoded),
 	};
 
 	return cmocka_run_group_tests(tests, read_model, free_model);

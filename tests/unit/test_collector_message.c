@@ -349,6 +349,26 @@ static void test_template_cut_off_or_without_octets_is_malformed(void **state)
 	assert_int_equal(counts.templates, 0);
 }
 
+static void test_template_set_with_one_bad_record_teaches_nothing(void **state)
+{
+	struct builder b;
+
+	(void)state;
+	begin_message(&b, 0);
+	add_template(&b);
+	put(&b, TEMPLATE_ID + 1, 2);
+	put(&b, 0, 2);
+	end_set(&b);
+	assert_int_equal(send_message(&b), -EBADMSG);
+	assert_int_equal(counts.malformed, 1);
+	assert_int_equal(counts.templates, 0);
+	assert_int_equal(counts.template_withdrawals, 0);
+	begin_message(&b, 0);
+	add_records(&b, 1);
+	assert_int_equal(send_message(&b), 0);
+	assert_int_equal(counts.data_before_template, 1);
+}
+
 static void add_options_template(struct builder *b, uint16_t n_scope)
 {
 	begin_set(b, 3);
@@ -510,6 +530,7 @@ int main(void)
 		UDP(test_padding_must_be_zero),
 		UDP(test_variable_length_field_that_overruns_its_set_is_malformed),
 		UDP(test_template_cut_off_or_without_octets_is_malformed),
+		UDP(test_template_set_with_one_bad_record_teaches_nothing),
 		UDP(test_options_records_are_counted_apart_but_in_the_sequence),
 		UDP(test_options_template_without_scope_is_malformed),
 		UDP(test_withdrawal_over_udp_is_a_fault),
