@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control socket: one request line in, JSON lines out, end of connection.
+ * Requests: `status`, `ledger`, `flows [FILTER]`, `top [flows|hosts|ports] [N]`.
+ * Whatever a client sends or does not read, the loop goes on.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <jansson.h>
+
+#include "probe/ledger.h"
+#include "probe/loop.h"
+#include "probe/record.h"
+
+#define CONTROL_MAX_CLIENTS    32
+#define CONTROL_REQUEST_OCTETS 2048
+#define CONTROL_REPLY_OCTETS   (4u << 20) /* of flow lines; then the reply says it is truncated */
+#define CONTROL_TIMEOUT_NS     10000000000ull /* for a client that neither asks nor reads */
+
+/* Takes the ledger that was asked for; NULL when it could not be read. */
+typedef void (*control_ledger_fn)(void *ctx, const struct ledger *ledger);
+
+/* What the probe answers with; all are called from the loop. */
+struct control_ops {
+	void *arg;
+
+	/* Add members to the status object. Returns 0 or -errno. */
+	int (*status)(void *arg, json_t *into);
+
+	/*
+	 * Read the ledger and call done(ctx, ...) exactly once: at once, or later
+	 * from the loop (after a grace period), even after control_close().
+	 */
+	void (*ledger)(void *arg, control_ledger_fn done, void *ctx);
+
+	/* Call fn for each Flow in the cache, as the record it would be exported as. */
+	void (*each_flow)(void *arg, record_sink_fn fn, void *fn_arg);
+
+	/* Print a record as one JSON line, newline included. */
+	void (*print_flow)(FILE *out, const struct flow_record *r);
+};
+
+struct control_client;
+struct control_reading;
+
+/* A zeroed one is closed; an open one stays where it is. */
+struct control {
+	struct loop *loop;
+	const struct control_ops *ops;
+	struct loop_watch listener;
+	struct loop_timer timer; /* ticks while there are clients          */
+	struct control_client *clients; /* newest first                           */
+	size_t n_clients;
+	struct control_reading *reading;
+	char *path;
+	bool has_made_folder;
+	bool is_ticking;
+	bool is_open;
+};
+
+/*
+ * Listen on the UNIX stream socket `path`, mode 0660. Its folder is created
+ * when missing; a socket that nobody listens on is replaced.
+ *
+ * Returns 0 or -errno, printed; -EADDRINUSE when somebody listens there.
+ */
+int control_open(struct control *c, struct loop *loop, const char *path,
+		 const struct control_ops *ops);
+
+/* Drop all clients; remove the socket, and the folder if control_open() made it. */
+void control_close(struct control *c);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The requests of the control socket. A reply is built in memory: flow lines up
+ * to a bound, and then a last line that says how many are missing.
+ */
+#include "probe/control_request.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/filter.h"
+#include "probe/top.h"
+
+static void print_line(FILE *reply, json_t *object)
+{
+	if (!object || json_dumpf(object, reply, JSON_COMPACT))
+		fputs("{\"type\":\"error\",\"error\":\"out of memory\"}", reply);
+	fputc('\n', reply);
+	json_decref(object);
+}
+
+void control_print_error(FILE *reply, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	print_line(reply, json_pack("{s:s, s:s}", "type", "error", "error", text));
+}
+
+void control_print_ledger(FILE *reply, const struct ledger *ledger)
+{
+	if (ledger)
+		print_line(reply, ledger_to_json(ledger));
+	else
+		control_print_error(reply, "the ledger cannot be read");
+}
+
+static void answer_status(const struct control_ops *ops, FILE *reply)
+{
+	json_t *object = json_pack("{s:s}", "type", "status");
+	int err = ops->status(ops->arg, object);
+
+	if (!err) {
+		print_line(reply, object);
+		return;
+	}
+	json_decref(object);
+	control_print_error(reply, "read the status: %s", strerror(-err));
+}
+
+struct flow_printer {
+	const struct control_ops *ops;
+	struct filter filter;
+	FILE *reply;
+	uint64_t n_matching, n_printed;
+	bool is_full;
+};
+
+static void print_matching(void *arg, const struct flow_record *r)
+{
+	struct flow_printer *p = arg;
+
+	if (!filter_matches(&p->filter, r))
+		return;
+	p->n_matching++;
+	p->is_full = p->is_full || ftello(p->reply) >= (off_t)CONTROL_REPLY_OCTETS;
+	if (p->is_full)
+		return;
+	p->ops->print_flow(p->reply, r);
+	p->n_printed++;
+}
+
+static void answer_flows(const struct control_ops *ops, const char *words, FILE *reply)
+{
+	struct flow_printer p = {.ops = ops, .reply = reply};
+	char error[256];
+
+	if (filter_parse(&p.filter, words, error, sizeof(error))) {
+		control_print_error(reply, "%s", error);
+		return;
+	}
+	ops->each_flow(ops->arg, print_matching, &p);
+	if (p.is_full)
+		print_line(reply, json_pack("{s:s, s:I, s:I}", "type", "truncated", "printed",
+					    (json_int_t)p.n_printed, "matching",
+					    (json_int_t)p.n_matching));
+}
+
+/* Take one number that is the whole rest of the words. */
+static bool parse_count(const char *words, size_t *n)
+{
+	char *end;
+	unsigned long value = strtoul(words, &end, 10);
+
+	if (*words < '0' || *words > '9' || *end || value < 1 || value > TOP_MAX)
+		return false;
+	*n = value;
+	return true;
+}
+
+static void answer_top(const struct control_ops *ops, const char *words, FILE *reply)
+{
+	enum top_kind kind = TOP_FLOWS;
+	size_t length = strcspn(words, " "), n = TOP_DEFAULT;
+	struct top *top;
+	const char *rest = words;
+
+	if (*words && top_find_kind(words, length, &kind) == 0)
+		rest = words + length + strspn(words + length, " ");
+	if (*rest && !parse_count(rest, &n)) {
+		control_print_error(reply,
+				    "top: '%s' is not understood (allowed: "
+				    "[flows|hosts|ports] [1 to %d])",
+				    rest, TOP_MAX);
+		return;
+	}
+	top = top_open(kind, n);
+	if (!top) {
+		control_print_error(reply, "top: out of memory");
+		return;
+	}
+	ops->each_flow(ops->arg, top_record, top);
+	top_print(top, reply, ops->print_flow);
+	top_close(top);
+}
+
+static bool is_text(const char *request, size_t n_octets)
+{
+	for (size_t i = 0; i < n_octets; i++)
+		if (request[i] < ' ' || request[i] > '~')
+			return false;
+	return true;
+}
+
+enum control_answer control_answer_request(const struct control_ops *ops, const char *request,
+					   size_t n_octets, FILE *reply)
+{
+	char line[CONTROL_REQUEST_OCTETS], *words;
+	size_t length;
+
+	if (n_octets && request[n_octets - 1] == '\r')
+		n_octets--;
+	if (!is_text(request, n_octets) || n_octets >= sizeof(line)) {
+		control_print_error(reply, "a request is one line of ASCII text, at most %d octets",
+				    CONTROL_REQUEST_OCTETS - 1);
+		return CONTROL_ANSWERED;
+	}
+	memcpy(line, request, n_octets);
+	while (n_octets && line[n_octets - 1] == ' ')
+		n_octets--;
+	line[n_octets] = '\0';
+	length = strcspn(line, " ");
+	words = line + length + strspn(line + length, " ");
+	line[length] = '\0';
+	if (!strcmp(line, "ledger") && !*words)
+		return CONTROL_WANTS_LEDGER;
+	if (!strcmp(line, "status") && !*words)
+		answer_status(ops, reply);
+	else if (!strcmp(line, "flows"))
+		answer_flows(ops, words, reply);
+	else if (!strcmp(line, "top"))
+		answer_top(ops, words, reply);
+	else
+		control_print_error(reply,
+				    "unknown request '%.64s%s' (allowed: status, ledger, "
+				    "flows [FILTER], top [flows|hosts|ports] [N])",
+				    line, *words ? " ..." : "");
+	return CONTROL_ANSWERED;
+}
