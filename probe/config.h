@@ -16,12 +16,13 @@
 #define CONFIG_NAME_MAX	      64
 #define CONFIG_ADDRESS_MAX    256
 #define CONFIG_PATH_MAX	      256
+#define CONFIG_LABEL_MAX      (CONFIG_ADDRESS_MAX + 8)
 
 enum ingress_hook { INGRESS_AUTO, INGRESS_XDP, INGRESS_XDP_GENERIC, INGRESS_TC, INGRESS_OFF };
 enum egress_hook { EGRESS_OFF, EGRESS_TC };
 enum timestamps { TIMESTAMPS_TICK, TIMESTAMPS_PRECISE };
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_FILE };
-enum output { OUTPUT_DEFAULT, OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE };
+enum output { OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE, OUTPUT_DEFAULT };
 
 struct interface_config {
 	char name[CONFIG_NAME_MAX];
@@ -40,11 +41,11 @@ struct flow_cache_config {
 };
 
 struct exporter_config {
-	char name[CONFIG_NAME_MAX];
+	char name[CONFIG_LABEL_MAX];	  /* default: transport:address                 */
 	char address[CONFIG_ADDRESS_MAX]; /* HOST:PORT, [V6]:PORT, or a path for a file */
 	int transport;			  /* enum transport                             */
 	uint32_t template_refresh_s;	  /* 1 .. 86400, UDP only                       */
-	uint32_t mtu;			  /* octets of the IP packet, 0 = auto          */
+	uint32_t mtu;			  /* octets of the IP packet, 0 = auto, else >= 512 */
 	uint32_t max_records_per_s;	  /* 0 = paced over the sweep interval          */
 };
 
@@ -77,11 +78,24 @@ void config_init(struct config *cfg);
 int config_load(struct config *cfg, const char *path);
 
 /*
- * Checks that need more than one key (an interface twice, nothing to observe,
- * two exporters of one name, timeouts against the sweep interval).
- * Prints each error; returns 0 or -EINVAL.
+ * Checks that need more than one key or more than a range (an interface twice,
+ * nothing to observe, two exporters of one name, an address without a port,
+ * timeouts against the sweep interval). Whether an interface exists is not
+ * asked here. Prints each error; returns 0 or -EINVAL.
  */
 int config_check(const struct config *cfg);
 
 /* Print the effective configuration as YAML that config_load() reads back equal. */
 int config_print(const struct config *cfg, FILE *out);
+
+/*
+ * Split HOST:PORT or [V6]:PORT. A host name is not resolved.
+ *
+ * host    without brackets; a zone (%eth0) stays
+ * port    1 .. 65535, host order
+ * reason  set on failure: why not and what to write, static
+ *
+ * Returns 0 or -EINVAL.
+ */
+int config_split_address(const char *address, char host[static CONFIG_ADDRESS_MAX], uint16_t *port,
+			 const char **reason);

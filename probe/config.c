@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What concerns the configuration as a whole: defaults, checks between keys,
+ * printing, and the form of a Collector's address.
+ */
+#include "probe/config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "probe/config_schema.h"
+#include "probe/log.h"
+
+#define REVERSE_PEN 29305 /* RFC 5103 6.1: marks reverse Information Elements */
+
+void config_init(struct config *cfg)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	config_set_defaults(NULL, cfg);
+	cfg->output = OUTPUT_DEFAULT;
+}
+
+static int refuse(const char **reason, const char *why)
+{
+	*reason = why;
+	return -EINVAL;
+}
+
+static int parse_port(const char *text, uint16_t *port, const char **reason)
+{
+	unsigned long value = 0;
+	size_t n = strspn(text, "0123456789");
+
+	if (!n || text[n])
+		return refuse(reason, "the port is not a number (1 .. 65535)");
+	for (; *text && value <= UINT16_MAX; text++)
+		value = value * 10 + (*text - '0');
+	if (value < 1 || value > UINT16_MAX)
+		return refuse(reason, "the port is out of range (1 .. 65535)");
+	*port = value;
+	return 0;
+}
+
+/* True for an IPv6 address of n octets, a zone behind % aside. */
+static bool is_ipv6(const char *text, size_t n)
+{
+	char copy[INET6_ADDRSTRLEN] = "";
+	struct in6_addr address;
+	size_t bare = strcspn(text, "%]");
+
+	if (bare >= sizeof(copy) || bare > n)
+		return false;
+	memcpy(copy, text, bare);
+	return inet_pton(AF_INET6, copy, &address) == 1;
+}
+
+int config_split_address(const char *address, char host[static CONFIG_ADDRESS_MAX], uint16_t *port,
+			 const char **reason)
+{
+	bool has_bracket = address[0] == '[';
+	const char *start = address + has_bracket;
+	size_t n = strcspn(start, has_bracket ? "]" : ":");
+	const char *colon = start + n;
+
+	if (has_bracket && *colon)
+		colon++;
+	if (has_bracket && !is_ipv6(start, n))
+		return refuse(reason, "no IPv6 address in the brackets; write [IPV6]:PORT");
+	if (!has_bracket && strchr(address, ':') != strrchr(address, ':'))
+		return refuse(reason, "several colons; write an IPv6 address as [IPV6]:PORT");
+	if (!n || n >= CONFIG_ADDRESS_MAX || strcspn(start, " /\t") < n)
+		return refuse(reason, "no host; write HOST:PORT");
+	if (*colon != ':')
+		return refuse(reason, "no port; write HOST:PORT");
+	if (parse_port(colon + 1, port, reason))
+		return -EINVAL;
+	memcpy(host, start, n);
+	host[n] = '\0';
+	return 0;
+}
+
+static size_t check_interfaces(const struct config *cfg)
+{
+	size_t n_errors = 0;
+
+	for (size_t i = 0; i < cfg->n_interfaces; i++) {
+		const struct interface_config *a = &cfg->interfaces[i];
+
+		if (!strcmp(a->name, ".") || !strcmp(a->name, "..") || strpbrk(a->name, "/: \t")) {
+			log_error("interfaces[%zu].name: %s is no name an interface can have", i,
+				  a->name);
+			n_errors++;
+		}
+		if (a->ingress == INGRESS_OFF && a->egress == EGRESS_OFF) {
+			log_error(
+				"interfaces[%zu]: %s is metered neither on ingress nor on egress; "
+				"set one of them or remove it",
+				i, a->name);
+			n_errors++;
+		}
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(a->name, cfg->interfaces[k].name) != 0)
+				continue;
+			log_error("interfaces[%zu]: %s is there twice; name it once, with both "
+				  "ingress and egress",
+				  i, a->name);
+			n_errors++;
+			break;
+		}
+	}
+	return n_errors;
+}
+
+static size_t check_exporters(const struct config *cfg)
+{
+	size_t n_errors = 0;
+
+	for (size_t i = 0; i < cfg->n_exporters; i++) {
+		const struct exporter_config *a = &cfg->exporters[i];
+		char host[CONFIG_ADDRESS_MAX];
+		const char *reason;
+		uint16_t port;
+
+		if (a->transport != TRANSPORT_FILE &&
+		    config_split_address(a->address, host, &port, &reason)) {
+			log_error("exporters[%zu].address: %s: %s", i, a->address, reason);
+			n_errors++;
+		}
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(a->name, cfg->exporters[k].name) != 0)
+				continue;
+			log_error("exporters[%zu].name: %s is the name of exporters[%zu] too; "
+				  "give each its own",
+				  i, a->name, k);
+			n_errors++;
+			break;
+		}
+	}
+	return n_errors;
+}
+
+static size_t check_source(const struct config *cfg)
+{
+	if (cfg->n_interfaces && *cfg->read_path) {
+		log_error("both an interface and a file to read are given; use either -i or -r");
+		return 1;
+	}
+	if (!cfg->n_interfaces && !*cfg->read_path) {
+		log_error("nothing to observe; give -i NAME, -r FILE, or -c FILE with interfaces");
+		return 1;
+	}
+	return 0;
+}
+
+static size_t check_timeouts(const struct flow_cache_config *cache)
+{
+	size_t n_errors = 0;
+
+	if (cache->sweep_interval_s > cache->idle_timeout_s) {
+		log_error(
+			"flow_cache.sweep_interval_s: longer than idle_timeout_s; make it shorter");
+		n_errors++;
+	}
+	if (cache->sweep_interval_s > cache->active_timeout_s) {
+		log_error("flow_cache.sweep_interval_s: longer than active_timeout_s; make it "
+			  "shorter");
+		n_errors++;
+	}
+	return n_errors;
+}
+
+int config_check(const struct config *cfg)
+{
+	size_t n_errors = check_source(cfg) + check_interfaces(cfg) + check_exporters(cfg) +
+			  check_timeouts(&cfg->flow_cache);
+
+	if (cfg->enterprise_number == 0 || cfg->enterprise_number == REVERSE_PEN) {
+		log_error("enterprise_number: %u is taken (0: IANA, 29305: RFC 5103); use your own",
+			  cfg->enterprise_number);
+		n_errors++;
+	}
+	return n_errors ? -EINVAL : 0;
+}
+
+/* The lines `section:` that `path` needs and the key before it had not. */
+static int print_sections(FILE *out, const char *path, const char *previous)
+{
+	int depth = 0;
+	const char *name = path, *dot;
+
+	for (; (dot = strchr(name, '.')); name = dot + 1, depth++)
+		if (strncmp(path, previous, dot + 1 - path) != 0)
+			fprintf(out, "%*s%.*s:\n", 2 * depth, "", (int)(dot - name), name);
+	return depth;
+}
+
+static void print_item(FILE *out, const struct config_list *list, const char *item)
+{
+	char value[CONFIG_VALUE_TEXT_MAX];
+	const char *lead = "  - ";
+
+	for (size_t i = 0; i < config_n_keys; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		if (config_list_of(key) != list)
+			continue;
+		config_key_format(key, item, value);
+		fprintf(out, "%s%s: %s\n", lead, strchr(key->path, '.') + 1, value);
+		lead = "    ";
+	}
+}
+
+static void print_list(FILE *out, const struct config_list *list, const struct config *cfg)
+{
+	const char *base = (const char *)cfg;
+	size_t count = *(const size_t *)(base + list->count_offset);
+
+	fprintf(out, "%s:%s\n", list->path, count ? "" : " []");
+	for (size_t i = 0; i < count; i++)
+		print_item(out, list, base + list->offset + i * list->item_size);
+}
+
+int config_print(const struct config *cfg, FILE *out)
+{
+	char value[CONFIG_VALUE_TEXT_MAX];
+	const struct config_list *printed = NULL;
+	const char *previous = "";
+
+	for (size_t i = 0; i < config_n_keys; i++) {
+		const struct config_key *key = &config_keys[i];
+		const struct config_list *list = config_list_of(key);
+
+		if (list && list != printed)
+			print_list(out, list, cfg);
+		printed = list;
+		if (!list) {
+			int depth = print_sections(out, key->path, previous);
+
+			config_key_format(key, cfg, value);
+			fprintf(out, "%*s%s: %s\n", 2 * depth, "",
+				depth ? strrchr(key->path, '.') + 1 : key->path, value);
+		}
+		previous = key->path;
+	}
+	return fflush(out) || ferror(out) ? -EIO : 0;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table of keys, in the order of the shipped file.
+ */
+#include "probe/config_schema.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "probe/config.h"
+
+#define MEMBER(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
+#define TOP(member)	     MEMBER(config, member)
+#define CACHE(member)	     TOP(flow_cache.member)
+#define INTERFACE(member)    MEMBER(interface_config, member)
+#define EXPORTER(member)     MEMBER(exporter_config, member)
+#define NOWHERE		     0, 0
+
+#define FLOWS_MAX	(64 << 20)
+#define IF_NAME_MAX	15 /* IFNAMSIZ less the NUL             */
+#define SOCKET_PATH_MAX 107 /* sun_path of unix(7) less the NUL  */
+#define STRING_MAX(n)	((n)-1)
+
+#define LEVELS "error | warning | info | debug"
+#define GROUPS "l2 | tcp | icmp | fragment | tunnel | size | timing | application"
+
+/* clang-format off */
+const struct config_key config_keys[] = {
+	{"observation_domain_id", CONFIG_U32, TOP(observation_domain_id), "1", 0, UINT32_MAX, NULL, NULL,
+	 "Observation Domain ID in every Message header"},
+	{"interfaces[].name", CONFIG_STRING, INTERFACE(name), NULL, 1, IF_NAME_MAX, NULL, NULL,
+	 "network interface that is an Observation Point"},
+	{"interfaces[].ingress", CONFIG_ENUM, INTERFACE(ingress), "auto", 0, 0,
+	 "auto | xdp | xdp-generic | tc | off", NULL, "where received packets are metered"},
+	{"interfaces[].egress", CONFIG_ENUM, INTERFACE(egress), "off", 0, 0, "off | tc", NULL,
+	 "where sent packets are metered"},
+	{"flow_cache.max_flows", CONFIG_U32, CACHE(max_flows), "1048576", 1024, FLOWS_MAX, NULL, NULL,
+	 "IPv4 Flows the Flow Cache has room for"},
+	{"flow_cache.max_flows_ipv6", CONFIG_U32, CACHE(max_flows_ipv6), "262144", 1024, FLOWS_MAX, NULL,
+	 NULL, "IPv6 Flows the Flow Cache has room for"},
+	{"flow_cache.active_timeout_s", CONFIG_SECONDS, CACHE(active_timeout_s), "60", 1, 86400, NULL, NULL,
+	 "a Flow that lasts longer is reported in parts of this many seconds"},
+	{"flow_cache.idle_timeout_s", CONFIG_SECONDS, CACHE(idle_timeout_s), "15", 1, 86400, NULL, NULL,
+	 "seconds without a packet after which a Flow ends"},
+	{"flow_cache.timestamps", CONFIG_ENUM, CACHE(timestamps), "tick", 0, 0, "tick | precise", NULL,
+	 "clock of a packet: the kernel's timer tick, or one read for each packet"},
+	{"flow_cache.sweep_interval_s", CONFIG_SECONDS, CACHE(sweep_interval_s), "1", 0.1, 60, NULL, NULL,
+	 "seconds between two searches for Flows that have ended"},
+	{"flow_cache.high_water_pct", CONFIG_U32, CACHE(high_water_pct), "75", 1, 100, NULL, NULL,
+	 "per cent of max_flows above which Flows are expired early"},
+	{"flow_cache.persist", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true",
+	 "keep the Flow Cache when the probe ends"},
+	{"flow_cache.deduplicate", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true",
+	 "meter a packet once even if it passes two Observation Points"},
+	{"flow_cache.tunnels", CONFIG_ENUM, NOWHERE, "outer", 0, 0, "outer", "inner",
+	 "the header of a tunnelled packet that makes its Flow Key"},
+	{"selection.sampling.rate", CONFIG_U32, NOWHERE, "0", 0, 0, NULL, "1:N",
+	 "one packet in so many is copied out; 0 = none. Counters never sample"},
+	{"selection.sampling.snaplen", CONFIG_U32, NOWHERE, "128", 128, 128, NULL, "any",
+	 "octets of a packet that are copied out"},
+	{"exporters[].name", CONFIG_STRING, EXPORTER(name), "", 0, STRING_MAX(CONFIG_LABEL_MAX), NULL, NULL,
+	 "name in messages and counters; empty = transport:address"},
+	{"exporters[].address", CONFIG_STRING, EXPORTER(address), NULL, 1, STRING_MAX(CONFIG_ADDRESS_MAX),
+	 NULL, NULL, "HOST:PORT or [IPV6]:PORT of the Collector, or the path of a file"},
+	{"exporters[].transport", CONFIG_ENUM, EXPORTER(transport), "udp", 0, 0, "udp | tcp | file", NULL,
+	 "how Messages travel"},
+	{"exporters[].protocol", CONFIG_ENUM, NOWHERE, "ipfix", 0, 0, "ipfix", "netflow9 | netflow5",
+	 "export protocol"},
+	{"exporters[].profile", CONFIG_ENUM, NOWHERE, "nfcapd", 0, 0, "nfcapd",
+	 "silk | elastiflow | pmacct | full", "set of Templates, by the Collector it suits"},
+	{"exporters[].template_refresh_s", CONFIG_U32, EXPORTER(template_refresh_s), "60", 1, 86400, NULL,
+	 NULL, "seconds after which Templates are sent again; UDP only"},
+	{"exporters[].mtu", CONFIG_U32, EXPORTER(mtu), "auto", 512, 65535, "auto", NULL,
+	 "largest IP packet in octets; auto = that of the path. UDP only"},
+	{"exporters[].max_records_per_s", CONFIG_U32, EXPORTER(max_records_per_s), "0", 0, UINT32_MAX, NULL,
+	 NULL, "Flow Records sent in a second at most; 0 = spread over the sweep interval"},
+	{"exporters[].events", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true",
+	 "send events to this Collector"},
+	{"exporters[].biflow", CONFIG_ENUM, NOWHERE, "split", 0, 0, "split", "rfc5103",
+	 "one record for each direction, or one for both"},
+	{"exporters[].fields", CONFIG_WORDS, NOWHERE, "[base]", 0, 0, "base", GROUPS,
+	 "groups of Information Elements in a record"},
+	{"exporters[].group", CONFIG_ENUM, NOWHERE, "main", 0, 0, "main", NULL,
+	 "group the exporter belongs to"},
+	{"groups.main.mode", CONFIG_ENUM, NOWHERE, "mirror", 0, 0, "mirror", "balance | failover",
+	 "how the exporters of the group share records; mirror = each gets all"},
+	{"enterprise_number", CONFIG_U32, TOP(enterprise_number), "32473", 1, UINT32_MAX, NULL, NULL,
+	 "Private Enterprise Number of the probe's own Information Elements; not 29305"},
+	{"anomaly.enabled", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true", "look for anomalies"},
+	{"control.socket", CONFIG_STRING, TOP(control_socket), "/run/xflow-probe/control.sock", 0,
+	 SOCKET_PATH_MAX, NULL, NULL, "path of the socket xflowctl(8) talks to; empty = none"},
+	{"log.level", CONFIG_ENUM, TOP(log_level), "info", 0, 0, LEVELS, NULL,
+	 "least important messages that are printed"},
+	{"log.format", CONFIG_ENUM, TOP(log_json), "text", 0, 0, "text | json", NULL,
+	 "form of the messages on standard error"},
+};
+
+_Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= 64, "config_yaml.c: a bit each");
+const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);
+
+static const struct config_list lists[] = {
+	{"interfaces", offsetof(struct config, interfaces), offsetof(struct config, n_interfaces),
+	 sizeof(struct interface_config), CONFIG_MAX_INTERFACES},
+	{"exporters", offsetof(struct config, exporters), offsetof(struct config, n_exporters),
+	 sizeof(struct exporter_config), CONFIG_MAX_EXPORTERS},
+};
+/* clang-format on */
+
+const struct config_key *config_key_find(const char *path)
+{
+	for (size_t i = 0; i < config_n_keys; i++)
+		if (!strcmp(config_keys[i].path, path))
+			return &config_keys[i];
+	return NULL;
+}
+
+const char *config_key_below(const struct config_key *key, const char *at, size_t length)
+{
+	return strncmp(key->path, at, length) ? NULL : key->path + length;
+}
+
+/* Octets of the path component at the start of `path`. */
+static size_t component_length(const char *path)
+{
+	return strcspn(path, ".[");
+}
+
+int config_find_child(const char *at, size_t length, const char *name)
+{
+	size_t n = component_length(name);
+
+	if (!n || name[n])
+		return -1;
+	for (size_t i = 0; i < config_n_keys; i++) {
+		const char *rest = config_key_below(&config_keys[i], at, length);
+
+		if (rest && component_length(rest) == n && !strncmp(rest, name, n))
+			return i;
+	}
+	return -1;
+}
+
+/* The next name at a place, from key *i on: its start, NULL at the end. */
+static const char *next_name(const char *at, size_t at_length, size_t *i, size_t *length)
+{
+	while (*i < config_n_keys) {
+		int index = (*i)++;
+		const char *rest = config_key_below(&config_keys[index], at, at_length);
+		char name[CONFIG_PATH_TEXT_MAX] = "";
+
+		if (!rest)
+			continue;
+		*length = component_length(rest);
+		memcpy(name, rest, *length);
+		if (config_find_child(at, at_length, name) == index)
+			return rest;
+	}
+	return NULL;
+}
+
+void config_names_at(const char *at, size_t length, char *out, size_t size)
+{
+	size_t i = 0, n = 0, name_length;
+	const char *name;
+
+	*out = '\0';
+	while ((name = next_name(at, length, &i, &name_length)) && n < size)
+		n += snprintf(out + n, size - n, "%s%.*s", n ? ", " : "", (int)name_length, name);
+}
+
+/* Levenshtein's: insertions, deletions and replacements from a to b. */
+static size_t edit_distance(const char *a, const char *b, size_t b_length)
+{
+	size_t row[CONFIG_PATH_TEXT_MAX];
+
+	for (size_t j = 0; j <= b_length; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b_length; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[b_length];
+}
+
+bool config_find_nearest(const char *at, size_t length, const char *name,
+			 char nearest[static CONFIG_PATH_TEXT_MAX])
+{
+	size_t i = 0, n, least = strlen(name) / 3 + 2;
+	bool is_found = false;
+	const char *known;
+
+	while ((known = next_name(at, length, &i, &n))) {
+		size_t distance = edit_distance(name, known, n);
+
+		if (distance >= least)
+			continue;
+		least = distance;
+		is_found = true;
+		memcpy(nearest, known, n);
+		nearest[n] = '\0';
+	}
+	return is_found;
+}
+
+const struct config_list *config_list_of(const struct config_key *key)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		size_t n = strlen(lists[i].path);
+
+		if (!strncmp(key->path, lists[i].path, n) && key->path[n] == '[')
+			return &lists[i];
+	}
+	return NULL;
+}
+
+void config_set_defaults(const struct config_list *list, void *base)
+{
+	for (size_t i = 0; i < config_n_keys; i++) {
+		const struct config_key *key = &config_keys[i];
+		const char *reason;
+
+		if (config_list_of(key) == list && key->size && key->fallback)
+			config_key_set(key, base, key->fallback, key->type != CONFIG_STRING,
+				       &reason);
+	}
+}

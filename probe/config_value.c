@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One value of the configuration as its row of the schema wants it: checked
+ * and kept, printed, and described.
+ */
+#include "probe/config_schema.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DECIMALS_MAX 20 /* enough for every double a key may hold */
+
+/* Position of `text` among words "a | b", -1 if it is none of them. */
+static int word_index(const char *words, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (int i = 0; words; i++) {
+		if (strcspn(words, " ") == n && !strncmp(words, text, n))
+			return i;
+		words = strchr(words, '|');
+		if (words)
+			words += 2;
+	}
+	return -1;
+}
+
+static const char *word_at(const char *words, int index, int *length)
+{
+	while (index--)
+		words = strchr(words, '|') + 2;
+	*length = strcspn(words, " ");
+	return words;
+}
+
+static int refuse(const char **reason, const char *why)
+{
+	*reason = why;
+	return -EINVAL;
+}
+
+/* Digits, no leading zero; with_fraction allows a point and more digits. */
+static bool is_decimal(const char *text, bool with_fraction)
+{
+	size_t n = strspn(text, "0123456789");
+
+	if (n == 0 || (text[0] == '0' && n > 1))
+		return false;
+	if (with_fraction && text[n] == '.') {
+		text += n + 1;
+		n = strspn(text, "0123456789");
+		if (n == 0 || n > DECIMALS_MAX)
+			return false;
+	}
+	return text[n] == '\0';
+}
+
+static int set_number(const struct config_key *key, void *member, const char *text,
+		      const char **reason)
+{
+	bool is_word = key->words && !strcmp(text, key->words);
+	double value = is_word ? 0 : strtod(text, NULL);
+
+	if (!is_word && !is_decimal(text, key->type == CONFIG_SECONDS))
+		return refuse(reason, key->type == CONFIG_SECONDS ? "not a decimal number"
+								  : "not a whole decimal number");
+	if (!is_word && (value < key->min || value > key->max))
+		return refuse(reason,
+			      key->later ? "not available in this version" : "out of range");
+	if (key->size == sizeof(double))
+		*(double *)member = value;
+	else if (key->size)
+		*(uint32_t *)member = value;
+	return 0;
+}
+
+static int set_word(const struct config_key *key, void *member, const char *text,
+		    const char **reason)
+{
+	int index = word_index(key->words, text);
+
+	if (index < 0 && word_index(key->later, text) >= 0)
+		return refuse(reason, "not available in this version");
+	if (index < 0)
+		return refuse(reason, key->type == CONFIG_BOOL ? "neither true nor false"
+							       : "not one of the words known here");
+	if (key->size == sizeof(bool))
+		*(bool *)member = index;
+	else if (key->size)
+		*(int *)member = index;
+	return 0;
+}
+
+static int set_string(const struct config_key *key, void *member, const char *text,
+		      const char **reason)
+{
+	size_t n = strlen(text);
+
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			return refuse(reason, "has a control character in it");
+	if (n < key->min)
+		return refuse(reason, "empty");
+	if (n > key->max)
+		return refuse(reason, "too long");
+	memcpy(member, text, n + 1);
+	return 0;
+}
+
+int config_key_set(const struct config_key *key, void *base, const char *text, bool is_plain,
+		   const char **reason)
+{
+	void *member = (char *)base + key->offset;
+
+	if (is_plain && (!*text || !strcmp(text, "~") || !strcmp(text, "null")))
+		return refuse(reason, "has no value");
+	switch (key->type) {
+	case CONFIG_STRING:
+		return set_string(key, member, text, reason);
+	case CONFIG_ENUM:
+	case CONFIG_WORDS:
+		return set_word(key, member, text, reason);
+	case CONFIG_BOOL:
+	case CONFIG_U32:
+	case CONFIG_SECONDS:
+		break;
+	}
+	if (!is_plain)
+		return refuse(reason, "text in quotes where none belong");
+	return key->type == CONFIG_BOOL ? set_word(key, member, text, reason)
+					: set_number(key, member, text, reason);
+}
+
+static void format_seconds(double value, char out[static CONFIG_VALUE_TEXT_MAX])
+{
+	for (int decimals = 0; decimals <= DECIMALS_MAX; decimals++) {
+		snprintf(out, CONFIG_VALUE_TEXT_MAX, "%.*f", decimals, value);
+		if (strtod(out, NULL) == value)
+			return;
+	}
+}
+
+static void format_string(const char *text, char out[static CONFIG_VALUE_TEXT_MAX])
+{
+	*out++ = '"';
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			*out++ = '\\';
+		*out++ = *text;
+	}
+	strcpy(out, "\"");
+}
+
+static void format_word(const struct config_key *key, const void *member,
+			char out[static CONFIG_VALUE_TEXT_MAX])
+{
+	int index = key->size == sizeof(bool) ? *(const bool *)member : *(const int *)member;
+	int length;
+	const char *word = word_at(key->words, index, &length);
+
+	snprintf(out, CONFIG_VALUE_TEXT_MAX, "%.*s", length, word);
+}
+
+void config_key_format(const struct config_key *key, const void *base,
+		       char out[static CONFIG_VALUE_TEXT_MAX])
+{
+	const void *member = (const char *)base + key->offset;
+
+	if (!key->size) {
+		snprintf(out, CONFIG_VALUE_TEXT_MAX, "%s", key->fallback);
+		return;
+	}
+	switch (key->type) {
+	case CONFIG_STRING:
+		format_string(member, out);
+		break;
+	case CONFIG_SECONDS:
+		format_seconds(*(const double *)member, out);
+		break;
+	case CONFIG_U32:
+		if (key->words && !*(const uint32_t *)member)
+			snprintf(out, CONFIG_VALUE_TEXT_MAX, "%s", key->words);
+		else
+			snprintf(out, CONFIG_VALUE_TEXT_MAX, "%u", *(const uint32_t *)member);
+		break;
+	case CONFIG_BOOL:
+	case CONFIG_ENUM:
+	case CONFIG_WORDS:
+		format_word(key, member, out);
+		break;
+	}
+}
+
+void config_key_allowed(const struct config_key *key, char out[static CONFIG_VALUE_TEXT_MAX])
+{
+	const char *also = key->words ? key->words : "";
+
+	switch (key->type) {
+	case CONFIG_STRING:
+		snprintf(out, CONFIG_VALUE_TEXT_MAX, "text of %.0f .. %.0f octets", key->min,
+			 key->max);
+		break;
+	case CONFIG_U32:
+	case CONFIG_SECONDS:
+		if (key->min == key->max)
+			snprintf(out, CONFIG_VALUE_TEXT_MAX, "%.0f", key->min);
+		else
+			snprintf(out, CONFIG_VALUE_TEXT_MAX, "%s%s%.10g .. %.10g", also,
+				 *also ? " | " : "", key->min, key->max);
+		break;
+	case CONFIG_WORDS:
+		snprintf(out, CONFIG_VALUE_TEXT_MAX, "list of %s", key->words);
+		break;
+	case CONFIG_BOOL:
+	case CONFIG_ENUM:
+		snprintf(out, CONFIG_VALUE_TEXT_MAX, "%s", key->words);
+		break;
+	}
+}
