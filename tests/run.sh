@@ -70,7 +70,10 @@ run_logged()
 
 	limit_s=$(read_marker "$source" timeout)
 	start_ms=$(date +%s%3N)
-	timeout -k 5 "${limit_s:-$DEFAULT_TIMEOUT_S}" "$@" >"$log" 2>&1 </dev/null
+	# In the background, as only `wait` gives way to a signal at once.
+	timeout -k 5 "${limit_s:-$DEFAULT_TIMEOUT_S}" "$@" >"$log" 2>&1 </dev/null &
+	child=$!
+	wait $child
 	status=$?
 	elapsed_ms=$(($(date +%s%3N) - start_ms))
 	if [ $status -eq 124 ] || [ $status -eq 137 ]; then
@@ -203,9 +206,9 @@ main()
 	export TZ=UTC LC_ALL=C.UTF-8 ASAN_OPTIONS=abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 	TMPDIR=$(mktemp -d /tmp/xflow-tests.XXXXXX) || exit 1
 	export TMPDIR
-	log=$TMPDIR/run.log elapsed_ms=0 status=0
+	log=$TMPDIR/run.log elapsed_ms=0 status=0 child=
 	trap 'rm -rf "$TMPDIR"' EXIT
-	trap 'exit 130' INT TERM HUP
+	trap 'kill $child; wait; exit 130' INT TERM HUP
 
 	mapfile -t tests < <(list_tests "$full" "$@")
 	for path in "${tests[@]}"; do

@@ -200,7 +200,8 @@ static int count_packets(const char *path, const char *filter)
 static void test_tshark_finds_every_shape_well_formed(void **state)
 {
 	struct pcap_file f = {0};
-	char path[] = "/tmp/xflow-test-pkt-XXXXXX";
+	const char *dir = getenv("TMPDIR");
+	char path[256];
 	int fd;
 
 	(void)state;
@@ -208,6 +209,7 @@ static void test_tshark_finds_every_shape_well_formed(void **state)
 		print_message("# tshark is not installed\n");
 		skip();
 	}
+	snprintf(path, sizeof(path), "%s/test-pkt-XXXXXX", dir ? dir : "/tmp");
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	close(fd);
