@@ -175,6 +175,7 @@ install: all ## install below $(DESTDIR)$(PREFIX); /etc/xflow.yaml is kept if pr
 	$(Q)mkdir -p $(inst)/lib/systemd/system
 	$(Q)sed 's|/usr/bin|$(PREFIX)/bin|g' conf/xflow-probe.service \
 	  > $(inst)/lib/systemd/system/xflow-probe.service
+	$(Q)$(INSTALL_DATA) conf/xflow-probe.sysusers $(inst)/lib/sysusers.d/xflow-probe.conf
 	$(Q)test -e $(DESTDIR)/etc/xflow.yaml || $(INSTALL_DATA) conf/xflow.yaml $(DESTDIR)/etc/xflow.yaml
 
 .PHONY: clean
