@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Flow Cache: find the packet's Flow in one of two buckets and add to it,
+ * or claim a place for a new one. Shared by all CPUs and the daemon without a
+ * lock: the kernel takes a place FREE -> BUSY -> tag, the daemon tag ->
+ * RETIRING -> FREE after a grace period, so nothing is lost or misplaced.
+ */
+#pragma once
+
+#include "bpf/clock.bpf.h"
+#include "bpf/flow_abi.h"
+#include "bpf/key.bpf.h"
+#include "bpf/ledger.bpf.h"
+#include "bpf/maps.bpf.h"
+#include "bpf/stall.bpf.h"
+#include "bpf/target.bpf.h"
+
+#define CACHE_ROOMY	 4  /* a first bucket with that many free places is taken at once */
+#define CACHE_CAS_ROUNDS 16 /* each failed round means that another CPU made progress      */
+
+static __always_inline void *counts_of(enum family family, void *slot)
+{
+	return slot + (family == FAMILY_IPV4 ? sizeof(struct xfp_key4) : sizeof(struct xfp_key6));
+}
+
+static __always_inline bool key_equal(enum family family, const void *slot, const void *key)
+{
+	const __u64 *a = slot, *b = key;
+
+	if (family == FAMILY_IPV4)
+		return a[0] == b[0] && a[1] == b[1];
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]));
+}
+
+/* Smaller and larger of two values below 2^31, without a branch. */
+static __always_inline __u64 smaller(__u64 a, __u64 b)
+{
+	__u64 less = a - b;
+
+	barrier_var(less);
+	return b + (less & (__u64)((__s64)less >> 63));
+}
+
+static __always_inline __u64 larger(__u64 a, __u64 b)
+{
+	return a + b - smaller(a, b);
+}
+
+static __always_inline __u32 lengths_merge(__u32 old, const struct observed *o)
+{
+	return larger(old >> 16, o->length_max) << 16 | smaller(old & 0xffff, o->length_min);
+}
+
+static __always_inline __u32 ttl_merge(__u32 old, const struct observed *o)
+{
+	return larger(old >> 24, o->ttl) << 24 | smaller(old >> 16 & 0xff, o->ttl) << 16 |
+	       (old & 0xffff);
+}
+
+/* Extremes change rarely: test first, compare-and-swap only on change. */
+static __always_inline void extremes_update(struct xfp_counts *c, const struct observed *o)
+{
+	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
+		__u32 old = READ_ONCE_(c->lengths);
+		__u32 new = lengths_merge(old, o);
+
+		if (new == old || __sync_val_compare_and_swap(&c->lengths, old, new) == old)
+			break;
+	}
+	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
+		__u32 old = READ_ONCE_(c->ttl_flags);
+		__u32 new = ttl_merge(old, o);
+
+		if (new == old || __sync_val_compare_and_swap(&c->ttl_flags, old, new) == old)
+			break;
+	}
+}
+
+/* Tell the daemon that there is news in this chunk; written only when it is not yet. */
+static __always_inline void chunk_mark(enum family family, __u32 bucket)
+{
+	__u64 *mark = mark_at(family, bucket / XFP_CHUNK_BUCKETS);
+
+	if (mark && !READ_ONCE_(*mark))
+		WRITE_ONCE_(*mark, 1);
+}
+
+static __always_inline void hint_end(enum family family, __u32 slot)
+{
+	__u32 bucket = slot / XFP_BUCKET_SLOTS;
+	__u64 *hint = hint_at(family, bucket);
+
+	if (!hint)
+		return;
+	ATOMIC_OR(hint, 1ULL << (slot % XFP_BUCKET_SLOTS));
+	chunk_mark(family, bucket);
+}
+
+/*
+ * Add the packet to its Flow. SYN, FIN, RST and the ACK that completes a
+ * handshake take the precise clock, so that ends and round-trips are exact.
+ */
+static __always_inline void flow_update(enum family family, struct xfp_counts *c, __u32 slot,
+					const struct observed *o)
+{
+	__u32 had = READ_ONCE_(c->ttl_flags) & 0xffff;
+	__u32 flags = o->tcp_flags;
+	__u64 now;
+
+	if ((flags & (TCP_SYN | TCP_FIN | TCP_RST)) || ((flags & TCP_ACK) && had == TCP_SYN))
+		now = clock_precise(o);
+	else
+		now = clock_tick(o);
+
+	stall(STALL_MATCH);
+	ATOMIC_ADD(&c->octets, o->octets);
+	ATOMIC_ADD(&c->packets, o->packets);
+	extremes_update(c, o);
+	if (now > READ_ONCE_(c->last_ns))
+		WRITE_ONCE_(c->last_ns, now);
+	if ((had & flags) != flags) {
+		ATOMIC_OR(&c->ttl_flags, flags);
+		if (flags & ~had & (TCP_FIN | TCP_RST))
+			hint_end(family, slot);
+	}
+}
+
+/*
+ * The slot of the Flow in one bucket, or NULL. Sets *index to its number.
+ */
+static __always_inline void *bucket_find(enum family family, struct xfp_bucket *tags, __u32 bucket,
+					 __u32 tag, const void *key, __u32 *index)
+{
+	for (int i = 0; i < XFP_BUCKET_SLOTS; i++) {
+		__u32 t = READ_ONCE_(tags->tag[i]);
+		__u32 at = bucket * XFP_BUCKET_SLOTS + i;
+		void *slot;
+
+		if (t != tag)
+			continue;
+		/* weakly ordered CPUs read the slot after the tag: make it depend on it */
+		t ^= tag;
+		barrier_var(t);
+		at += t;
+		slot = slot_at(family, at);
+		if (slot && key_equal(family, slot, key)) {
+			*index = at;
+			return slot;
+		}
+	}
+	return NULL;
+}
+
+/* Branch-free: sixteen branches would explode into as many verifier states. */
+static __always_inline __u32 bucket_free(const struct xfp_bucket *tags)
+{
+	__u64 free = 0;
+
+#pragma unroll
+	for (int i = 0; i < XFP_BUCKET_SLOTS; i++) {
+		__u64 t = READ_ONCE_(tags->tag[i]);
+
+		barrier_var(t);
+		t -= 1;
+		barrier_var(t);
+		free += t >> 63;
+	}
+	barrier_var(free);
+	return free;
+}
+
+static __always_inline void flow_begin(enum family family, void *slot, const void *key,
+				       const struct observed *o, __u64 now)
+{
+	struct xfp_counts *c = counts_of(family, slot);
+	const __u64 *from = key;
+	__u64 *to = slot;
+
+#pragma unroll
+	for (int i = 0; i < (family == FAMILY_IPV4 ? 2 : 5); i++)
+		to[i] = from[i];
+	c->packets = o->packets;
+	c->octets = o->octets;
+	c->last_ns = now;
+	c->first_ns = now;
+	c->lengths = o->length_max << 16 | o->length_min;
+	c->ttl_flags = (__u32)o->ttl << 24 | (__u32)o->ttl << 16 | o->tcp_flags;
+	c->inner_vlan = o->inner_vlan;
+	c->tos = o->tos;
+	c->pad = 0;
+	c->flow_label = o->flow_label;
+}
+
+/*
+ * Claim a free place of one bucket and fill it. Between claim and publication
+ * there is no return and no helper call: a stranded BUSY is the one thing this
+ * program could do wrong.
+ */
+static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *tags, __u32 bucket,
+					 __u32 tag, const void *key, const struct observed *o, __u64 now)
+{
+	struct xfp_ledger_row *row = ledger_row();
+
+	for (int i = 0; i < XFP_BUCKET_SLOTS; i++) {
+		__u32 index = bucket * XFP_BUCKET_SLOTS + i;
+		void *slot;
+
+		if (READ_ONCE_(tags->tag[i]) != XFP_TAG_FREE)
+			continue;
+		slot = slot_at(family, index);
+		if (!slot)
+			continue;
+		if (__sync_val_compare_and_swap(&tags->tag[i], XFP_TAG_FREE, XFP_TAG_BUSY) !=
+		    XFP_TAG_FREE) {
+			if (row)
+				ledger_add(&row->insert_races, 1);
+			continue;
+		}
+		publish_early(&tags->tag[i], tag);
+		stall(STALL_CLAIM);
+		flow_begin(family, slot, key, o, now);
+		__sync_lock_test_and_set(&tags->tag[i], tag);
+		if (o->tcp_flags & (TCP_FIN | TCP_RST))
+			hint_end(family, index);
+		else
+			chunk_mark(family, bucket);
+		if (row)
+			ledger_add(&row->inserts, 1);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Account the packet to its Flow, creating it when it is new.
+ * Returns false when both buckets are full: the overflow account takes it.
+ */
+static __always_inline bool cache_account(enum family family, const struct observed *o)
+{
+	const void *key = family == FAMILY_IPV4 ? (const void *)&o->key4 : (const void *)&o->key6;
+	__u64 h = key_hash(key, family == FAMILY_IPV4 ? 4 : 10);
+	__u32 n = family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6;
+	__u32 tag = (__u32)h | XFP_TAG_FLOW;
+	__u32 high = h >> 32;
+	__u32 first = (__u64)high * n >> 32;
+	__u32 second = (__u64)(__u32)(high * 0x9e3779b1u) * n >> 32;
+	struct xfp_bucket *a, *b, *tags;
+	__u32 free_a, free_b = 0, bucket, index = 0;
+	void *slot;
+	__u64 now;
+
+	a = bucket_at(family, first);
+	b = bucket_at(family, second);
+	if (!a || !b)
+		return false;
+	slot = bucket_find(family, a, first, tag, key, &index);
+	if (!slot)
+		slot = bucket_find(family, b, second, tag, key, &index);
+	if (slot) {
+		flow_update(family, counts_of(family, slot), index, o);
+		return true;
+	}
+
+	now = clock_precise(o);
+	free_a = bucket_free(a);
+	if (free_a < CACHE_ROOMY)
+		free_b = bucket_free(b);
+	for (int i = 0; i < 2; i++) {
+		bool is_second = (free_b > free_a) ^ i;
+
+		tags = is_second ? b : a;
+		bucket = is_second ? second : first;
+		if (bucket_claim(family, tags, bucket, tag, key, o, now))
+			return true;
+	}
+	return false;
+}

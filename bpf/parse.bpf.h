@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Headers into struct pkt: Ethernet, VLAN tags, IPv4, IPv6 with its extension
+ * headers, and the first octets of the transport. Touches no map. The result of
+ * every function is XFP_OK or the ledger reason why the packet has no Flow Key.
+ */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+
+#include "bpf/flow_abi.h"
+#include "bpf/target.bpf.h"
+
+#define PARSE_MAX_TAGS	     3 /* 802.1Q/802.1ad tags */
+#define PARSE_MAX_EXTENSIONS 8 /* IPv6 extension headers */
+#define PARSE_SCRATCH	     512 /* octets copied out when the headers are not linear */
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+
+#define IP_MORE_FRAGMENTS 0x2000
+#define IP_OFFSET_MASK	  0x1fff
+#define IP6_OFFSET_MASK	  0xfff8
+
+/*
+ * What the Flow Cache needs of a packet: Flow Key and measurements. Holds no
+ * packet pointer, so that it can cross into a separately verified function.
+ */
+struct observed {
+	union {
+		struct xfp_key4 key4;
+		struct xfp_key6 key6;
+	};
+	__u64 octets;	  /* IP octets of all segments                             */
+	__u64 now_ns;	  /* native: the packet's own time                         */
+	__u32 packets;	  /* segments                                              */
+	__u32 length_min; /* IP octets of the smallest segment (IPv6: payload)     */
+	__u32 length_max;
+	__u32 flow_label;
+	__u16 tcp_flags;
+	__u16 inner_vlan;
+	__u8 tos;
+	__u8 ttl;
+	__u8 is_ipv6;
+	__u8 pad;
+};
+
+/* One packet on its way from the hook through the headers. */
+struct pkt {
+	/* given by the hook */
+	const void *data;
+	const void *data_end;
+	__u32 frame_octets; /* on the wire, or of the super-packet a GSO hook sees */
+	__u32 gso_octets;   /* payload of one segment, 0 without GSO               */
+	bool is_scratch;    /* data is a copy of PARSE_SCRATCH octets              */
+	bool is_tag_in_metadata; /* vlan came from the hook, not from the frame    */
+	__u8 obs_point;	    /* with direction, as in the Flow Key                  */
+
+	/* cursor */
+	__u8 n_tags;
+	__u8 next_header;       /* protocol of the header at offset                */
+	bool is_later_fragment;
+	__u16 ethertype;        /* host order                                      */
+	__u16 vlan;
+	__u32 offset;	        /* of the next header                              */
+	__u32 ip_offset;        /* of the IP header                                */
+	__u32 end_offset;       /* of the end of the IP datagram                   */
+	__u32 transport_octets; /* length of the transport header, for GSO counts  */
+	__be16 source_port;
+	__be16 destination_port;
+
+	struct observed *seen; /* a variable of its own: this struct then lives in registers */
+};
+
+/*
+ * The header of `size` octets at the cursor, or NULL where the packet ends
+ * before. The only place where bounds are checked.
+ */
+static __always_inline const void *pkt_header(const struct pkt *p, __u32 size)
+{
+	__u32 offset = p->offset;
+	const void *header;
+
+	if (p->is_scratch) {
+		if (offset > PARSE_SCRATCH - 64)
+			return NULL;
+		if (offset + size > p->frame_octets)
+			return NULL;
+		return p->data + offset;
+	}
+	if (offset > 0x7fff) /* what the verifier wants to know of a packet offset */
+		return NULL;
+	header = p->data + offset;
+	if (header + size > p->data_end)
+		return NULL;
+	return header;
+}
+
+static __always_inline __u16 load_be16(const void *header, __u32 at)
+{
+	return bpf_ntohs(*(const __be16 *)(header + at));
+}
+
+/* Ports, flags and ICMP type of the first fragment; nothing of a later one. */
+static __always_inline enum xfp_reason parse_transport(struct pkt *p)
+{
+	__u32 left = p->end_offset - p->offset;
+	const __u8 *h;
+
+	if (p->is_later_fragment)
+		return XFP_OK;
+
+	switch (p->next_header) {
+	case IPPROTO_TCP:
+		h = pkt_header(p, 14);
+		if (!h || left < 20)
+			return XFP_truncated;
+		if (h[12] < 0x50)
+			return XFP_bad_header_length;
+		p->seen->tcp_flags = load_be16(h, 12) & 0x0fff;
+		p->transport_octets = (h[12] >> 4) * 4;
+		break;
+	case IPPROTO_UDP:
+		h = pkt_header(p, 4);
+		if (!h || left < 8)
+			return XFP_truncated;
+		p->transport_octets = 8;
+		break;
+	case IPPROTO_SCTP:
+		h = pkt_header(p, 4);
+		if (!h || left < 12)
+			return XFP_truncated;
+		p->transport_octets = 12;
+		break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if ((p->next_header == IPPROTO_ICMPV6) != p->seen->is_ipv6)
+			return XFP_OK;
+		h = pkt_header(p, 2);
+		if (!h || left < 4)
+			return XFP_truncated;
+		p->destination_port = *(const __be16 *)h;
+		return XFP_OK;
+	default:
+		return XFP_OK;
+	}
+	p->source_port = *(const __be16 *)h;
+	p->destination_port = *(const __be16 *)(h + 2);
+	return XFP_OK;
+}
+
+static __always_inline enum xfp_reason parse_ipv4(struct pkt *p)
+{
+	const __u8 *h = pkt_header(p, 20);
+	__u32 header_octets, total, room = p->frame_octets - p->offset;
+	__u16 fragment;
+
+	if (!h)
+		return XFP_truncated;
+	if (h[0] >> 4 != 4)
+		return XFP_bad_version;
+	header_octets = (h[0] & 0x0f) * 4;
+	if (header_octets < 20)
+		return XFP_bad_header_length;
+	total = p->gso_octets ? room : load_be16(h, 2);
+	if (total < header_octets || total > room)
+		return XFP_bad_total_length;
+
+	p->seen->tos = h[1];
+	p->seen->ttl = h[8];
+	p->next_header = h[9];
+	p->seen->key4.source = *(const __be32 *)(h + 12);
+	p->seen->key4.destination = *(const __be32 *)(h + 16);
+	fragment = load_be16(h, 6);
+	p->is_later_fragment = fragment & IP_OFFSET_MASK;
+	p->end_offset = p->offset + total;
+	p->offset += header_octets;
+	return parse_transport(p);
+}
+
+/* Set of the extension headers that are walked; all their numbers are below 64. */
+#define EXTENSIONS                                                                                 \
+	(1ULL << IPPROTO_HOPOPTS | 1ULL << IPPROTO_ROUTING | 1ULL << IPPROTO_FRAGMENT |            \
+	 1ULL << IPPROTO_AH | 1ULL << IPPROTO_DSTOPTS)
+
+static __always_inline bool is_extension(__u8 next)
+{
+	return next < 64 && (EXTENSIONS >> next & 1);
+}
+
+/* 1 when a == b, else 0, without a branch for the verifier to follow. */
+static __always_inline __u64 is_equal(__u64 a, __u64 b)
+{
+	a ^= b;
+	barrier_var(a);
+	a -= 1;
+	barrier_var(a);
+	return a >> 63;
+}
+
+/*
+ * Walk the chain up to the transport, or to the end of a later fragment. Each
+ * header says its length in octets of 8 beyond the first (RFC 8200 4), AH in
+ * octets of 4 beyond the second (RFC 4302 2.2), the fragment header is 8 long.
+ * Branch-free: the kinds of eight headers would be 5^8 paths.
+ */
+static __always_inline enum xfp_reason parse_extensions(struct pkt *p)
+{
+	__u64 later = 0;
+
+	for (int i = 0; i <= PARSE_MAX_EXTENSIONS; i++) {
+		const __u8 *h;
+		__u64 is_ah, is_fragment, octets;
+		__u8 next = p->next_header;
+
+		if (!is_extension(next) || later) {
+			p->is_later_fragment = later;
+			return XFP_OK;
+		}
+		if (i == PARSE_MAX_EXTENSIONS)
+			break;
+		h = pkt_header(p, 8);
+		if (!h)
+			return XFP_truncated;
+		is_ah = is_equal(next, IPPROTO_AH);
+		is_fragment = is_equal(next, IPPROTO_FRAGMENT);
+		octets = h[1] * (1 - is_fragment);
+		octets = (octets + 1 + is_ah) << (3 - is_ah);
+		later = is_fragment * (load_be16(h, 2) & IP6_OFFSET_MASK);
+		p->next_header = h[0];
+		p->offset += octets & 0xfff;
+		if (p->offset > p->end_offset)
+			return XFP_truncated;
+	}
+	return XFP_too_deep;
+}
+
+static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
+{
+	const __u8 *h = pkt_header(p, 40);
+	__u32 total, room = p->frame_octets - p->offset;
+	enum xfp_reason reason;
+
+	if (!h)
+		return XFP_truncated;
+	if (h[0] >> 4 != 6)
+		return XFP_bad_version;
+	total = p->gso_octets ? room : 40u + load_be16(h, 4);
+	if (total > room)
+		return XFP_bad_total_length;
+
+	p->seen->is_ipv6 = true;
+	p->seen->tos = load_be16(h, 0) >> 4;
+	p->seen->flow_label = bpf_ntohl(*(const __be32 *)h) & 0xfffff;
+	p->next_header = h[6];
+	p->seen->ttl = h[7];
+	__builtin_memcpy(p->seen->key6.source, h + 8, 32);
+	p->end_offset = p->offset + total;
+	p->offset += 40;
+	reason = parse_extensions(p);
+	if (reason != XFP_OK)
+		return reason;
+	return parse_transport(p);
+}
+
+/* Tags in the frame; one that the hook found in metadata is counted already. */
+static __always_inline enum xfp_reason parse_tags(struct pkt *p)
+{
+	for (int i = 0; i <= PARSE_MAX_TAGS; i++) {
+		const void *h;
+		__u16 id;
+
+		if (p->ethertype != ETH_P_8021Q && p->ethertype != ETH_P_8021AD)
+			return XFP_OK;
+		if (p->n_tags >= PARSE_MAX_TAGS)
+			return XFP_too_deep;
+		h = pkt_header(p, 4);
+		if (!h)
+			return XFP_truncated;
+		id = load_be16(h, 0) & 0x0fff;
+		if (p->n_tags == 0)
+			p->vlan = id;
+		else if (p->n_tags == 1)
+			p->seen->inner_vlan = id;
+		p->n_tags++;
+		p->ethertype = load_be16(h, 2);
+		p->offset += 4;
+	}
+	return XFP_too_deep;
+}
+
+/* From the EtherType in p->ethertype, with the cursor behind it. */
+static __always_inline enum xfp_reason parse_network(struct pkt *p)
+{
+	enum xfp_reason reason = parse_tags(p);
+
+	if (reason != XFP_OK)
+		return reason;
+	p->ip_offset = p->offset;
+	if (p->ethertype == ETH_P_IP)
+		return parse_ipv4(p);
+	if (p->ethertype == ETH_P_IPV6)
+		return parse_ipv6(p);
+	return XFP_not_ip;
+}
+
+/* From the first octet of an Ethernet frame. */
+static __always_inline enum xfp_reason parse_ethernet(struct pkt *p)
+{
+	const void *h = pkt_header(p, ETH_HLEN);
+
+	if (!h)
+		return XFP_truncated;
+	p->ethertype = load_be16(h, 12);
+	p->offset += ETH_HLEN;
+	return parse_network(p);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One source, two builds: what differs between the program in the kernel and
+ * its native twin (capture files, unit tests, fuzzing) is here and in
+ * maps.bpf.h and clock.bpf.h; every other header reads the same in both.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __bpf__
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+/* Set by the daemon between open and load; the verifier removes dead branches. */
+#define TUNABLE const volatile
+
+/* Hide a value's origin from the optimiser (verifier-friendly code, ordering). */
+#ifndef barrier_var
+#define barrier_var(var) asm volatile("" : "+r"(var))
+#endif
+
+#define ATOMIC_ADD(ptr, value) ((void)__sync_fetch_and_add((ptr), (value)))
+#define ATOMIC_OR(ptr, value)  ((void)__sync_fetch_and_or((ptr), (value)))
+
+#else /* native: one thread owns the tables, so plain operations are exact */
+
+#include <bpf/bpf_endian.h>
+
+#define TUNABLE	       static
+#define __always_inline inline __attribute__((always_inline))
+#define __noinline     __attribute__((noinline))
+#define barrier_var(var) asm volatile("" : "+r"(var))
+#define ATOMIC_ADD(ptr, value) ((void)(*(ptr) += (value)))
+#define ATOMIC_OR(ptr, value)  ((void)(*(ptr) |= (value)))
+
+#endif
+
+/* Loads and stores that meet other CPUs or the daemon. */
+#define READ_ONCE_(x)	  (*(volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE_(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
