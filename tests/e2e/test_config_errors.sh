@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# root: no
+#
+# Configuration and usage errors end the probe with status 2 and say where and
+# what to do; what -n prints of a good file is a good file again.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/xflow-config-errors.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+
+fail()
+{
+	echo "FAILED: $*"
+	exit 1
+}
+
+# refused MESSAGE ARGUMENT...: the probe prints MESSAGE and exits with 2.
+refused()
+{
+	local message=$1 status=0
+	shift
+
+	timeout 10 ./xflow-probe "$@" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
+	[ $status -eq 2 ] || fail "$*: exit status $status instead of 2: $(cat "$dir/err")"
+	grep -qF -- "$message" "$dir/err" || fail "$*: no \"$message\" in: $(cat "$dir/err")"
+	[ ! -s "$dir/out" ] || fail "$*: standard output is not empty"
+}
+
+# refused_file MESSAGE: the same for the YAML on standard input, FILE is its path.
+refused_file()
+{
+	cat >"$dir/x.yaml"
+	refused "${1/FILE/$dir/x.yaml}" -n -c "$dir/x.yaml"
+}
+
+refused_file 'FILE:2:3: flow_cache.max_flow: unknown key, perhaps max_flows is meant (allowed: ' <<'YAML'
+flow_cache:
+  max_flow: 5000
+YAML
+refused_file 'FILE:3:12: interfaces[0].egress: xdp: not one of the words known here (allowed: off | tc)' <<'YAML'
+interfaces:
+- name: eth0
+  egress:  xdp
+YAML
+refused_file 'FILE:2:1: observation_domain_id: the key is here a second time' <<'YAML'
+observation_domain_id: 1
+observation_domain_id: 1
+YAML
+refused_file 'FILE:1:25: flow_cache.max_flows: 1: out of range (allowed: 1024 .. 67108864)' <<'YAML'
+flow_cache: {max_flows: 1}
+YAML
+refused_file 'FILE:1:27: flow_cache.max_flows: a list (allowed: 1024 .. 67108864)' <<'YAML'
+flow_cache:  { max_flows: [] }
+YAML
+refused_file 'FILE:2:5: exporters[0]: the key address is missing' <<'YAML'
+exporters:
+  - name: a
+YAML
+refused_file 'FILE:2:1: not YAML: ' <<'YAML'
+interfaces: [
+YAML
+refused_file 'flow_cache.persist: true: not available in this version (allowed: false)' <<'YAML'
+flow_cache: {persist: true}
+YAML
+refused_file 'eth0 is there twice; name it once' <<'YAML'
+interfaces: [{name: eth0}, {name: eth0}]
+YAML
+refused_file 'exporters[0].address: 127.0.0.1: no port; write HOST:PORT' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: 127.0.0.1}]
+YAML
+refused_file 'nothing to observe; give -i NAME' </dev/null
+
+printf 'foo: 1\nlog: {level: loud}\nbar: 2\n' >"$dir/three.yaml"
+refused three.yaml:3:1: -n -c "$dir/three.yaml"
+[ "$(wc -l <"$dir/err")" -eq 3 ] || fail "not all errors are told: $(cat "$dir/err")"
+
+refused "read configuration $dir/missing.yaml" -c "$dir/missing.yaml"
+refused "read configuration $dir (at most 1 MiB): Is a directory" -c "$dir"
+refused '--frobnicate is no option' --frobnicate
+refused 'only :egress may follow a name' -i eth0:both
+refused 'either -i or -r' -i eth0 -r capture.pcap
+refused 'out of range (1 .. 65535)' -i eth0 --collector 127.0.0.1:0
+refused 'nothing to observe; give -i NAME'
+
+./xflow-probe -n -c conf/xflow.yaml >"$dir/once.yaml" || fail "the shipped file is refused"
+./xflow-probe -n -c "$dir/once.yaml" >"$dir/twice.yaml" || fail "what -n prints is refused"
+cmp "$dir/once.yaml" "$dir/twice.yaml" || fail "what -n prints changes when it is loaded"
+./xflow-probe -n -i eth0:egress --collector 'tcp:[::1]:4739' >"$dir/out" || fail "-n without a file"
+grep -q '^    egress: tc$' "$dir/out" || fail "-i is not in what -n prints"
+grep -q '^    transport: tcp$' "$dir/out" || fail "--collector is not in what -n prints"
