@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The near side of an exporter: Flow Records are staged by kind, so that every
+ * Message is full and of one Template, encoded, and queued. exporter_send.c is
+ * the far side.
+ */
+#include "probe/exporter_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/log.h"
+#include "probe/template.h"
+
+#define UNPACED_QUEUE_OCTETS ((size_t)1 << 20)
+#define UNPACED_STALL_MS     10000
+
+static void volume_add(struct exporter_volume *to, const struct exporter_volume *v)
+{
+	to->records += v->records;
+	to->packets += v->packets;
+	to->octets += v->octets;
+}
+
+void exporter_account(struct exporter *e, struct exporter_volume *to,
+		      const struct exporter_volume *v)
+{
+	volume_add(to, v);
+	e->stats.queued.records -= v->records;
+	e->stats.queued.packets -= v->packets;
+	e->stats.queued.octets -= v->octets;
+}
+
+struct exporter_volume *exporter_account_of(struct exporter *e, int err)
+{
+	switch (-err) {
+	case ENOENT:
+		return &e->stats.not_sent_unresolved;
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EADDRNOTAVAIL:
+	case EAFNOSUPPORT:
+		return &e->stats.not_sent_unroutable;
+	case ECONNREFUSED:
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+		return &e->stats.not_sent_refused;
+	case EMSGSIZE:
+		return &e->stats.not_sent_too_big;
+	case ENOBUFS:
+		return &e->stats.not_sent_queue;
+	default:
+		return &e->stats.not_sent_error;
+	}
+}
+
+/* A full queue behind a collector that was never found is the name's or the route's fault. */
+static struct exporter_volume *account_of_full_queue(struct exporter *e)
+{
+	struct exporter_volume *why = exporter_account_of(e, e->session.error);
+
+	if (why == &e->stats.not_sent_unresolved || why == &e->stats.not_sent_unroutable)
+		return why;
+	return &e->stats.not_sent_queue;
+}
+
+static void drop_stage(struct exporter *e, struct stage *st, struct exporter_volume *why)
+{
+	exporter_account(e, why, &st->volume);
+	e->lost_records += (uint32_t)st->volume.records;
+	st->volume = (struct exporter_volume){0};
+	st->end_ms = 0;
+}
+
+static void queue_stage(struct exporter *e, enum template_kind kind)
+{
+	struct stage *st = &e->stages[kind];
+	size_t record_octets = template_record_octets(kind);
+	struct message info = {.volume = st->volume,
+			       .record_octets = (uint32_t)record_octets,
+			       .kind = kind,
+			       .lost_before = e->lost_records,
+			       .end_s = (uint32_t)(st->end_ms / 1000)};
+
+	if (!queue_has_room(&e->queue, MESSAGE_DATA_OFFSET + st->volume.records * record_octets)) {
+		drop_stage(e, st, account_of_full_queue(e));
+		return;
+	}
+	int octets = encoder_records(&e->encoder, kind, st->records, st->volume.records);
+
+	if (octets < 0 || queue_push(&e->queue, &info, e->encoder.message, (size_t)octets)) {
+		drop_stage(e, st, &e->stats.not_sent_error);
+		return;
+	}
+	e->lost_records = 0;
+	st->volume = (struct exporter_volume){0};
+	st->end_ms = 0;
+	/* Offline nothing is lost to a clock: wait for the collector instead. */
+	if (!e->is_paced && e->queue.octets >= UNPACED_QUEUE_OCTETS)
+		exporter_send_all(e, UNPACED_STALL_MS);
+}
+
+void exporter_queue_stages(struct exporter *e)
+{
+	for (int kind = 0; kind < N_TEMPLATES; kind++) {
+		if (e->stages[kind].volume.records)
+			queue_stage(e, (enum template_kind)kind);
+	}
+}
+
+void exporter_fit_stages(struct exporter *e)
+{
+	if (e->limit_octets == e->session.limit_octets)
+		return;
+	e->limit_octets = e->session.limit_octets;
+	for (int kind = 0; kind < N_TEMPLATES; kind++) {
+		size_t room = e->limit_octets > MESSAGE_DATA_OFFSET
+				      ? e->limit_octets - MESSAGE_DATA_OFFSET
+				      : 0;
+		size_t n = room / template_record_octets((enum template_kind)kind);
+
+		e->stages[kind].limit = n < STAGE_MAX_RECORDS ? n : STAGE_MAX_RECORDS;
+	}
+}
+
+static int encode_templates(struct exporter *e)
+{
+	int octets = encoder_templates(&e->encoder);
+
+	if (octets < 0 || octets > TEMPLATES_OCTETS)
+		return -EPROTO;
+	memcpy(e->templates, e->encoder.message, (size_t)octets);
+	e->templates_octets = (size_t)octets;
+	return 0;
+}
+
+int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
+		  bool is_paced)
+{
+	struct exporter *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return log_errno(-ENOMEM, "open exporter %s", cfg->name);
+	e->cfg = *cfg;
+	e->is_paced = is_paced;
+	pace_init(&e->pace, is_paced ? cfg->max_records_per_s : 0);
+	int err = encoder_open(&e->encoder, domain_id);
+
+	if (!err)
+		err = encode_templates(e);
+	if (!err)
+		err = session_open(&e->session, &e->cfg);
+	if (err) {
+		exporter_close(e);
+		return err;
+	}
+	exporter_fit_stages(e);
+	*out = e;
+	return 0;
+}
+
+void exporter_record(void *arg, const struct flow_record *r)
+{
+	struct exporter *e = arg;
+	enum template_kind kind = template_of_record(r);
+	struct stage *st = &e->stages[kind];
+	struct exporter_volume v = {1, r->packets, r->octets};
+
+	st->records[st->volume.records] = *r;
+	volume_add(&st->volume, &v);
+	volume_add(&e->stats.accepted, &v);
+	volume_add(&e->stats.queued, &v);
+	if (r->end_ms > st->end_ms)
+		st->end_ms = r->end_ms;
+	if (st->volume.records >= st->limit)
+		queue_stage(e, kind);
+}
+
+void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)
+{
+	exporter_queue_stages(e);
+	if (!e->queue.n_messages)
+		queue_trim(&e->queue);
+	pace_spread(&e->pace, now_ns, interval_ns, e->queue.n_messages);
+}
+
+int exporter_fd(const struct exporter *e)
+{
+	bool is_waiting = e->session.state == SESSION_CONNECTING || e->is_blocked;
+
+	return e->cfg.transport == TRANSPORT_TCP && is_waiting ? e->session.fd : -1;
+}
+
+const char *exporter_name(const struct exporter *e)
+{
+	return e->cfg.name;
+}
+
+const struct exporter_stats *exporter_stats(const struct exporter *e)
+{
+	return &e->stats;
+}
+
+void exporter_close(struct exporter *e)
+{
+	if (!e)
+		return;
+	session_close(&e->session);
+	queue_close(&e->queue);
+	encoder_close(&e->encoder);
+	free(e);
+}

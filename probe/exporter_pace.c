@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Even spreading over a window, and a virtual clock for the cap on records. */
+#include "probe/exporter_pace.h"
+
+#define NS_PER_S	 1000000000ull
+#define CREDIT_MAX_NS	 10000000ull /* of unused cap that may be caught up: 10 ms */
+
+void pace_init(struct pace *p, uint32_t max_records_per_s)
+{
+	*p = (struct pace){0};
+	/* Rounded up: the cap is hard. */
+	if (max_records_per_s)
+		p->record_ns = (NS_PER_S + max_records_per_s - 1) / max_records_per_s;
+}
+
+void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages)
+{
+	p->start_ns = now_ns;
+	p->window_ns = interval_ns / 10 * 9;
+	p->total = n_messages;
+	p->done = 0;
+}
+
+uint64_t pace_due(const struct pace *p, uint64_t now_ns)
+{
+	uint64_t elapsed_ns = now_ns > p->start_ns ? now_ns - p->start_ns : 0;
+	uint64_t due = p->total;
+
+	/* The first at once, the last at the end of the window. */
+	if (elapsed_ns < p->window_ns && p->total)
+		due = 1 + (uint64_t)((double)elapsed_ns / (double)p->window_ns *
+				     (double)(p->total - 1));
+	due = due > p->done ? due - p->done : 0;
+	return due < PACE_BURST_MESSAGES ? due : PACE_BURST_MESSAGES;
+}
+
+int pace_allows_records(const struct pace *p, uint64_t now_ns)
+{
+	return !p->record_ns || p->records_free_ns <= now_ns;
+}
+
+void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records)
+{
+	uint64_t oldest_ns = now_ns > CREDIT_MAX_NS ? now_ns - CREDIT_MAX_NS : 0;
+
+	p->done++;
+	if (p->records_free_ns < oldest_ns)
+		p->records_free_ns = oldest_ns;
+	p->records_free_ns += n_records * p->record_ns;
+}
+
+uint64_t pace_next(const struct pace *p)
+{
+	uint64_t due_ns = p->start_ns;
+
+	if (p->done >= p->total)
+		return UINT64_MAX;
+	if (p->total > 1)
+		due_ns += (uint64_t)((double)p->window_ns / (double)(p->total - 1) *
+				     (double)p->done) + 1;
+	return due_ns > p->records_free_ns ? due_ns : p->records_free_ns;
+}

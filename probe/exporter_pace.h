@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * When the queued Messages may leave: spread evenly over most of the time to the
+ * next sweep, so that a collector's socket buffer sees a stream and not a burst
+ * (RFC 7011 10.3.1), and never more records per second than configured.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define PACE_BURST_MESSAGES 64 /* most in one go, however late the call is */
+
+struct pace {
+	uint64_t start_ns;
+	uint64_t window_ns;
+	uint64_t total;		  /* Messages to spread over the window          */
+	uint64_t done;		  /* of these, sent or dropped                   */
+	uint64_t record_ns;	  /* least time per record, 0 = no cap           */
+	uint64_t records_free_ns; /* when the cap lets the next Message go       */
+};
+
+/* max_records_per_s  0 = no cap */
+void pace_init(struct pace *p, uint32_t max_records_per_s);
+
+/* Spread n_messages from now over 90 % of interval_ns. */
+void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages);
+
+/* How many Messages may leave now, at most PACE_BURST_MESSAGES. */
+uint64_t pace_due(const struct pace *p, uint64_t now_ns);
+
+/* False when the cap on records holds the next Message back. */
+int pace_allows_records(const struct pace *p, uint64_t now_ns);
+
+/* One Message of n_records has left or was dropped. */
+void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records);
+
+/* When the next Message is due; UINT64_MAX when all of them are done. */
+uint64_t pace_next(const struct pace *p);

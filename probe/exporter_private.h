@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the exporter share: the way of a record from stage to wire. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/exporter.h"
+#include "probe/exporter_encode.h"
+#include "probe/exporter_pace.h"
+#include "probe/exporter_queue.h"
+#include "probe/exporter_session.h"
+
+#define STAGE_MAX_RECORDS 128 /* most records in one Message; 9000 octets hold fewer */
+#define TEMPLATES_OCTETS  512
+
+/* Records of one kind that will be one Message. */
+struct stage {
+	struct flow_record records[STAGE_MAX_RECORDS];
+	size_t limit; /* records that fill a Message */
+	struct exporter_volume volume;
+	uint64_t end_ms; /* latest end of a Flow in it */
+};
+
+struct exporter {
+	struct exporter_config cfg;
+	bool is_paced;
+	struct encoder encoder;
+	uint8_t templates[TEMPLATES_OCTETS]; /* the Message with all Templates */
+	size_t templates_octets;
+	struct stage stages[N_TEMPLATES];
+	size_t limit_octets; /* the stages' limits were made for */
+	uint32_t lost_records; /* dropped since the last Message was queued */
+	struct queue queue;
+	struct pace pace;
+	struct session session;
+	uint32_t generation;	   /* of the session, the following belongs to         */
+	uint32_t template_copies;  /* sent in this session                             */
+	uint64_t templates_due_ns; /* UINT64_MAX = never again                         */
+	size_t partial_octets;	   /* of the current Message, that a stream has taken  */
+	bool is_blocked;	   /* the kernel takes no more now                     */
+	uint32_t export_time_s;	   /* of the last Message                              */
+	uint64_t now_ns;	   /* of the last call                                 */
+	uint32_t time_s;
+	struct exporter_stats stats;
+};
+
+/* Make the stages as large as what the session can send in one Message. */
+void exporter_fit_stages(struct exporter *e);
+
+/* Move `v` from queued to where it ended. */
+void exporter_account(struct exporter *e, struct exporter_volume *to,
+		      const struct exporter_volume *v);
+
+/* The account of records lost by this negative errno. */
+struct exporter_volume *exporter_account_of(struct exporter *e, int err);
+
+/* Encode what is staged. */
+void exporter_queue_stages(struct exporter *e);
+
+/*
+ * Send the whole queue at the speed a collector takes, going on for at most
+ * stall_ms without progress.
+ */
+void exporter_send_all(struct exporter *e, int stall_ms);

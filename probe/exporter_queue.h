@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Encoded Messages waiting for their turn: first in, first out, bounded by
+ * octets. Memory is taken in blocks as the queue grows and given back to the
+ * system as it empties.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/exporter.h"
+
+#define QUEUE_MAX_OCTETS ((size_t)64 << 20) /* of Messages, per exporter: some 900,000 records */
+
+struct queue_block;
+
+/* One Message of one Data Set of `n_records` equal records. */
+struct message {
+	struct exporter_volume volume;
+	uint32_t stride;	/* octets to the next Message of the block            */
+	uint32_t octets;	/* of the IPFIX Message as it was pushed              */
+	uint32_t start;		/* of the IPFIX Message in data[]                     */
+	uint32_t record_octets;
+	uint32_t kind;		/* enum template_kind                                 */
+	uint32_t lost_before;	/* records dropped between the previous one and this  */
+	uint32_t end_s;		/* Unix s, the latest end of a Flow in it, rounded down */
+	uint8_t data[];
+};
+
+struct queue {
+	struct queue_block *first; /* NULL when empty */
+	struct queue_block *last;
+	struct queue_block *spare; /* one kept, so that a steady trickle allocates nothing */
+	size_t octets;		   /* of Messages */
+	size_t n_messages;
+};
+
+/* True when a Message of this many octets stays within the bound. */
+bool queue_has_room(const struct queue *q, size_t octets);
+
+/*
+ * Append a Message. Its IPFIX octets are copied; *info says the rest (stride,
+ * octets and start are set here).
+ *
+ * Returns 0, -ENOBUFS (bound reached) or -ENOMEM.
+ */
+int queue_push(struct queue *q, const struct message *info, const uint8_t *data, size_t octets);
+
+/* The Message whose turn is next, or NULL. Valid, and writable, until queue_pop(). */
+struct message *queue_first(const struct queue *q);
+
+/* Remove the first Message. */
+void queue_pop(struct queue *q);
+
+/* Give back the memory kept for reuse; for when nothing is waiting. */
+void queue_trim(struct queue *q);
+
+void queue_close(struct queue *q);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A Transport Session (RFC 7011 2): finding the collector, connecting, coming
+ * back after a loss, and how large a Message may be. Over UDP, TCP, or to a file.
+ * Nothing here waits.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/config.h"
+#include "probe/exporter_resolve.h"
+
+/* Messages of TCP and files: below 64 records, the default limit of some collectors. */
+#define SESSION_STREAM_OCTETS 4096
+
+enum session_state {
+	SESSION_CLOSED,
+	SESSION_WAITING,    /* for retry_ns                   */
+	SESSION_RESOLVING,  /* a name server is being asked   */
+	SESSION_CONNECTING, /* TCP handshake                  */
+	SESSION_UP,
+};
+
+struct session {
+	const struct exporter_config *cfg; /* of the exporter, outlives the session           */
+	int state;			   /* enum session_state                              */
+	int fd;				   /* from SESSION_CONNECTING on                      */
+	int error;			   /* why it is not up, negative errno; 0 = never tried */
+	uint32_t generation;		   /* sessions that came up so far                    */
+	size_t limit_octets;		   /* the largest Message now                         */
+	uint64_t retry_ns;		   /* not before                                      */
+	uint64_t failed_ns;		   /* last time something went wrong                  */
+	bool is_bad;			   /* ... and was printed                             */
+	char host[CONFIG_ADDRESS_MAX];
+	uint16_t port;
+	struct resolve *resolve;
+	struct sockaddr_storage addresses[RESOLVE_MAX_ADDRESSES];
+	int n_addresses;
+	int next_address;
+};
+
+/*
+ * Prepare a session; only a file is opened now.
+ * Returns 0, -EINVAL (address), or -errno of the file; was printed.
+ */
+int session_open(struct session *s, const struct exporter_config *cfg);
+
+/* Go on with resolving and connecting; notice a connection closed by the collector. */
+void session_advance(struct session *s, uint64_t now_ns);
+
+/*
+ * Send some of a stream, or one datagram.
+ * Returns the octets taken or -errno; -EAGAIN: later. To a file all or nothing.
+ */
+int session_send(struct session *s, const uint8_t *data, size_t octets);
+
+/* Ask the kernel again for the path MTU of a UDP session. */
+void session_update_limit(struct session *s);
+
+/* Give the connection up after an error of session_send(). */
+void session_lose(struct session *s);
+
+/* Print what failed, once until it worked for some seconds again. */
+void session_note_failure(struct session *s, uint64_t now_ns, int err, const char *doing);
+void session_note_success(struct session *s, uint64_t now_ns);
+
+/* When session_advance() has something to do; UINT64_MAX = nothing by itself. */
+uint64_t session_next(const struct session *s, uint64_t now_ns);
+
+void session_close(struct session *s);
