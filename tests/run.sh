@@ -40,7 +40,7 @@ isolate()
 # Prints the value of "KEY: VALUE" in the comments of a test's source.
 read_marker()
 {
-	sed -n "s/^[#/ ]*\**[ ]*$2: *\([a-z0-9]*\) *$/\1/p" "$1" | head -n 1
+	sed -n "s,^ *[#*][#*]* *$2: *\([a-z0-9]*\) *$,\1,p" "$1" | head -n 1
 }
 
 report()
