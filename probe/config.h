@@ -27,26 +27,26 @@ enum output { OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE, OUTPUT_DEFAULT };
 struct interface_config {
 	char name[CONFIG_NAME_MAX];
 	int ingress; /* enum ingress_hook */
-	int egress;  /* enum egress_hook  */
+	int egress; /* enum egress_hook  */
 };
 
 struct flow_cache_config {
-	uint32_t max_flows;	   /* IPv4 Flows, 1024 .. 64 Mi   */
-	uint32_t max_flows_ipv6;   /* 1024 .. 64 Mi               */
-	double active_timeout_s;   /* 1 .. 86400                  */
-	double idle_timeout_s;	   /* 1 .. 86400                  */
-	double sweep_interval_s;   /* 0.1 .. 60                   */
-	uint32_t high_water_pct;   /* 1 .. 100                    */
-	int timestamps;		   /* enum timestamps             */
+	uint32_t max_flows; /* IPv4 Flows, 1024 .. 64 Mi   */
+	uint32_t max_flows_ipv6; /* 1024 .. 64 Mi               */
+	double active_timeout_s; /* 1 .. 86400                  */
+	double idle_timeout_s; /* 1 .. 86400                  */
+	double sweep_interval_s; /* 0.1 .. 60                   */
+	uint32_t high_water_pct; /* 1 .. 100                    */
+	int timestamps; /* enum timestamps             */
 };
 
 struct exporter_config {
-	char name[CONFIG_LABEL_MAX];	  /* default: transport:address                 */
+	char name[CONFIG_LABEL_MAX]; /* default: transport:address                 */
 	char address[CONFIG_ADDRESS_MAX]; /* HOST:PORT, [V6]:PORT, or a path for a file */
-	int transport;			  /* enum transport                             */
-	uint32_t template_refresh_s;	  /* 1 .. 86400, UDP only                       */
-	uint32_t mtu;			  /* octets of the IP packet, 0 = auto, else >= 512 */
-	uint32_t max_records_per_s;	  /* 0 = paced over the sweep interval          */
+	int transport; /* enum transport                             */
+	uint32_t template_refresh_s; /* 1 .. 86400, UDP only                       */
+	uint32_t mtu; /* octets of the IP packet, 0 = auto, else >= 512 */
+	uint32_t max_records_per_s; /* 0 = paced over the sweep interval          */
 };
 
 struct config {
@@ -58,12 +58,12 @@ struct config {
 	struct exporter_config exporters[CONFIG_MAX_EXPORTERS];
 	size_t n_exporters;
 	char control_socket[CONFIG_PATH_MAX]; /* empty = none */
-	int log_level;			      /* enum log_level */
+	int log_level; /* enum log_level */
 	bool log_json;
-	int output;			      /* enum output; command line only */
-	char read_path[CONFIG_PATH_MAX];      /* -r; empty = live; command line only */
-	double duration_s;		      /* 0 = until a signal; command line only */
-	uint32_t verbose;		      /* number of -v */
+	int output; /* enum output; command line only */
+	char read_path[CONFIG_PATH_MAX]; /* -r; empty = live; command line only */
+	double duration_s; /* 0 = until a signal; command line only */
+	uint32_t verbose; /* number of -v */
 };
 
 /* Fill *cfg with every key's default from the schema. */
