@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <jansson.h>
 
 #include "probe/ledger.h"
@@ -39,9 +38,6 @@ struct control_ops {
 
 	/* Call fn for each Flow in the cache, as the record it would be exported as. */
 	void (*each_flow)(void *arg, record_sink_fn fn, void *fn_arg);
-
-	/* Print a record as one JSON line, newline included. */
-	void (*print_flow)(FILE *out, const struct flow_record *r);
 };
 
 struct control_client;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "probe/filter.h"
+#include "probe/json.h"
 #include "probe/top.h"
 
 static void print_line(FILE *reply, json_t *object)
@@ -52,8 +53,14 @@ static void answer_status(const struct control_ops *ops, FILE *reply)
 	control_print_error(reply, "read the status: %s", strerror(-err));
 }
 
+static void print_flow(FILE *reply, const struct flow_record *r)
+{
+	char line[JSON_FLOW_MAX_OCTETS];
+
+	fwrite(line, 1, (size_t)(json_put_flow(line, r) - line), reply);
+}
+
 struct flow_printer {
-	const struct control_ops *ops;
 	struct filter filter;
 	FILE *reply;
 	uint64_t n_matching, n_printed;
@@ -70,13 +77,13 @@ static void print_matching(void *arg, const struct flow_record *r)
 	p->is_full = p->is_full || ftello(p->reply) >= (off_t)CONTROL_REPLY_OCTETS;
 	if (p->is_full)
 		return;
-	p->ops->print_flow(p->reply, r);
+	print_flow(p->reply, r);
 	p->n_printed++;
 }
 
 static void answer_flows(const struct control_ops *ops, const char *words, FILE *reply)
 {
-	struct flow_printer p = {.ops = ops, .reply = reply};
+	struct flow_printer p = {.reply = reply};
 	char error[256];
 
 	if (filter_parse(&p.filter, words, error, sizeof(error))) {
@@ -124,7 +131,7 @@ static void answer_top(const struct control_ops *ops, const char *words, FILE *r
 		return;
 	}
 	ops->each_flow(ops->arg, top_record, top);
-	top_print(top, reply, ops->print_flow);
+	top_print(top, reply, print_flow);
 	top_close(top);
 }
 
