@@ -120,10 +120,14 @@ void loop_close(struct loop *loop)
 int loop_watch_fd(struct loop *loop, struct loop_watch *w, int fd, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.ptr = w};
-	int op = w->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	bool is_known = w->is_watched && w->fd == fd;
 
-	assert(w->fn && (!w->is_watched || w->fd == fd));
-	if (epoll_ctl(loop->epoll_fd, op, fd, &event) < 0)
+	assert(w->fn);
+	w->is_watched = false; /* what is closed has left the epoll set by itself */
+	if (fd < 0)
+		return 0;
+	if ((!is_known || epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0) &&
+	    epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
 		return -errno;
 	w->fd = fd;
 	w->is_watched = true;

@@ -72,7 +72,9 @@ void loop_close(struct loop *loop);
 
 /*
  * Watch fd for events (level-triggered). A watch that is already in the loop
- * takes the new events; its fd must then be the same.
+ * takes the new events. Its descriptor may have been closed meanwhile, as by an
+ * exporter that connects anew: then the watch moves to the new one, even under
+ * the same number, and -1 says that there is none for now.
  *
  * Returns 0 or -errno of epoll_ctl().
  */

@@ -155,6 +155,19 @@ static int fail_connect(const char *path, int err)
 	return EXIT_FAILURE;
 }
 
+/* Flows that are not listed, or all that hosts and ports without a place of their own had. */
+static void print_truncated(const json_t *object)
+{
+	long long printed = json_integer_value(json_object_get(object, "printed"));
+	long long matching = json_integer_value(json_object_get(object, "matching"));
+
+	if (matching)
+		fprintf(stderr, "xflowctl: %lld of %lld Flows are shown: narrow the filter\n",
+			printed, matching);
+	else
+		fprintf(stderr, "xflowctl: too many hosts or ports to keep apart: some are missing\n");
+}
+
 /* Print one line of the reply; false when it is, or the line itself is, an error. */
 static bool print_line(const struct options *o, struct table *table, const char *line)
 {
@@ -169,7 +182,7 @@ static bool print_line(const struct options *o, struct table *table, const char 
 	else if (is_error)
 		fprintf(stderr, "xflowctl: %s\n", reason ? reason : "the answer is no JSON line");
 	else if (!strcmp(type, "truncated"))
-		fprintf(stderr, "xflowctl: the list is cut short: %s", line);
+		print_truncated(object);
 	else
 		table_print(table, object, stdout);
 	json_decref(object);

@@ -159,6 +159,39 @@ static void test_events_of_a_watch_can_be_changed(void **state)
 	close(ends[1]);
 }
 
+static void test_watch_follows_a_descriptor_that_was_replaced(void **state)
+{
+	struct seen s = {.n_wanted = 1};
+	struct loop_watch w = {.fn = take_descriptor, .arg = &s};
+	int ends[2], same;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(loop_open(&s.loop, take_signal, &s), 0);
+	assert_int_equal(loop_watch_fd(&s.loop, &w, ends[0], EPOLLIN), 0);
+	/* another descriptor under the same number, ready for writing */
+	close(ends[0]);
+	same = dup2(ends[1], ends[0]);
+	close(ends[1]);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(dup2(ends[1], same), same);
+	assert_int_equal(loop_watch_fd(&s.loop, &w, same, EPOLLOUT), 0);
+	assert_int_equal(loop_run(&s.loop), 0);
+	assert_int_equal(s.n_calls, 1);
+	/* closed: nothing to watch, and the next one has another number */
+	close(same);
+	assert_int_equal(loop_watch_fd(&s.loop, &w, -1, 0), 0);
+	assert_false(w.is_watched);
+	assert_int_equal(loop_watch_fd(&s.loop, &w, ends[1], EPOLLOUT), 0);
+	s.n_wanted = 2;
+	assert_int_equal(loop_run(&s.loop), 0);
+	assert_int_equal(s.n_calls, 2);
+	loop_unwatch(&s.loop, &w);
+	loop_close(&s.loop);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void open_timer(struct seen *s)
 {
 	s->timer = (struct loop_timer){.fn = take_timer, .arg = s};
@@ -233,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_ready_descriptor_is_called_until_it_is_unwatched),
 		cmocka_unit_test(test_watch_removed_by_another_callback_is_not_called),
 		cmocka_unit_test(test_events_of_a_watch_can_be_changed),
+		cmocka_unit_test(test_watch_follows_a_descriptor_that_was_replaced),
 		cmocka_unit_test(test_timer_in_the_past_is_called_at_once),
 		cmocka_unit_test(test_timer_is_never_early),
 		cmocka_unit_test(test_periodic_timer_goes_on),
