@@ -56,8 +56,9 @@ static void answer_status(const struct control_ops *ops, FILE *reply)
 static void print_flow(FILE *reply, const struct flow_record *r)
 {
 	char line[JSON_FLOW_MAX_OCTETS];
+	const char *end = json_put_flow(line, r);
 
-	fwrite(line, 1, (size_t)(json_put_flow(line, r) - line), reply);
+	fwrite(line, 1, (size_t)(end - line), reply);
 }
 
 struct flow_printer {

@@ -180,7 +180,7 @@ static void print_place(FILE *out, enum top_kind kind, const struct place *p)
 		fprintf(out,
 			"{\"type\":\"top-port\",\"protocolIdentifier\":%u,"
 			"\"destinationTransportPort\":%u",
-			o[0], o[1] << 8 | o[2]);
+			o[0], (unsigned int)o[1] << 8 | o[2]);
 	}
 	fprintf(out,
 		",\"octetDeltaCount\":%" PRIu64 ",\"packetDeltaCount\":%" PRIu64
