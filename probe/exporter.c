@@ -96,9 +96,9 @@ static void queue_stage(struct exporter *e, enum template_kind kind)
 	e->lost_records = 0;
 	st->volume = (struct exporter_volume){0};
 	st->end_ms = 0;
-	/* Offline nothing is lost to a clock: wait for the collector instead. */
+	/* Offline nothing is lost to a clock: wait for the collector instead, but once. */
 	if (!e->is_paced && e->queue.octets >= UNPACED_QUEUE_OCTETS)
-		exporter_send_all(e, UNPACED_STALL_MS);
+		exporter_send_all(e, e->is_stalled ? 0 : e->unpaced_stall_ms);
 }
 
 void exporter_queue_stages(struct exporter *e)
@@ -144,6 +144,7 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 		return log_errno(-ENOMEM, "open exporter %s", cfg->name);
 	e->cfg = *cfg;
 	e->is_paced = is_paced;
+	e->unpaced_stall_ms = UNPACED_STALL_MS;
 	pace_init(&e->pace, is_paced ? cfg->max_records_per_s : 0);
 	int err = encoder_open(&e->encoder, domain_id);
 

@@ -51,7 +51,8 @@ static int fail(GError *err, const char *what)
 	return -EPROTO;
 }
 
-static void log_from_glib(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer arg)
+static void log_from_glib(const gchar *domain, GLogLevelFlags level, const gchar *text,
+			  gpointer arg)
 {
 	(void)domain;
 	(void)arg;
@@ -174,7 +175,8 @@ int encoder_records(struct encoder *enc, enum template_kind kind, struct flow_re
 	int octets = emit(enc);
 
 	/* One Set of exactly these records: nothing padded, no empty Set behind it. */
-	assert(octets < 0 || (size_t)octets == MESSAGE_DATA_OFFSET + n * template_record_octets(kind));
+	assert(octets < 0 ||
+	       (size_t)octets == MESSAGE_DATA_OFFSET + n * template_record_octets(kind));
 	return octets;
 }
 

@@ -2,8 +2,8 @@
 /* Even spreading over a window, and a virtual clock for the cap on records. */
 #include "probe/exporter_pace.h"
 
-#define NS_PER_S	 1000000000ull
-#define CREDIT_MAX_NS	 10000000ull /* of unused cap that may be caught up: 10 ms */
+#define NS_PER_S      1000000000ull
+#define CREDIT_MAX_NS 10000000ull /* of unused cap that may be caught up: 10 ms */
 
 void pace_init(struct pace *p, uint32_t max_records_per_s)
 {
@@ -57,6 +57,7 @@ uint64_t pace_next(const struct pace *p)
 		return UINT64_MAX;
 	if (p->total > 1)
 		due_ns += (uint64_t)((double)p->window_ns / (double)(p->total - 1) *
-				     (double)p->done) + 1;
+				     (double)p->done) +
+			  1;
 	return due_ns > p->records_free_ns ? due_ns : p->records_free_ns;
 }

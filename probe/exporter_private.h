@@ -30,18 +30,20 @@ struct exporter {
 	uint8_t templates[TEMPLATES_OCTETS]; /* the Message with all Templates */
 	size_t templates_octets;
 	struct stage stages[N_TEMPLATES];
-	size_t limit_octets; /* the stages' limits were made for */
+	size_t limit_octets;   /* the stages' limits were made for */
 	uint32_t lost_records; /* dropped since the last Message was queued */
 	struct queue queue;
 	struct pace pace;
 	struct session session;
-	uint32_t generation;	   /* of the session, the following belongs to         */
-	uint32_t template_copies;  /* sent in this session                             */
-	uint64_t templates_due_ns; /* UINT64_MAX = never again                         */
-	size_t partial_octets;	   /* of the current Message, that a stream has taken  */
-	bool is_blocked;	   /* the kernel takes no more now                     */
-	uint32_t export_time_s;	   /* of the last Message                              */
-	uint64_t now_ns;	   /* of the last call                                 */
+	uint32_t generation;	   /* of the session, the following belongs to */
+	uint32_t template_copies;  /* sent in this session */
+	uint64_t templates_due_ns; /* UINT64_MAX = never again */
+	size_t partial_octets;	   /* of the current Message, that a stream has taken */
+	bool is_blocked;	   /* the kernel takes no more now */
+	bool is_stalled;	   /* waited for it in vain since it last took some */
+	int unpaced_stall_ms;	   /* longest wait for a collector to go on, offline */
+	uint32_t export_time_s;	   /* of the last Message */
+	uint64_t now_ns;	   /* of the last call */
 	uint32_t time_s;
 	struct exporter_stats stats;
 };

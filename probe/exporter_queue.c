@@ -11,7 +11,7 @@
 struct queue_block {
 	struct queue_block *next;
 	size_t head; /* offset of the first Message in data[] */
-	size_t tail; /* behind the last one                   */
+	size_t tail; /* behind the last one */
 	_Alignas(8) uint8_t data[];
 };
 

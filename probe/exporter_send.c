@@ -15,13 +15,14 @@
 
 #include "probe/template.h"
 
-#define NS_PER_S		1000000000ull
-#define STEP_NS			1000000ull /* between two looks at a backlog */
-#define STEP_FAST_NS		250000ull  /* ... that one burst did not bring up to date */
-#define TEMPLATE_COPIES		3	   /* RFC 7011 8.4: several before use */
-#define TEMPLATE_COPY_NS	(4 * NS_PER_S)
-#define TEMPLATE_RETRY_NS	NS_PER_S
-#define SEND_ATTEMPTS		3
+#define NS_PER_S	  1000000000ull
+#define NS_PER_MS	  1000000ull
+#define STEP_NS		  1000000ull /* between two looks at a backlog */
+#define STEP_FAST_NS	  250000ull  /* ... that one burst did not bring up to date */
+#define TEMPLATE_COPIES	  3	     /* RFC 7011 8.4: several before use */
+#define TEMPLATE_COPY_NS  (4 * NS_PER_S)
+#define TEMPLATE_RETRY_NS NS_PER_S
+#define SEND_ATTEMPTS	  3
 
 static uint64_t get64(const uint8_t *p)
 {
@@ -39,6 +40,7 @@ static int send_octets(struct exporter *e, const uint8_t *data, size_t octets)
 	e->is_blocked = n == -EAGAIN;
 	if (n < 0)
 		return n;
+	e->is_stalled = false;
 	e->partial_octets += (size_t)n;
 	if (e->partial_octets < octets) {
 		e->is_blocked = true;
@@ -117,8 +119,8 @@ static void send_templates(struct exporter *e)
 static size_t part_records(const struct exporter *e, const struct message *m)
 {
 	size_t limit = e->session.limit_octets;
-	size_t fit = limit > MESSAGE_DATA_OFFSET ? (limit - MESSAGE_DATA_OFFSET) / m->record_octets
-						 : 0;
+	size_t fit =
+		limit > MESSAGE_DATA_OFFSET ? (limit - MESSAGE_DATA_OFFSET) / m->record_octets : 0;
 
 	return fit < m->volume.records ? fit : m->volume.records;
 }
@@ -140,8 +142,7 @@ static struct exporter_volume part_volume(const struct message *m, size_t n)
 }
 
 /* The first n records have left or are given up: account them and go on behind. */
-static void finish_part(struct exporter *e, struct message *m, size_t n,
-			struct exporter_volume *to)
+static void finish_part(struct exporter *e, struct message *m, size_t n, struct exporter_volume *to)
 {
 	e->stats.sequence += (uint32_t)n;
 	e->partial_octets = 0;
@@ -331,10 +332,12 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 		n = make_ready(e) ? send_burst(e, PACE_BURST_MESSAGES) : 0;
 		if (!queue_first(&e->queue))
 			break;
-		if (n)
+		if (n) {
 			progress_ns = clock;
-		else if (clock - progress_ns >= (uint64_t)stall_ms * STEP_NS)
+		} else if (clock - progress_ns >= (uint64_t)stall_ms * NS_PER_MS) {
+			e->is_stalled |= stall_ms > 0;
 			break;
+		}
 		if (!n || e->cfg.transport == TRANSPORT_UDP)
 			wait_a_moment(e);
 	}

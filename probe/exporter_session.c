@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -15,16 +14,15 @@
 #include "probe/addr.h"
 #include "probe/log.h"
 
-#define NS_PER_S		1000000000ull
-#define NS_PER_MS		1000000ull
-#define RETRY_RESOLVE_NS	(10 * NS_PER_S)
-#define RETRY_CONNECT_NS	(60 * NS_PER_S) /* RFC 7011 10.4.4: not more often by default */
-#define POLL_NS			(10 * NS_PER_MS)
-#define RECOVERED_NS		(10 * NS_PER_S) /* UDP errors come late and one by one */
-#define UNACKNOWLEDGED_MAX_MS	60000		/* TCP data without an answer: the peer is dead */
-#define MTU_DEFAULT		1500
-#define HEADERS_V4		28 /* IPv4 and UDP */
-#define HEADERS_V6		48 /* IPv6 and UDP */
+#define NS_PER_S	 1000000000ull
+#define NS_PER_MS	 1000000ull
+#define RETRY_RESOLVE_NS (10 * NS_PER_S)
+#define RETRY_CONNECT_NS (60 * NS_PER_S) /* RFC 7011 10.4.4: not more often by default */
+#define POLL_NS		 (10 * NS_PER_MS)
+#define RECOVERED_NS	 (10 * NS_PER_S) /* UDP errors come late and one by one */
+#define MTU_DEFAULT	 1500
+#define HEADERS_V4	 28 /* IPv4 and UDP */
+#define HEADERS_V6	 48 /* IPv6 and UDP */
 
 static bool is_stream(const struct session *s)
 {
@@ -137,16 +135,13 @@ static int connect_address(struct session *s)
 	const struct sockaddr_storage *to = &s->addresses[s->next_address];
 	bool is_v6 = to->ss_family == AF_INET6;
 	bool is_tcp = s->cfg->transport == TRANSPORT_TCP;
-	unsigned int timeout_ms = UNACKNOWLEDGED_MAX_MS;
 	int type = (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
 	socklen_t size = is_v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 
 	s->fd = socket(to->ss_family, type, 0);
 	if (s->fd < 0)
 		return -errno;
-	if (is_tcp)
-		setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-	else
+	if (!is_tcp)
 		set_udp_options(s->fd, is_v6);
 	if (!connect(s->fd, (const struct sockaddr *)to, size)) {
 		come_up(s);

@@ -18,22 +18,22 @@
 
 enum session_state {
 	SESSION_CLOSED,
-	SESSION_WAITING,    /* for retry_ns                   */
-	SESSION_RESOLVING,  /* a name server is being asked   */
-	SESSION_CONNECTING, /* TCP handshake                  */
+	SESSION_WAITING,    /* for retry_ns */
+	SESSION_RESOLVING,  /* a name server is being asked */
+	SESSION_CONNECTING, /* TCP handshake */
 	SESSION_UP,
 };
 
 struct session {
-	const struct exporter_config *cfg; /* of the exporter, outlives the session           */
-	int state;			   /* enum session_state                              */
-	int fd;				   /* from SESSION_CONNECTING on                      */
+	const struct exporter_config *cfg; /* of the exporter, outlives the session */
+	int state;			   /* enum session_state */
+	int fd;				   /* from SESSION_CONNECTING on */
 	int error;			   /* why it is not up, negative errno; 0 = never tried */
-	uint32_t generation;		   /* sessions that came up so far                    */
-	size_t limit_octets;		   /* the largest Message now                         */
-	uint64_t retry_ns;		   /* not before                                      */
-	uint64_t failed_ns;		   /* last time something went wrong                  */
-	bool is_bad;			   /* ... and was printed                             */
+	uint32_t generation;		   /* sessions that came up so far */
+	size_t limit_octets;		   /* the largest Message now */
+	uint64_t retry_ns;		   /* not before */
+	uint64_t failed_ns;		   /* last time something went wrong */
+	bool is_bad;			   /* ... and was printed */
 	char host[CONFIG_ADDRESS_MAX];
 	uint16_t port;
 	struct resolve *resolve;

@@ -31,7 +31,8 @@ const struct ie ie_table[N_IES] = {
 #define SIZE_OK_A6(size) ((size) == 16)
 #define IE(name, pen, id, octets, field, kind, templates)                                          \
 	_Static_assert(SIZE_OK_##kind(FIELD_SIZE(field)), #name ": size of the field");            \
-	_Static_assert((octets) <= FIELD_SIZE(field), #name ": longer on the wire than the field");
+	_Static_assert((octets) <= FIELD_SIZE(field), #name ": longer on the wire than the "       \
+							    "field");
 #include "probe/ie.def"
 #undef IE
 

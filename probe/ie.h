@@ -27,10 +27,10 @@ enum {
 
 /* Abstract data type, as far as printing and reduced-size encoding go. */
 enum ie_kind {
-	IE_KIND_U,  /* unsigned8 .. unsigned64     */
-	IE_KIND_T,  /* dateTimeMilliseconds        */
-	IE_KIND_A4, /* ipv4Address, host order     */
-	IE_KIND_A6, /* ipv6Address, network order  */
+	IE_KIND_U,  /* unsigned8 .. unsigned64 */
+	IE_KIND_T,  /* dateTimeMilliseconds */
+	IE_KIND_A4, /* ipv4Address, host order */
+	IE_KIND_A6, /* ipv6Address, network order */
 };
 
 /* Index of an element in ie_table: IE_octetDeltaCount, ... */
@@ -42,14 +42,14 @@ enum ie_index {
 };
 
 struct ie {
-	const char *name;  /* IANA registry                            */
-	uint32_t pen;	   /* Private Enterprise Number, 0 = IANA      */
-	uint16_t id;	   /* Information Element identifier           */
-	uint16_t octets;   /* on the wire                              */
-	uint16_t offset;   /* in struct flow_record                    */
-	uint16_t size;	   /* in struct flow_record, octets            */
-	uint8_t kind;	   /* enum ie_kind                             */
-	uint8_t templates; /* OR of IN_V4, ...                         */
+	const char *name;  /* IANA registry */
+	uint32_t pen;	   /* Private Enterprise Number, 0 = IANA */
+	uint16_t id;	   /* Information Element identifier */
+	uint16_t octets;   /* on the wire */
+	uint16_t offset;   /* in struct flow_record */
+	uint16_t size;	   /* in struct flow_record, octets */
+	uint8_t kind;	   /* enum ie_kind */
+	uint8_t templates; /* OR of IN_V4, ... */
 };
 
 extern const struct ie ie_table[N_IES];

@@ -175,12 +175,11 @@ static size_t put_row(char *line, const struct flow_record *r)
 	*json_put_time(start, r->start_ms) = '\0';
 	put_peer(source, r, r->source4, r->source6, r->source_port);
 	put_peer(destination, r, r->destination4, r->destination6, r->destination_port);
-	return (size_t)snprintf(line, LINE_OCTETS, TABLE_ROW, start,
-				(unsigned long long)duration_ms / 1000,
-				(unsigned long long)duration_ms % 1000,
-				protocol_text(r->protocol, protocol), source, destination,
-				flags_text(r, flags), (unsigned long long)r->packets,
-				(unsigned long long)r->octets, reason_text(r->end_reason));
+	return (size_t)snprintf(
+		line, LINE_OCTETS, TABLE_ROW, start, (unsigned long long)duration_ms / 1000,
+		(unsigned long long)duration_ms % 1000, protocol_text(r->protocol, protocol),
+		source, destination, flags_text(r, flags), (unsigned long long)r->packets,
+		(unsigned long long)r->octets, reason_text(r->end_reason));
 }
 
 void output_record(void *arg, const struct flow_record *r)
