@@ -18,9 +18,10 @@
 #define CACHE_ROOMY	 4  /* a first bucket with that many free places is taken at once */
 #define CACHE_CAS_ROUNDS 16 /* each failed round means that another CPU made progress      */
 
-static __always_inline void *counts_of(enum family family, void *slot)
+static __always_inline struct xfp_counts *counts_of(enum family family, void *slot)
 {
-	return slot + (family == FAMILY_IPV4 ? sizeof(struct xfp_key4) : sizeof(struct xfp_key6));
+	return family == FAMILY_IPV4 ? &((struct xfp_slot4 *)slot)->counts
+				     : &((struct xfp_slot6 *)slot)->counts;
 }
 
 static __always_inline bool key_equal(enum family family, const void *slot, const void *key)
@@ -156,7 +157,7 @@ static __always_inline __u32 bucket_free(const struct xfp_bucket *tags)
 {
 	__u64 free = 0;
 
-#pragma unroll
+	UNROLL
 	for (int i = 0; i < XFP_BUCKET_SLOTS; i++) {
 		__u64 t = READ_ONCE_(tags->tag[i]);
 
@@ -176,7 +177,7 @@ static __always_inline void flow_begin(enum family family, void *slot, const voi
 	const __u64 *from = key;
 	__u64 *to = slot;
 
-#pragma unroll
+	UNROLL
 	for (int i = 0; i < (family == FAMILY_IPV4 ? 2 : 5); i++)
 		to[i] = from[i];
 	c->packets = o->packets;
@@ -238,12 +239,9 @@ static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *
 static __always_inline bool cache_account(enum family family, const struct observed *o)
 {
 	const void *key = family == FAMILY_IPV4 ? (const void *)&o->key4 : (const void *)&o->key6;
-	__u64 h = key_hash(key, family == FAMILY_IPV4 ? 4 : 10);
-	__u32 n = family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6;
-	__u32 tag = (__u32)h | XFP_TAG_FLOW;
-	__u32 high = h >> 32;
-	__u32 first = (__u64)high * n >> 32;
-	__u32 second = (__u64)(__u32)(high * 0x9e3779b1u) * n >> 32;
+	struct place place = key_place(key, family == FAMILY_IPV4 ? 4 : 10,
+				       family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6);
+	__u32 tag = place.tag, first = place.first, second = place.second;
 	struct xfp_bucket *a, *b, *tags;
 	__u32 free_a, free_b = 0, bucket, index = 0;
 	void *slot;

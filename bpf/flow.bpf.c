@@ -193,4 +193,17 @@ int xfp_tc_egress(struct __sk_buff *skb)
 	return meter_tc(skb, DIRECTION_EGRESS);
 }
 
+/* For the daemon at start: both clocks at one moment, to put them on one scale. */
+__u64 xfp_clock_ktime_ns;
+__u64 xfp_clock_jiffies;
+
+SEC("tc")
+int xfp_clock(struct __sk_buff *skb)
+{
+	(void)skb;
+	xfp_clock_jiffies = bpf_jiffies64();
+	xfp_clock_ktime_ns = bpf_ktime_get_ns();
+	return TC_ACT_UNSPEC;
+}
+
 char _license[] SEC("license") = "Dual BSD/GPL";

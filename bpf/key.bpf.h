@@ -23,7 +23,7 @@ static __always_inline __u64 nh(const __u32 *word, int n)
 {
 	__u64 sum = 0;
 
-#pragma unroll
+	UNROLL
 	for (int i = 0; i < n; i += 2)
 		sum += (__u64)(__u32)(word[i] + xfp_hash_words[i]) *
 		       (__u32)(word[i + 1] + xfp_hash_words[i + 1]);
@@ -43,6 +43,25 @@ static __always_inline __u64 key_hash(const void *key, int n)
 	h ^= h >> 29;
 	h *= xfp_hash_spread[1];
 	return h ^ (h >> 32);
+}
+
+/* Where a key's Flow can be: two buckets, and its tag in either. */
+struct place {
+	__u32 first;
+	__u32 second;
+	__u32 tag;
+};
+
+static __always_inline struct place key_place(const void *key, int n_words, __u32 n_buckets)
+{
+	__u64 h = key_hash(key, n_words);
+	__u32 high = h >> 32;
+
+	return (struct place){
+		.first = (__u64)high * n_buckets >> 32,
+		.second = (__u64)(__u32)(high * 0x9e3779b1u) * n_buckets >> 32,
+		.tag = (__u32)h | XFP_TAG_FLOW,
+	};
 }
 
 /* The addresses are in place already; add what the rest of the headers said. */

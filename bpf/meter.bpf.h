@@ -14,12 +14,12 @@
  * once each, whatever path the headers took. Return 1 when a Flow has the
  * packet, 0 when it overflowed.
  */
-__noinline int xfp_account4(const struct observed *o)
+GLOBAL_FUNCTION int xfp_account4(const struct observed *o)
 {
 	return o ? cache_account(FAMILY_IPV4, o) : 0;
 }
 
-__noinline int xfp_account6(const struct observed *o)
+GLOBAL_FUNCTION int xfp_account6(const struct observed *o)
 {
 	return o ? cache_account(FAMILY_IPV6, o) : 0;
 }

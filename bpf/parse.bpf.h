@@ -52,8 +52,8 @@ struct observed {
 /* One packet on its way from the hook through the headers. */
 struct pkt {
 	/* given by the hook */
-	const void *data;
-	const void *data_end;
+	const __u8 *data;
+	const __u8 *data_end;
 	__u32 frame_octets; /* on the wire, or of the super-packet a GSO hook sees */
 	__u32 gso_octets;   /* payload of one segment, 0 without GSO               */
 	bool is_scratch;    /* data is a copy of PARSE_SCRATCH octets              */
@@ -80,10 +80,10 @@ struct pkt {
  * The header of `size` octets at the cursor, or NULL where the packet ends
  * before. The only place where bounds are checked.
  */
-static __always_inline const void *pkt_header(const struct pkt *p, __u32 size)
+static __always_inline const __u8 *pkt_header(const struct pkt *p, __u32 size)
 {
 	__u32 offset = p->offset;
-	const void *header;
+	const __u8 *header;
 
 	if (p->is_scratch) {
 		if (offset > PARSE_SCRATCH - 64)
@@ -100,7 +100,7 @@ static __always_inline const void *pkt_header(const struct pkt *p, __u32 size)
 	return header;
 }
 
-static __always_inline __u16 load_be16(const void *header, __u32 at)
+static __always_inline __u16 load_be16(const __u8 *header, __u32 at)
 {
 	return bpf_ntohs(*(const __be16 *)(header + at));
 }
@@ -271,7 +271,7 @@ static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
 static __always_inline enum xfp_reason parse_tags(struct pkt *p)
 {
 	for (int i = 0; i <= PARSE_MAX_TAGS; i++) {
-		const void *h;
+		const __u8 *h;
 		__u16 id;
 
 		if (p->ethertype != ETH_P_8021Q && p->ethertype != ETH_P_8021AD)
@@ -311,7 +311,7 @@ static __always_inline enum xfp_reason parse_network(struct pkt *p)
 /* From the first octet of an Ethernet frame. */
 static __always_inline enum xfp_reason parse_ethernet(struct pkt *p)
 {
-	const void *h = pkt_header(p, ETH_HLEN);
+	const __u8 *h = pkt_header(p, ETH_HLEN);
 
 	if (!h)
 		return XFP_truncated;

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Flow Expiration: when a Flow ends, and why. Pure arithmetic over what one
+ * Flow and its other direction look like now; no clock, no memory, no I/O.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "probe/record.h"
+
+/* Silence after the end of a TCP connection before its record leaves. */
+#define EXPIRY_LINGER_NS	  2000000000ULL /* both directions seen          */
+#define EXPIRY_LINGER_ONE_SIDE_NS 5000000000ULL /* FIN or RST of one side only */
+
+struct expiry_timeouts {
+	uint64_t active_ns;
+	uint64_t idle_ns;
+	/*
+	 * 0 below the high-water mark, 1000 when the cache is full: shortens idle
+	 * timeouts, of single-packet Flows to nothing, of others to half.
+	 */
+	uint32_t pressure_permille;
+};
+
+/* One Flow as the sweep sees it. */
+struct expiry_flow {
+	uint64_t first_ns;
+	uint64_t last_ns;	   /* latest packet                                   */
+	uint64_t exported_ns;	   /* end of the last exported interval, 0 = none     */
+	uint64_t packets;	   /* since it began                                  */
+	uint64_t unexported;	   /* packets since the last record                   */
+	uint16_t tcp_flags;
+	bool is_tcp;
+};
+
+struct expiry_verdict {
+	uint8_t end_reason; /* 0: goes on. FLOW_END_ACTIVE_TIMEOUT: export, keep. Else: remove */
+	uint64_t due_ns;    /* when to look again if it goes on                                */
+};
+
+/*
+ * Judge one Flow.
+ *
+ * reverse  the other direction at the same interface, NULL when there is none:
+ *          a conversation is idle, or ended, as a whole
+ *
+ * Source: RFC 5470 (Flow Expiration), IE 136. Cost: a few comparisons.
+ */
+struct expiry_verdict expiry_judge(const struct expiry_timeouts *timeouts,
+				   const struct expiry_flow *flow,
+				   const struct expiry_flow *reverse, uint64_t now_ns);
+
+/*
+ * True when the Flow alone could be removed now, so that looking for its other
+ * direction is worth the cost.
+ */
+bool expiry_is_candidate(const struct expiry_timeouts *timeouts, const struct expiry_flow *flow,
+			 uint64_t now_ns);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon's side of the Flow Cache: geometry, the memory it shares with the
+ * kernel (or owns, for the native Metering Process), and its own marks: what
+ * was exported of each Flow, and when a slot must be looked at again.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/flow_abi.h"
+
+enum flow_family {
+	FLOW_IPV4,
+	FLOW_IPV6,
+	FLOW_FAMILIES,
+};
+
+/* What was exported of a Flow so far; all zero in a slot that is free. */
+struct flow_mark {
+	uint64_t packets;
+	uint64_t octets;
+};
+
+/* One family's table. Arrays run over n_slots, n_buckets or n_chunks. */
+struct flow_table {
+	struct xfp_bucket *tags; /* [n_buckets]  shared                                 */
+	unsigned char *slots;	 /* [n_slots]    shared, xfp_slot4 or xfp_slot6         */
+	uint64_t *hints;	 /* [n_buckets]  shared, bit per place: TCP end began   */
+	uint64_t *news;		 /* [n_chunks]   shared, 1: look at this chunk          */
+	struct flow_mark *marks; /* [n_slots]                                           */
+	uint32_t *end_ms;	 /* [n_slots]    end of the last exported interval, in
+				  *              ms after the Flow's start, modulo 2^32 */
+	uint32_t *due;		 /* [n_slots]    DUE_* or a tick of 2^20 ns             */
+	uint64_t *chunk_due_ns;	 /* [n_chunks]   earliest due in it, UINT64_MAX: none   */
+	uint16_t *chunk_live;	 /* [n_chunks]   Flows in it at the last look           */
+	uint32_t n_buckets;	 /* even, a multiple of XFP_CHUNK_BUCKETS               */
+	uint32_t n_slots;
+	uint32_t n_chunks;
+	uint32_t n_live;	 /* sum of chunk_live                                   */
+	uint32_t max_flows;	 /* as configured                                       */
+	uint32_t key_octets;
+	uint32_t slot_octets;
+};
+
+/* Secrets and geometry: the same for the program in the kernel and the native one. */
+struct flow_cache_params {
+	uint32_t hash_words[12];
+	uint64_t hash_spread[2];
+	uint32_t n_buckets[FLOW_FAMILIES];
+};
+
+struct flow_cache {
+	struct flow_table table[FLOW_FAMILIES];
+	struct xfp_ledger_row *rows; /* [n_rows] shared, one per CPU id */
+	uint32_t n_rows;
+	struct flow_cache_params params;
+	bool is_native; /* all arrays are ours */
+};
+
+/* Buckets for max_flows at load 0.80, where 0.02-0.06 % of inserts find no place. */
+uint32_t flow_cache_buckets(uint32_t max_flows);
+
+/* Fill *params: geometry from the two limits, secrets from getrandom(). */
+int flow_cache_params_init(struct flow_cache_params *params, uint32_t max_flows,
+			   uint32_t max_flows_ipv6);
+
+/*
+ * Set up the daemon's own arrays, and with is_native the shared ones too.
+ * Otherwise the caller fills tags, slots, hints, news and rows with mappings
+ * of the kernel's maps, which stay the caller's to unmap.
+ *
+ * Returns 0 or -ENOMEM.
+ */
+int flow_cache_open(struct flow_cache *cache, const struct flow_cache_params *params,
+		    uint32_t max_flows, uint32_t max_flows_ipv6, bool is_native);
+
+/* Free what flow_cache_open() allocated; idempotent. */
+void flow_cache_close(struct flow_cache *cache);
+
+static inline const void *flow_key_at(const struct flow_table *t, uint32_t slot)
+{
+	return t->slots + (size_t)slot * t->slot_octets;
+}
+
+static inline struct xfp_counts *flow_counts_at(const struct flow_table *t, uint32_t slot)
+{
+	return (struct xfp_counts *)(t->slots + (size_t)slot * t->slot_octets + t->key_octets);
+}
+
+static inline uint32_t *flow_tag_at(const struct flow_table *t, uint32_t slot)
+{
+	return &t->tags[slot / XFP_BUCKET_SLOTS].tag[slot % XFP_BUCKET_SLOTS];
+}
+
+#define FLOW_NONE UINT32_MAX
+
+/*
+ * The slot that gets the packets of `key`: the first equal one in lookup order.
+ *
+ * with_retiring  also match slots on their way out
+ * not_slot       passed over; FLOW_NONE for none
+ *
+ * Returns its number or FLOW_NONE. Cost: two tag lines and a slot line.
+ */
+uint32_t flow_cache_find(const struct flow_cache *cache, enum flow_family family, const void *key,
+			 bool with_retiring, uint32_t not_slot);
+
+/*
+ * Key of the other direction as seen at Observation Point `obs_point`.
+ * key, reversed  xfp_key4 or xfp_key6; both may not overlap
+ */
+void flow_key_reverse(enum flow_family family, const void *key, void *reversed, uint8_t obs_point);
+
+/* What is in the cache and not exported yet. Walks all slots: ~10 ms at 1 M Flows. */
+struct flow_cache_content {
+	uint64_t flows;
+	uint64_t packets;
+	uint64_t octets;
+};
+void flow_cache_content(const struct flow_cache *cache, struct flow_cache_content *content);
+
+/* Octets of memory: what the kernel holds, and with the daemon's marks. */
+void flow_cache_memory(const struct flow_cache *cache, uint64_t *kernel, uint64_t *total);

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon. See live.h.
+ */
+#include "probe/live.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
+
+#include "probe/live_private.h"
+#include "probe/log.h"
+#include "probe/privileges.h"
+
+static void on_signal(void *arg, int signo)
+{
+	struct live *l = arg;
+
+	if (signo == SIGHUP) {
+		log_warning("SIGHUP: the configuration is read at start only; restart to change it");
+		return;
+	}
+	log_info("%s: expiring and exporting everything", strsignal(signo));
+	loop_stop(&l->loop);
+}
+
+static void on_grace(void *arg, uint64_t now_ns, uint32_t events)
+{
+	(void)events;
+	live_grace_over(arg, now_ns);
+}
+
+static void on_sweep_timer(void *arg, uint64_t now_ns)
+{
+	live_sweep_begin(arg, now_ns);
+}
+
+static void on_export_timer(void *arg, uint64_t now_ns)
+{
+	live_export(arg, now_ns);
+}
+
+static void on_duration(void *arg, uint64_t now_ns)
+{
+	struct live *l = arg;
+
+	(void)now_ns;
+	loop_stop(&l->loop);
+}
+
+static int timers_open(struct live *l)
+{
+	int err;
+
+	l->sweep_timer = (struct loop_timer){ .fn = on_sweep_timer, .arg = l };
+	l->export_timer = (struct loop_timer){ .fn = on_export_timer, .arg = l };
+	l->duration_timer = (struct loop_timer){ .fn = on_duration, .arg = l };
+	err = loop_timer_open(&l->loop, &l->sweep_timer);
+	if (!err)
+		err = loop_timer_open(&l->loop, &l->export_timer);
+	if (!err)
+		err = loop_timer_open(&l->loop, &l->duration_timer);
+	if (!err) {
+		l->grace_watch = (struct loop_watch){ .fn = on_grace, .arg = l };
+		err = loop_watch_fd(&l->loop, &l->grace_watch, l->grace.event_fd, EPOLLIN);
+	}
+	return err ? log_errno(err, "set up the timers of the loop") : 0;
+}
+
+static void timers_start(struct live *l)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	l->started_ns = now;
+	loop_timer_set(&l->sweep_timer, now + l->interval_ns, 0);
+	loop_timer_set(&l->export_timer, now, 0);
+	if (l->cfg->duration_s > 0)
+		loop_timer_set(&l->duration_timer,
+			       now + (uint64_t)(l->cfg->duration_s * (double)NS_PER_S), 0);
+}
+
+static int sweep_setup(struct live *l)
+{
+	const struct flow_cache_config *fc = &l->cfg->flow_cache;
+
+	l->interval_ns = (uint64_t)(fc->sweep_interval_s * (double)NS_PER_S);
+	l->sweep.cache = &l->cache;
+	l->sweep.clock = &l->clock;
+	l->sweep.obs = &l->obs.table;
+	l->sweep.timeouts.active_ns = (uint64_t)(fc->active_timeout_s * (double)NS_PER_S);
+	l->sweep.timeouts.idle_ns = (uint64_t)(fc->idle_timeout_s * (double)NS_PER_S);
+	l->sweep.high_water_pct = fc->high_water_pct;
+	l->sweep.sink = sinks_record;
+	l->sweep.sink_arg = &l->sinks;
+	return sweep_open(&l->sweep);
+}
+
+/* The control socket is a convenience on the command line, a promise in a configuration. */
+static int control_setup(struct live *l)
+{
+	if (!l->cfg->control_socket[0])
+		return 0;
+	live_control_ops(l, &l->control_ops);
+	return control_open(&l->control, &l->loop, l->cfg->control_socket, &l->control_ops);
+}
+
+static int cache_setup(struct live *l)
+{
+	const struct flow_cache_config *fc = &l->cfg->flow_cache;
+	struct flow_cache_params params;
+	int err = flow_cache_params_init(&params, fc->max_flows, fc->max_flows_ipv6);
+
+	if (!err)
+		err = flow_cache_open(&l->cache, &params, fc->max_flows, fc->max_flows_ipv6, false);
+	return err;
+}
+
+/* Exporting Process first, Observation Points last. */
+static int live_open(struct live *l, const struct config *cfg)
+{
+	int err;
+
+	l->cfg = cfg;
+	err = loop_open(&l->loop, on_signal, l);
+	if (!err)
+		err = cache_setup(l);
+	if (!err)
+		err = obs_points_open(&l->obs, cfg, &l->cache);
+	if (!err)
+		err = grace_open(&l->grace, obs_points_grace_fd(&l->obs));
+	if (!err)
+		err = sinks_open(&l->sinks, cfg, true);
+	if (!err)
+		err = sweep_setup(l);
+	if (!err)
+		err = timers_open(l);
+	if (!err)
+		err = control_setup(l);
+	if (!err)
+		err = obs_points_attach(&l->obs, cfg);
+	if (!err)
+		err = privileges_drop(&l->grace, obs_points_need_net_admin(&l->obs));
+	return err;
+}
+
+/* Detach, let the last programs end, take everything out, send it, print the ledger. */
+static int live_finish(struct live *l)
+{
+	static struct ledger ledger;
+	uint64_t now;
+	int err;
+
+	obs_points_detach(&l->obs);
+	err = grace_wait(&l->grace);
+	if (err)
+		return log_errno(err, "wait for the last packets: Flows in the cache are not exported");
+	wall_clock_update(&l->clock);
+	now = clock_monotonic_ns();
+	sweep_flush(&l->sweep, now, FLOW_END_FORCED);
+	sinks_flush(&l->sinks, now, 1);
+	sinks_drain(&l->sinks, now, live_time_s(l, clock_monotonic_ns()));
+	live_ledger(l, &ledger);
+	ledger.seen_before = ledger.seen_after;
+	if (l->sinks.is_json || l->cfg->verbose)
+		sinks_print_ledger(&l->sinks, &ledger);
+	if (!ledger_is_balanced(&ledger))
+		log_warning("the ledger does not balance: please report it with the output of "
+			    "`xflowctl ledger --json`");
+	return 0;
+}
+
+static void live_close(struct live *l)
+{
+	control_close(&l->control);
+	obs_points_detach(&l->obs);
+	loop_unwatch(&l->loop, &l->grace_watch);
+	grace_close(&l->grace);
+	loop_timer_close(&l->loop, &l->sweep_timer);
+	loop_timer_close(&l->loop, &l->export_timer);
+	loop_timer_close(&l->loop, &l->duration_timer);
+	sweep_close(&l->sweep);
+	sinks_close(&l->sinks);
+	flow_cache_close(&l->cache);
+	obs_points_close(&l->obs);
+	loop_close(&l->loop);
+}
+
+int live_run(const struct config *cfg)
+{
+	static struct live l;
+	int err = live_open(&l, cfg);
+
+	if (!err) {
+		timers_start(&l);
+		sd_notify(0, "READY=1");
+		err = loop_run(&l.loop);
+		sd_notify(0, "STOPPING=1");
+		if (!err)
+			err = live_finish(&l);
+	}
+	live_close(&l);
+	return err;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the control socket answers about a live run.
+ */
+#include <errno.h>
+
+#include "probe/clock.h"
+#include "probe/live_private.h"
+
+static json_t *interfaces_describe(const struct live *l)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < l->obs.n; i++) {
+		const struct obs_point *p = &l->obs.point[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:s}", "name", p->name,
+						      "index", (int)p->ifindex, "ingress",
+						      hook_name(p->ingress), "egress",
+						      hook_name(p->egress)));
+	}
+	return list;
+}
+
+static json_t *cache_describe(const struct live *l)
+{
+	const struct flow_table *t = l->cache.table;
+	uint64_t kernel, total;
+
+	flow_cache_memory(&l->cache, &kernel, &total);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "flows_ipv4",
+			 (json_int_t)t[FLOW_IPV4].n_live, "max_flows_ipv4",
+			 (json_int_t)t[FLOW_IPV4].max_flows, "flows_ipv6",
+			 (json_int_t)t[FLOW_IPV6].n_live, "max_flows_ipv6",
+			 (json_int_t)t[FLOW_IPV6].max_flows, "kernel_memory_octets",
+			 (json_int_t)kernel, "memory_octets", (json_int_t)total, "pressure_permille",
+			 (json_int_t)l->sweep.timeouts.pressure_permille);
+}
+
+static json_t *sweep_describe_stats(const struct live *l)
+{
+	const struct sweep_stats *s = &l->sweep.stats;
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "sweeps", (json_int_t)s->sweeps,
+			 "retired", (json_int_t)s->retired, "twins_folded",
+			 (json_int_t)s->twins_folded, "stranded", (json_int_t)s->stranded,
+			 "looked_at", (json_int_t)s->looked_at, "last_s",
+			 (double)l->sweep_took_ns / (double)NS_PER_S, "last_busy_s",
+			 (double)l->sweep_scan_ns / (double)NS_PER_S);
+}
+
+static int ops_status(void *arg, json_t *into)
+{
+	const struct live *l = arg;
+	uint64_t up = clock_monotonic_ns() - l->started_ns;
+	int err = 0;
+
+	err |= json_object_set_new(into, "version", json_string(XFP_VERSION));
+	err |= json_object_set_new(into, "uptime_s", json_real((double)up / (double)NS_PER_S));
+	err |= json_object_set_new(into, "interfaces", interfaces_describe(l));
+	err |= json_object_set_new(into, "flow_cache", cache_describe(l));
+	err |= json_object_set_new(into, "sweep", sweep_describe_stats(l));
+	return err ? -ENOMEM : 0;
+}
+
+static void ops_ledger(void *arg, control_ledger_fn done, void *ctx)
+{
+	struct live *l = arg;
+
+	if (l->n_readers == LIVE_MAX_READERS) {
+		done(ctx, NULL);
+		return;
+	}
+	l->reader[l->n_readers++] = (struct live_reader){ .done = done, .ctx = ctx };
+	live_grace_next(l);
+}
+
+static void ops_each_flow(void *arg, record_sink_fn fn, void *fn_arg)
+{
+	struct live *l = arg;
+
+	sweep_each_flow(&l->sweep, fn, fn_arg);
+}
+
+void live_control_ops(struct live *l, struct control_ops *ops)
+{
+	*ops = (struct control_ops){
+		.arg = l,
+		.status = ops_status,
+		.ledger = ops_ledger,
+		.each_flow = ops_each_flow,
+	};
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Native build of the Metering Process. See native_meter.h.
+ */
+#include "probe/native_meter.h"
+
+#include <string.h>
+
+#include "bpf/meter.bpf.h"
+
+void native_meter_configure(const struct flow_cache_params *params)
+{
+	memcpy(xfp_hash_words, params->hash_words, sizeof(xfp_hash_words));
+	memcpy(xfp_hash_spread, params->hash_spread, sizeof(xfp_hash_spread));
+	xfp_buckets4 = params->n_buckets[FLOW_IPV4];
+	xfp_buckets6 = params->n_buckets[FLOW_IPV6];
+}
+
+struct native_place native_meter_place(enum flow_family family, const void *key, uint32_t n_buckets)
+{
+	struct place p = key_place(key, family == FLOW_IPV4 ? 4 : 10, n_buckets);
+
+	return (struct native_place){ .first = p.first, .second = p.second, .tag = p.tag };
+}
+
+static void maps_select(struct flow_cache *cache)
+{
+	for (int f = 0; f < FLOW_FAMILIES; f++) {
+		struct flow_table *t = &cache->table[f];
+
+		native_maps.tags[f] = t->tags;
+		native_maps.slots[f] = t->slots;
+		native_maps.hints[f] = (__u64 *)t->hints;
+		native_maps.marks[f] = (__u64 *)t->news;
+	}
+	native_maps.row = cache->rows;
+}
+
+void native_meter_packet(struct flow_cache *cache, const struct native_packet *packet)
+{
+	struct observed seen = { .packets = 1, .now_ns = packet->time_ns };
+	struct pkt p = {
+		.data = packet->data,
+		.data_end = (const __u8 *)packet->data + packet->captured_octets,
+		.frame_octets = packet->wire_octets,
+		.ethertype = packet->ethertype,
+		.offset = packet->offset,
+		.seen = &seen,
+	};
+
+	maps_select(cache);
+	meter_seen(native_maps.row, &p);
+	meter_account(native_maps.row, &p,
+		      packet->is_ethernet ? parse_ethernet(&p) : parse_network(&p));
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between obs_point.c (load) and obs_attach.c (attach).
+ */
+#pragma once
+
+#include "probe/obs_point.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#include "bpf/flow.skel.h"
+#pragma GCC diagnostic pop
+
+/* True when `ingress: auto` means XDP on this device: a driver's own, on hardware. */
+bool obs_wants_xdp(const char *name);
+
+/*
+ * Load point's instance of the program (name, wants_xdp, wants_egress are set);
+ * `first` lends its maps, NULL for the first. Prints the error; 0 or -errno.
+ */
+int obs_instance_open(const struct obs_loader *loader, struct obs_point *point, uint32_t index,
+		      const struct flow_bpf *first);
+
+/*
+ * Load point anew after its wants_* changed; the old instance lends the maps
+ * and goes. Prints the error; 0 or -errno, then point->skeleton is NULL.
+ */
+int obs_instance_replace(const struct obs_loader *loader, struct obs_point *point, uint32_t index);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where Flow Records go. See sinks.h.
+ */
+#include "probe/sinks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "probe/log.h"
+
+#define DRAIN_TIMEOUT_MS 5000
+
+int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
+{
+	int err = 0;
+
+	if (cfg->output == OUTPUT_JSON || cfg->output == OUTPUT_TABLE) {
+		err = output_open(&s->output, STDOUT_FILENO, cfg->output);
+		s->has_output = !err;
+		s->is_json = cfg->output == OUTPUT_JSON;
+	}
+	for (size_t i = 0; i < cfg->n_exporters && !err; i++) {
+		err = exporter_open(&s->exporter[i], &cfg->exporters[i], cfg->observation_domain_id,
+				    is_paced);
+		if (!err)
+			s->n_exporters++;
+	}
+	if (err)
+		sinks_close(s);
+	return err;
+}
+
+void sinks_record(void *arg, const struct flow_record *r)
+{
+	struct sinks *s = arg;
+
+	for (size_t i = 0; i < s->n_exporters; i++)
+		exporter_record(s->exporter[i], r);
+	if (s->has_output)
+		output_record(&s->output, r);
+}
+
+void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)
+{
+	for (size_t i = 0; i < s->n_exporters; i++)
+		exporter_flush(s->exporter[i], now_ns, interval_ns);
+	if (s->has_output)
+		output_flush(&s->output);
+}
+
+uint64_t sinks_run(struct sinks *s, uint64_t now_ns, uint32_t time_s)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < s->n_exporters; i++) {
+		uint64_t due = exporter_run(s->exporter[i], now_ns, time_s);
+
+		if (due < next)
+			next = due;
+	}
+	return next;
+}
+
+void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s)
+{
+	for (size_t i = 0; i < s->n_exporters; i++)
+		exporter_drain(s->exporter[i], now_ns, time_s, DRAIN_TIMEOUT_MS);
+	if (s->has_output)
+		output_flush(&s->output);
+}
+
+void sinks_ledger(const struct sinks *s, struct ledger *ledger)
+{
+	ledger->n_exporters = s->n_exporters;
+	for (size_t i = 0; i < s->n_exporters; i++) {
+		struct ledger_exporter *e = &ledger->exporters[i];
+
+		snprintf(e->name, sizeof(e->name), "%s", exporter_name(s->exporter[i]));
+		e->stats = *exporter_stats(s->exporter[i]);
+		e->has_all_records = true;
+	}
+}
+
+void sinks_print_ledger(struct sinks *s, const struct ledger *ledger)
+{
+	json_t *json = ledger_to_json(ledger);
+	char *line = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	if (!line)
+		log_error("print the ledger: out of memory");
+	else if (s->has_output)
+		output_line(&s->output, line, strlen(line));
+	else
+		puts(line);
+	free(line);
+	json_decref(json);
+	if (s->has_output)
+		output_flush(&s->output);
+}
+
+void sinks_close(struct sinks *s)
+{
+	for (size_t i = 0; i < s->n_exporters; i++)
+		exporter_close(s->exporter[i]);
+	if (s->has_output)
+		output_close(&s->output);
+	memset(s, 0, sizeof(*s));
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where Flow Records go: every exporter, and stdout. One fan-out for the live
+ * and the offline run.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/config.h"
+#include "probe/exporter.h"
+#include "probe/ledger.h"
+#include "probe/output.h"
+
+struct sinks {
+	struct exporter *exporter[CONFIG_MAX_EXPORTERS];
+	size_t n_exporters;
+	struct output_stream output;
+	bool has_output;
+	bool is_json;
+};
+
+/*
+ * Open what the configuration names. is_paced: false offline.
+ * Returns 0 or -errno, printed; then nothing stays open.
+ */
+int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced);
+
+/* Hand one record to all; arg is the struct sinks (a record_sink_fn). */
+void sinks_record(void *arg, const struct flow_record *r);
+
+/* End of a sweep; see exporter_flush(). */
+void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns);
+
+/* Send what is due; returns when to call again, UINT64_MAX: not before the next record. */
+uint64_t sinks_run(struct sinks *s, uint64_t now_ns, uint32_t time_s);
+
+/* End of the run: send and print everything. */
+void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s);
+
+/* Fill in the exporters' part of the ledger. */
+void sinks_ledger(const struct sinks *s, struct ledger *ledger);
+
+/* Print the ledger as a JSON line on stdout, behind the records. */
+void sinks_print_ledger(struct sinks *s, const struct ledger *ledger);
+
+/* Close; idempotent. */
+void sinks_close(struct sinks *s);

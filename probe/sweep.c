@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sweep: which slots to look at, and when. See sweep.h.
+ */
+#include "probe/sweep.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/log.h"
+#include "probe/sweep_private.h"
+
+#define SLICE_SHARE	30 /* places retired per grace period: one in so many            */
+#define GROUP_MAX	8  /* slots that one decision can retire: 2 directions x twins  */
+#define SLICE_MIN	(2 * GROUP_MAX)
+#define STRANDED_TIMES	3  /* BUSY on both sides of so many grace periods: stranded     */
+#define TICK_SHIFT	20 /* due[] counts 2^20 ns: 52 days before it wraps             */
+
+/* ---- due ticks ------------------------------------------------------------ */
+
+static uint32_t due_tick(uint64_t ns)
+{
+	uint32_t tick = (uint32_t)((ns + (1ULL << TICK_SHIFT) - 1) >> TICK_SHIFT);
+
+	return tick < DUE_FIRST ? DUE_FIRST : tick;
+}
+
+static bool due_is_past(uint32_t due, uint32_t now_tick)
+{
+	return (int32_t)(due - now_tick) <= 0;
+}
+
+/* ---- one Flow -------------------------------------------------------------- */
+
+static bool slot_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t reason,
+			bool is_shadow)
+{
+	struct flow_table *t = &s->cache->table[family];
+	uint32_t *tag = flow_tag_at(t, slot);
+	uint32_t old = __atomic_load_n(tag, __ATOMIC_ACQUIRE);
+
+	if (!(old & XFP_TAG_FLOW) ||
+	    !__atomic_compare_exchange_n(tag, &old, XFP_TAG_RETIRING, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		return false;
+	t->due[slot] = DUE_RETIRED;
+	s->retired[s->n_retired++] = (struct sweep_retired){
+		.slot = slot,
+		.family = family,
+		.end_reason = reason,
+		.is_shadow = is_shadow,
+	};
+	return true;
+}
+
+/* The slot that gets this Flow's packets: itself, or the twin it is a shadow of. */
+static uint32_t slot_survivor(struct sweep *s, enum flow_family family, uint32_t slot)
+{
+	const struct flow_table *t = &s->cache->table[family];
+
+	return flow_cache_find(s->cache, family, flow_key_at(t, slot), false, FLOW_NONE);
+}
+
+static uint32_t slot_reverse(struct sweep *s, enum flow_family family, uint32_t slot)
+{
+	const struct flow_table *t = &s->cache->table[family];
+	struct xfp_key6 reversed;
+	const void *key = flow_key_at(t, slot);
+	uint8_t obs = family == FLOW_IPV4 ? ((const struct xfp_key4 *)key)->obs_point
+					  : ((const struct xfp_key6 *)key)->obs_point;
+
+	flow_key_reverse(family, key, &reversed, obs_other_direction(s->obs, obs));
+	return flow_cache_find(s->cache, family, &reversed, false, slot);
+}
+
+/* Remove the Flow, its other direction and, found later by themselves, their twins. */
+static void group_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
+			 uint8_t reason)
+{
+	slot_retire(s, family, slot, reason, false);
+	if (reverse != FLOW_NONE)
+		slot_retire(s, family, reverse, reason, false);
+}
+
+/*
+ * Decide about the Flow in one slot. Returns when to look again; UINT64_MAX
+ * when it is on its way out.
+ */
+static uint64_t slot_look(struct sweep *s, enum flow_family family, uint32_t slot)
+{
+	struct flow_table *t = &s->cache->table[family];
+	struct expiry_flow flow, other;
+	struct expiry_verdict verdict;
+	uint32_t reverse = FLOW_NONE;
+	bool is_first_export;
+
+	s->stats.looked_at++;
+	sweep_read(t, slot, &flow);
+	if (expiry_is_candidate(&s->timeouts, &flow, s->now_ns)) {
+		reverse = slot_reverse(s, family, slot);
+		if (reverse != FLOW_NONE)
+			sweep_read(t, reverse, &other);
+	}
+	verdict = expiry_judge(&s->timeouts, &flow, reverse != FLOW_NONE ? &other : NULL,
+			       s->now_ns);
+	if (!verdict.end_reason)
+		return verdict.due_ns;
+
+	is_first_export = !t->marks[slot].packets;
+	if (is_first_export || verdict.end_reason != FLOW_END_ACTIVE_TIMEOUT) {
+		uint32_t survivor = slot_survivor(s, family, slot);
+
+		if (survivor != slot && survivor != FLOW_NONE) {
+			slot_retire(s, family, slot, verdict.end_reason, true);
+			return UINT64_MAX;
+		}
+	}
+	if (verdict.end_reason != FLOW_END_ACTIVE_TIMEOUT) {
+		group_retire(s, family, slot, reverse, verdict.end_reason);
+		return UINT64_MAX;
+	}
+	sweep_export(s, family, slot, FLOW_END_ACTIVE_TIMEOUT);
+	sweep_read(t, slot, &flow);
+	return expiry_judge(&s->timeouts, &flow, NULL, s->now_ns).due_ns;
+}
+
+/* ---- odd tags -------------------------------------------------------------- */
+
+/* BUSY lasts for nanoseconds. Seen again after grace periods, its program died. */
+static void busy_suspect(struct sweep *s, enum flow_family family, uint32_t slot)
+{
+	uint32_t *tag = flow_tag_at(&s->cache->table[family], slot), busy = XFP_TAG_BUSY;
+	int spare = -1;
+
+	for (int i = 0; i < SWEEP_MAX_SUSPECTS; i++) {
+		if (!s->suspect[i].times) {
+			spare = i;
+			continue;
+		}
+		if (s->suspect[i].slot != slot || s->suspect[i].family != family)
+			continue;
+		if (++s->suspect[i].times <= STRANDED_TIMES)
+			return;
+		s->suspect[i].times = 0;
+		if (__atomic_compare_exchange_n(tag, &busy, XFP_TAG_FREE, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST))
+			s->stats.stranded++;
+		return;
+	}
+	if (spare < 0)
+		return;
+	s->suspect[spare].slot = slot;
+	s->suspect[spare].family = family;
+	s->suspect[spare].times = 1;
+}
+
+/* A suspect that is no longer BUSY was none. */
+static void suspects_clear(struct sweep *s)
+{
+	for (int i = 0; i < SWEEP_MAX_SUSPECTS; i++) {
+		const struct flow_table *t = &s->cache->table[s->suspect[i].family];
+
+		if (s->suspect[i].times &&
+		    __atomic_load_n(flow_tag_at(t, s->suspect[i].slot), __ATOMIC_ACQUIRE) !=
+			    XFP_TAG_BUSY)
+			s->suspect[i].times = 0;
+	}
+}
+
+static void odd_tag(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t tag)
+{
+	struct flow_table *t = &s->cache->table[family];
+
+	if (tag == XFP_TAG_BUSY)
+		busy_suspect(s, family, slot);
+	if (tag != XFP_TAG_RETIRING || t->due[slot] == DUE_RETIRED)
+		return;
+	/* left by a predecessor that was killed: nobody else would ever free it */
+	t->due[slot] = DUE_RETIRED;
+	s->retired[s->n_retired++] = (struct sweep_retired){
+		.slot = slot,
+		.family = family,
+		.end_reason = FLOW_END_FORCED,
+	};
+}
+
+/* ---- chunks ---------------------------------------------------------------- */
+
+static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, bool all,
+			uint64_t *chunk_due)
+{
+	uint32_t now_tick = (uint32_t)(s->now_ns >> TICK_SHIFT);
+	uint64_t hints = 0;
+
+	if (__atomic_load_n(&t->hints[bucket], __ATOMIC_RELAXED))
+		hints = __atomic_exchange_n(&t->hints[bucket], 0, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < XFP_BUCKET_SLOTS; i++) {
+		uint32_t slot = bucket * XFP_BUCKET_SLOTS + i;
+		uint32_t tag = __atomic_load_n(&t->tags[bucket].tag[i], __ATOMIC_ACQUIRE);
+		uint64_t due_ns;
+
+		if (tag == XFP_TAG_FREE)
+			continue;
+		if (!(tag & XFP_TAG_FLOW)) {
+			odd_tag(s, s->family, slot, tag);
+			continue;
+		}
+		t->chunk_live[s->chunk]++;
+		if (!all && t->due[slot] != DUE_NEW && !due_is_past(t->due[slot], now_tick) &&
+		    !(hints >> i & 1)) {
+			uint32_t ahead = t->due[slot] - now_tick;
+
+			due_ns = s->now_ns + ((uint64_t)ahead << TICK_SHIFT);
+		} else {
+			due_ns = slot_look(s, s->family, slot);
+			if (due_ns != UINT64_MAX)
+				t->due[slot] = due_tick(due_ns);
+		}
+		if (due_ns < *chunk_due)
+			*chunk_due = due_ns;
+	}
+}
+
+/* Look at one chunk unless nothing happened in it and nothing is due. */
+static void chunk_look(struct sweep *s, struct flow_table *t, bool all)
+{
+	uint64_t due = UINT64_MAX;
+	bool has_news = __atomic_load_n(&t->news[s->chunk], __ATOMIC_RELAXED) &&
+			__atomic_exchange_n(&t->news[s->chunk], 0, __ATOMIC_SEQ_CST);
+
+	if (!has_news && !all && t->chunk_due_ns[s->chunk] > s->now_ns)
+		return;
+	t->n_live -= t->chunk_live[s->chunk];
+	t->chunk_live[s->chunk] = 0;
+	for (uint32_t i = 0; i < XFP_CHUNK_BUCKETS; i++)
+		bucket_look(s, t, s->chunk * XFP_CHUNK_BUCKETS + i, all, &due);
+	t->chunk_due_ns[s->chunk] = due;
+	t->n_live += t->chunk_live[s->chunk];
+}
+
+/* How far the table is above its high-water mark. */
+static uint32_t pressure_permille(const struct sweep *s, const struct flow_table *t)
+{
+	uint64_t high = (uint64_t)t->max_flows * s->high_water_pct / 100;
+
+	if (t->n_live <= high)
+		return 0;
+	if (t->n_live >= t->max_flows || high >= t->max_flows)
+		return 1000;
+	return (uint32_t)((t->n_live - high) * 1000 / (t->max_flows - high));
+}
+
+/* ---- the sweep ------------------------------------------------------------- */
+
+int sweep_open(struct sweep *s)
+{
+	uint32_t most = 0;
+
+	for (int f = 0; f < FLOW_FAMILIES; f++)
+		if (s->cache->table[f].n_slots > most)
+			most = s->cache->table[f].n_slots;
+	s->n_retired_max = most / SLICE_SHARE + SLICE_MIN + XFP_CHUNK_SLOTS * GROUP_MAX;
+	s->retired = calloc(s->n_retired_max, sizeof(*s->retired));
+	if (!s->retired)
+		return log_errno(-ENOMEM, "allocate the list of expiring Flows");
+	s->earliest_due_ns = UINT64_MAX;
+	return 0;
+}
+
+void sweep_close(struct sweep *s)
+{
+	free(s->retired);
+	memset(s, 0, sizeof(*s));
+}
+
+static void family_begin(struct sweep *s, uint8_t family)
+{
+	s->family = family;
+	s->chunk = 0;
+	if (family >= FLOW_FAMILIES)
+		return;
+	s->timeouts.pressure_permille = pressure_permille(s, &s->cache->table[family]);
+	s->slice_places = s->cache->table[family].n_slots / SLICE_SHARE;
+	if (s->slice_places < SLICE_MIN)
+		s->slice_places = SLICE_MIN;
+}
+
+void sweep_begin(struct sweep *s, uint64_t now_ns)
+{
+	s->now_ns = now_ns;
+	s->earliest_due_ns = UINT64_MAX;
+	s->stats.sweeps++;
+	suspects_clear(s);
+	family_begin(s, FLOW_IPV4);
+}
+
+bool sweep_mark(struct sweep *s)
+{
+	while (s->family < FLOW_FAMILIES) {
+		struct flow_table *t = &s->cache->table[s->family];
+		bool all = s->timeouts.pressure_permille > 0;
+
+		for (; s->chunk < t->n_chunks; s->chunk++) {
+			if (s->n_retired >= s->slice_places)
+				return true;
+			chunk_look(s, t, all);
+			if (t->chunk_due_ns[s->chunk] < s->earliest_due_ns)
+				s->earliest_due_ns = t->chunk_due_ns[s->chunk];
+		}
+		if (s->n_retired)
+			return true;
+		family_begin(s, s->family + 1);
+	}
+	return false;
+}
+
+/*
+ * The slot a shadow's rest goes to: its equal that lives on or retires with it.
+ * One that began after the shadow retired is a new Flow.
+ */
+static uint32_t shadow_survivor(struct sweep *s, const struct sweep_retired *r)
+{
+	const struct flow_table *t = &s->cache->table[r->family];
+	const void *key = flow_key_at(t, r->slot);
+	uint32_t survivor = flow_cache_find(s->cache, r->family, key, true, r->slot);
+
+	if (survivor == FLOW_NONE)
+		return FLOW_NONE;
+	return flow_counts_at(t, survivor)->first_ns <= s->now_ns ? survivor : FLOW_NONE;
+}
+
+void sweep_harvest(struct sweep *s)
+{
+	for (uint32_t i = 0; i < s->n_retired; i++) {
+		const struct sweep_retired *r = &s->retired[i];
+		uint32_t survivor;
+
+		if (!r->is_shadow)
+			continue;
+		survivor = shadow_survivor(s, r);
+		if (survivor != FLOW_NONE)
+			sweep_fold(s, r->family, r->slot, survivor);
+		else
+			sweep_export(s, r->family, r->slot, r->end_reason);
+		sweep_free(s, r->family, r->slot);
+	}
+	for (uint32_t i = 0; i < s->n_retired; i++) {
+		const struct sweep_retired *r = &s->retired[i];
+
+		if (r->is_shadow)
+			continue;
+		sweep_export(s, r->family, r->slot, r->end_reason);
+		sweep_free(s, r->family, r->slot);
+	}
+	s->n_retired = 0;
+}
+
+/* Fold every twin into the Flow whose packets it took. */
+static void table_fold(struct sweep *s, uint8_t family)
+{
+	const struct flow_table *t = &s->cache->table[family];
+
+	for (uint32_t slot = 0; slot < t->n_slots; slot++) {
+		uint32_t tag = __atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE);
+		uint32_t survivor;
+
+		if (tag == XFP_TAG_FREE || tag == XFP_TAG_BUSY)
+			continue;
+		survivor = flow_cache_find(s->cache, family, flow_key_at(t, slot), true, FLOW_NONE);
+		if (survivor == slot || survivor == FLOW_NONE)
+			continue;
+		sweep_fold(s, family, slot, survivor);
+		sweep_free(s, family, slot);
+	}
+}
+
+static void table_flush(struct sweep *s, uint8_t family, enum flow_end_reason reason)
+{
+	struct flow_table *t = &s->cache->table[family];
+
+	for (uint32_t slot = 0; slot < t->n_slots; slot++) {
+		uint32_t tag = __atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE);
+
+		if (tag == XFP_TAG_FREE || tag == XFP_TAG_BUSY)
+			continue;
+		sweep_export(s, family, slot, reason);
+		sweep_free(s, family, slot);
+	}
+	memset(t->chunk_live, 0, t->n_chunks * sizeof(*t->chunk_live));
+	t->n_live = 0;
+}
+
+void sweep_flush(struct sweep *s, uint64_t now_ns, enum flow_end_reason reason)
+{
+	s->now_ns = now_ns;
+	sweep_harvest(s);
+	for (uint8_t f = 0; f < FLOW_FAMILIES; f++) {
+		table_fold(s, f);
+		table_flush(s, f, reason);
+	}
+}
+
+uint64_t sweep_next_due_ns(const struct sweep *s)
+{
+	return s->earliest_due_ns;
+}
+
+bool sweep_is_under_pressure(const struct sweep *s)
+{
+	return pressure_permille(s, &s->cache->table[FLOW_IPV4]) ||
+	       pressure_permille(s, &s->cache->table[FLOW_IPV6]);
+}
+
+void sweep_each_flow(const struct sweep *s, record_sink_fn fn, void *arg)
+{
+	struct flow_record r;
+
+	for (uint8_t f = 0; f < FLOW_FAMILIES; f++) {
+		const struct flow_table *t = &s->cache->table[f];
+
+		for (uint32_t slot = 0; slot < t->n_slots; slot++) {
+			if (!(__atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE) & XFP_TAG_FLOW))
+				continue;
+			sweep_describe(s, f, slot, &r);
+			fn(arg, &r);
+		}
+	}
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sweep: second stage of the Metering Process. Goes over the Flow Cache,
+ * exports what the active timeout asks for, and removes what ended: marks it
+ * RETIRING, and after a grace period reads the final counts and frees the place.
+ *
+ * One sweep is a series of slices, each of at most a thirtieth of the places
+ * (successors of live Flows that retire need a second place):
+ *
+ *	sweep_begin(s, now);
+ *	while (sweep_mark(s)) {
+ *		grace period;
+ *		sweep_harvest(s);
+ *	}
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/clock.h"
+#include "probe/expiry.h"
+#include "probe/flow_cache.h"
+#include "probe/obs_table.h"
+#include "probe/record.h"
+
+/* A slot on its way out. */
+struct sweep_retired {
+	uint32_t slot;
+	uint8_t family;	    /* enum flow_family */
+	uint8_t end_reason;
+	bool is_shadow;	    /* twin of a Flow that lives on: folded, not exported */
+};
+
+/* What the sweeps of this run did, each monotone. */
+struct sweep_stats {
+	uint64_t exported_records;
+	uint64_t exported_packets;
+	uint64_t exported_octets;
+	uint64_t retired;	   /* places freed                                        */
+	uint64_t twins_folded;	   /* second slots of one Flow, created by two CPUs at once */
+	uint64_t stranded;	   /* places found BUSY for ever, freed                   */
+	uint64_t sweeps;
+	uint64_t looked_at;	   /* slots read                                          */
+	uint64_t by_reason[6];	   /* records by flowEndReason                            */
+};
+
+#define SWEEP_MAX_SUSPECTS 64
+
+struct sweep {
+	struct flow_cache *cache;
+	const struct wall_clock *clock;
+	const struct obs_table *obs;
+	struct expiry_timeouts timeouts;
+	uint32_t high_water_pct;
+	record_sink_fn sink;
+	void *sink_arg;
+
+	/* the slice in progress */
+	uint64_t now_ns;
+	uint8_t family;
+	uint32_t chunk;
+	uint32_t n_retired;
+	uint32_t slice_places; /* limit of places of this family in one slice */
+	struct sweep_retired *retired;
+	uint32_t n_retired_max;
+	uint64_t earliest_due_ns; /* over everything looked at or skipped      */
+
+	/* BUSY tags met again and again: slot, family, times */
+	struct {
+		uint32_t slot;
+		uint8_t family;
+		uint8_t times;
+	} suspect[SWEEP_MAX_SUSPECTS];
+
+	struct sweep_stats stats;
+};
+
+/*
+ * Prepare sweeping. cache, clock, obs, timeouts, high_water_pct, sink and
+ * sink_arg are set by the caller before and stay the caller's.
+ * Returns 0 or -ENOMEM.
+ */
+int sweep_open(struct sweep *s);
+
+/* Start over at the first slot. now_ns: the clock of the slots' times. */
+void sweep_begin(struct sweep *s, uint64_t now_ns);
+
+/*
+ * Go on marking until a slice is full or the table ends.
+ * Returns true when places were marked, so a grace period and sweep_harvest()
+ * are owed; false when the sweep is complete.
+ */
+bool sweep_mark(struct sweep *s);
+
+/* Read, hand on and free what sweep_mark() marked. Only after a grace period. */
+void sweep_harvest(struct sweep *s);
+
+/*
+ * Export and remove everything, with one end reason. Only when no program runs
+ * any more (detached, and a grace period after).
+ */
+void sweep_flush(struct sweep *s, uint64_t now_ns, enum flow_end_reason reason);
+
+/* When the next Flow can expire, by what the last sweep saw; UINT64_MAX: none. */
+uint64_t sweep_next_due_ns(const struct sweep *s);
+
+/* True above the high-water mark: sweep again soon. */
+bool sweep_is_under_pressure(const struct sweep *s);
+
+/*
+ * The Flow Record that `slot` would give now with everything since its start:
+ * for xflowctl, not for export.
+ */
+void sweep_describe(const struct sweep *s, enum flow_family family, uint32_t slot,
+		    struct flow_record *r);
+
+/* Call fn with the description of each Flow in the cache. */
+void sweep_each_flow(const struct sweep *s, record_sink_fn fn, void *arg);
+
+/* Free what sweep_open() allocated; idempotent. */
+void sweep_close(struct sweep *s);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From a slot of the Flow Cache to a Flow Record: differences to the marks,
+ * times, addresses, and the folding of twins. See sweep_private.h.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "probe/sweep_private.h"
+
+#define NS_PER_MS 1000000ULL
+
+/* Where both families' keys hold the protocol. */
+#define KEY_PROTOCOL_FROM_END 4
+_Static_assert(offsetof(struct xfp_key4, protocol) == sizeof(struct xfp_key4) - 4, "IPv4 key");
+_Static_assert(offsetof(struct xfp_key6, protocol) == sizeof(struct xfp_key6) - 4, "IPv6 key");
+
+/*
+ * Unique in the Observation Domain: a place is reused only after a grace
+ * period of milliseconds, so place and start (in ticks of 2^20 ns) tell Flows
+ * apart for 8 years of uptime.
+ */
+#define FLOW_ID_PLACE_BITS 26
+
+static uint64_t flow_id(enum flow_family family, uint32_t slot, uint64_t first_ns)
+{
+	uint64_t place = (uint64_t)slot << 1 | family;
+
+	return first_ns >> 20 << FLOW_ID_PLACE_BITS ^ place;
+}
+
+/* End of the last exported interval; the mark keeps its low 32 bits in ms. */
+static uint64_t exported_end_ns(const struct flow_table *t, uint32_t slot, uint64_t first,
+				uint64_t last)
+{
+	uint64_t elapsed = (last - first) / NS_PER_MS;
+	uint64_t end = (elapsed & ~0xffffffffULL) | t->end_ms[slot];
+
+	if (end > elapsed)
+		end -= 0x100000000ULL;
+	return first + end * NS_PER_MS;
+}
+
+void sweep_read(const struct flow_table *t, uint32_t slot, struct expiry_flow *flow)
+{
+	struct xfp_counts *c = flow_counts_at(t, slot);
+	const unsigned char *key = flow_key_at(t, slot);
+	const struct flow_mark *mark = &t->marks[slot];
+
+	flow->packets = __atomic_load_n(&c->packets, __ATOMIC_RELAXED);
+	flow->unexported = flow->packets - mark->packets;
+	flow->first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED);
+	flow->last_ns = __atomic_load_n(&c->last_ns, __ATOMIC_RELAXED);
+	if (flow->last_ns < flow->first_ns)
+		flow->last_ns = flow->first_ns;
+	flow->exported_ns = mark->packets ? exported_end_ns(t, slot, flow->first_ns, flow->last_ns)
+					  : 0;
+	flow->tcp_flags = __atomic_load_n(&c->ttl_flags, __ATOMIC_RELAXED) & 0xffff;
+	flow->is_tcp = key[t->key_octets - KEY_PROTOCOL_FROM_END] == IPPROTO_TCP;
+}
+
+static void record_key4(struct flow_record *r, const struct xfp_key4 *k)
+{
+	r->source4 = ntohl(k->source);
+	r->destination4 = ntohl(k->destination);
+	r->source_port = ntohs(k->source_port);
+	r->destination_port = ntohs(k->destination_port);
+	r->protocol = k->protocol;
+	r->vlan = k->vlan;
+}
+
+static void record_key6(struct flow_record *r, const struct xfp_key6 *k)
+{
+	memcpy(r->source6, k->source, sizeof(r->source6));
+	memcpy(r->destination6, k->destination, sizeof(r->destination6));
+	r->source_port = ntohs(k->source_port);
+	r->destination_port = ntohs(k->destination_port);
+	r->protocol = k->protocol;
+	r->vlan = k->vlan;
+	r->is_ipv6 = 1;
+}
+
+static void record_interface(const struct sweep *s, struct flow_record *r, uint8_t obs_point)
+{
+	uint32_t ifindex = s->obs->entry[obs_point >> 1].ifindex;
+
+	if (obs_is_egress(obs_point)) {
+		r->direction = FLOW_EGRESS;
+		r->egress = ifindex;
+	} else {
+		r->direction = FLOW_INGRESS;
+		r->ingress = ifindex;
+	}
+}
+
+/* Everything of a record but its interval, counts and end reason. */
+static void record_describe(const struct sweep *s, enum flow_family family, uint32_t slot,
+			    struct flow_record *r)
+{
+	const struct flow_table *t = &s->cache->table[family];
+	struct xfp_counts *c = flow_counts_at(t, slot);
+	uint32_t lengths = __atomic_load_n(&c->lengths, __ATOMIC_RELAXED);
+	uint32_t ttl_flags = __atomic_load_n(&c->ttl_flags, __ATOMIC_RELAXED);
+	uint32_t fixed = family == FLOW_IPV6 ? 40 : 0;
+	const void *key = flow_key_at(t, slot);
+
+	memset(r, 0, sizeof(*r));
+	if (family == FLOW_IPV4) {
+		record_key4(r, key);
+		record_interface(s, r, ((const struct xfp_key4 *)key)->obs_point);
+	} else {
+		record_key6(r, key);
+		record_interface(s, r, ((const struct xfp_key6 *)key)->obs_point);
+	}
+	if (r->protocol == (r->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
+		r->icmp_type_code = r->destination_port;
+		r->destination_port = 0;
+	}
+	r->length_min = (lengths & 0xffff) + fixed;
+	r->length_max = (lengths >> 16) + fixed;
+	r->ttl_min = ttl_flags >> 16 & 0xff;
+	r->ttl_max = ttl_flags >> 24;
+	r->tcp_flags = ttl_flags & 0xffff;
+	r->tos = c->tos;
+	r->flow_id = flow_id(family, slot, __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED));
+}
+
+static uint64_t wall_ms(const struct sweep *s, uint64_t ns)
+{
+	return wall_clock_ns(s->clock, ns) / NS_PER_MS;
+}
+
+void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t end_reason)
+{
+	struct flow_table *t = &s->cache->table[family];
+	struct xfp_counts *c = flow_counts_at(t, slot);
+	struct flow_mark *mark = &t->marks[slot];
+	/* packets before octets: the kernel adds them the other way round */
+	uint64_t packets = __atomic_load_n(&c->packets, __ATOMIC_ACQUIRE);
+	uint64_t octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
+	struct expiry_flow flow;
+	struct flow_record r;
+
+	if (packets == mark->packets)
+		return;
+	sweep_read(t, slot, &flow);
+	record_describe(s, family, slot, &r);
+	r.packets = packets - mark->packets;
+	r.octets = octets - mark->octets;
+	r.start_ms = wall_ms(s, flow.exported_ns ? flow.exported_ns : flow.first_ns);
+	r.end_ms = wall_ms(s, flow.last_ns);
+	if (r.end_ms < r.start_ms)
+		r.end_ms = r.start_ms;
+	r.end_reason = end_reason;
+	mark->packets = packets;
+	mark->octets = octets;
+	t->end_ms[slot] = (uint32_t)((flow.last_ns - flow.first_ns) / NS_PER_MS);
+
+	s->stats.exported_records++;
+	s->stats.exported_packets += r.packets;
+	s->stats.exported_octets += r.octets;
+	s->stats.by_reason[end_reason]++;
+	s->sink(s->sink_arg, &r);
+}
+
+void sweep_describe(const struct sweep *s, enum flow_family family, uint32_t slot,
+		    struct flow_record *r)
+{
+	struct flow_table *t = &s->cache->table[family];
+	struct xfp_counts *c = flow_counts_at(t, slot);
+	struct expiry_flow flow;
+
+	sweep_read(t, slot, &flow);
+	record_describe(s, family, slot, r);
+	r->packets = flow.packets;
+	r->octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
+	r->start_ms = wall_ms(s, flow.first_ns);
+	r->end_ms = wall_ms(s, flow.last_ns);
+}
+
+static uint32_t lengths_union(uint32_t a, uint32_t b)
+{
+	uint32_t min = (a & 0xffff) < (b & 0xffff) ? a & 0xffff : b & 0xffff;
+	uint32_t max = a >> 16 > b >> 16 ? a >> 16 : b >> 16;
+
+	return max << 16 | min;
+}
+
+static uint32_t ttl_flags_union(uint32_t a, uint32_t b)
+{
+	uint32_t min = (a >> 16 & 0xff) < (b >> 16 & 0xff) ? a >> 16 & 0xff : b >> 16 & 0xff;
+	uint32_t max = a >> 24 > b >> 24 ? a >> 24 : b >> 24;
+
+	return max << 24 | min << 16 | ((a | b) & 0xffff);
+}
+
+static void word_merge(uint32_t *into, uint32_t from, uint32_t (*merge)(uint32_t, uint32_t))
+{
+	uint32_t old = __atomic_load_n(into, __ATOMIC_RELAXED);
+
+	while (!__atomic_compare_exchange_n(into, &old, merge(old, from), false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED))
+		;
+}
+
+void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint32_t survivor)
+{
+	struct flow_table *t = &s->cache->table[family];
+	struct xfp_counts *from = flow_counts_at(t, shadow), *to = flow_counts_at(t, survivor);
+	uint64_t first = __atomic_load_n(&to->first_ns, __ATOMIC_RELAXED);
+
+	/* modulo 2^64: the survivor's counts minus its mark then hold both rests */
+	t->marks[survivor].packets -= from->packets - t->marks[shadow].packets;
+	t->marks[survivor].octets -= from->octets - t->marks[shadow].octets;
+	word_merge(&to->lengths, from->lengths, lengths_union);
+	word_merge(&to->ttl_flags, from->ttl_flags, ttl_flags_union);
+	if (from->first_ns < first)
+		__atomic_compare_exchange_n(&to->first_ns, &first, from->first_ns, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	s->stats.twins_folded++;
+}
+
+void sweep_free(struct sweep *s, enum flow_family family, uint32_t slot)
+{
+	struct flow_table *t = &s->cache->table[family];
+	uint16_t *live = &t->chunk_live[slot / XFP_CHUNK_SLOTS];
+
+	if (*live) {
+		(*live)--;
+		t->n_live--;
+	}
+	memset(&t->marks[slot], 0, sizeof(t->marks[slot]));
+	t->end_ms[slot] = 0;
+	t->due[slot] = DUE_NEW;
+	__atomic_store_n(flow_tag_at(t, slot), XFP_TAG_FREE, __ATOMIC_RELEASE);
+	s->stats.retired++;
+}
