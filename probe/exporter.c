@@ -67,6 +67,7 @@ static struct exporter_volume *account_of_full_queue(struct exporter *e)
 
 static void drop_stage(struct exporter *e, struct stage *st, struct exporter_volume *why)
 {
+	session_note_failure(&e->session, e->now_ns, -ENOBUFS, "queue for");
 	exporter_account(e, why, &st->volume);
 	e->lost_records += (uint32_t)st->volume.records;
 	st->volume = (struct exporter_volume){0};

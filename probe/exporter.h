@@ -30,9 +30,9 @@ struct exporter_volume {
 struct exporter_stats {
 	struct exporter_volume accepted;
 	struct exporter_volume sent;
-	struct exporter_volume queued;		   /* encoded, waiting for their turn         */
+	struct exporter_volume queued;		   /* staged, or encoded and waiting          */
 	struct exporter_volume not_sent_queue;	   /* queue full                              */
-	struct exporter_volume not_sent_refused;   /* ICMP port/host/net unreachable          */
+	struct exporter_volume not_sent_refused;   /* ICMP port or host unreachable           */
 	struct exporter_volume not_sent_unroutable; /* no route, no address                   */
 	struct exporter_volume not_sent_unresolved; /* name of the collector not resolved     */
 	struct exporter_volume not_sent_too_big;   /* EMSGSIZE even after shrinking           */
@@ -58,7 +58,11 @@ struct exporter_stats {
 int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
 		  bool is_paced);
 
-/* Encode one record into the current Message. arg is the struct exporter (a record_sink_fn). */
+/*
+ * Take one record: it is encoded with others of its kind when they fill a
+ * Message. arg is the struct exporter (a record_sink_fn). An exporter that is not
+ * paced sends when enough is queued, and may wait for its collector here.
+ */
 void exporter_record(void *arg, const struct flow_record *r);
 
 /*
@@ -83,12 +87,16 @@ void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns);
 uint64_t exporter_run(struct exporter *e, uint64_t now_ns, uint32_t time_s);
 
 /*
- * Send everything queued without pacing, waiting at most timeout_ms for a
- * stalled TCP collector; for the end of a run.
+ * Send everything staged and queued at the speed a collector takes, going on for
+ * at most timeout_ms without progress (name not resolved, TCP stalled); for the
+ * end of a run. What is left then is counted not sent: nothing is queued after it.
  */
 void exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms);
 
-/* The descriptor to poll for writing (TCP) or errors, -1 while there is none. */
+/*
+ * The TCP socket to poll for writing, -1 while nothing waits for that. An offer:
+ * the time exporter_run() returns is enough.
+ */
 int exporter_fd(const struct exporter *e);
 
 const char *exporter_name(const struct exporter *e);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "probe/log.h"
 #include "probe/template.h"
 
 #define NS_PER_S	  1000000000ull
@@ -101,8 +102,10 @@ static void send_templates(struct exporter *e)
 	int err = send_octets(e, e->templates, e->templates_octets);
 
 	/* An error of UDP is that of an earlier datagram: once more. */
-	if (err && err != -EAGAIN && e->cfg.transport == TRANSPORT_UDP)
+	if (err && err != -EAGAIN && e->cfg.transport == TRANSPORT_UDP) {
+		note_failure(e, err);
 		err = send_octets(e, e->templates, e->templates_octets);
+	}
 	if (!err) {
 		schedule_templates(e);
 		return;
@@ -346,9 +349,12 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 /* What no more time is left for. */
 static void give_up_queue(struct exporter *e)
 {
-	struct message *m;
+	struct message *m = queue_first(&e->queue);
 
-	while ((m = queue_first(&e->queue)))
+	if (m)
+		log_warning("exporter %s: %llu records for %s not sent: no more time", e->cfg.name,
+			    (unsigned long long)e->stats.queued.records, e->cfg.address);
+	for (; m; m = queue_first(&e->queue))
 		finish_part(e, m, m->volume.records, exporter_account_of(e, e->session.error));
 }
 

@@ -14,15 +14,16 @@
 #include "probe/addr.h"
 #include "probe/log.h"
 
-#define NS_PER_S	 1000000000ull
-#define NS_PER_MS	 1000000ull
-#define RETRY_RESOLVE_NS (10 * NS_PER_S)
-#define RETRY_CONNECT_NS (60 * NS_PER_S) /* RFC 7011 10.4.4: not more often by default */
-#define POLL_NS		 (10 * NS_PER_MS)
-#define RECOVERED_NS	 (10 * NS_PER_S) /* UDP errors come late and one by one */
-#define MTU_DEFAULT	 1500
-#define HEADERS_V4	 28 /* IPv4 and UDP */
-#define HEADERS_V6	 48 /* IPv6 and UDP */
+#define NS_PER_S	   1000000000ull
+#define NS_PER_MS	   1000000ull
+#define RETRY_RESOLVE_NS   (10 * NS_PER_S)
+#define RETRY_CONNECT_NS   (60 * NS_PER_S) /* RFC 7011 10.4.4: not more often by default */
+#define POLL_NS		   (10 * NS_PER_MS)
+#define RECOVERED_NS	   (10 * NS_PER_S) /* UDP errors come late and one by one */
+#define RECOVERED_MESSAGES 3
+#define MTU_DEFAULT	   1500
+#define HEADERS_V4	   28 /* IPv4 and UDP */
+#define HEADERS_V6	   48 /* IPv6 and UDP */
 
 static bool is_stream(const struct session *s)
 {
@@ -32,6 +33,7 @@ static bool is_stream(const struct session *s)
 void session_note_failure(struct session *s, uint64_t now_ns, int err, const char *doing)
 {
 	s->failed_ns = now_ns;
+	s->n_good = 0;
 	if (s->is_bad)
 		return;
 	s->is_bad = true;
@@ -41,7 +43,7 @@ void session_note_failure(struct session *s, uint64_t now_ns, int err, const cha
 
 void session_note_success(struct session *s, uint64_t now_ns)
 {
-	if (!s->is_bad || now_ns < s->failed_ns + RECOVERED_NS)
+	if (!s->is_bad || ++s->n_good < RECOVERED_MESSAGES || now_ns < s->failed_ns + RECOVERED_NS)
 		return;
 	s->is_bad = false;
 	log_info("exporter %s: %s works again", s->cfg->name, s->cfg->address);

@@ -33,7 +33,8 @@ struct session {
 	size_t limit_octets;		   /* the largest Message now */
 	uint64_t retry_ns;		   /* not before */
 	uint64_t failed_ns;		   /* last time something went wrong */
-	bool is_bad;			   /* ... and was printed */
+	uint32_t n_good;		   /* sent since then */
+	bool is_bad;			   /* it was printed and did not recover yet */
 	char host[CONFIG_ADDRESS_MAX];
 	uint16_t port;
 	struct resolve *resolve;
@@ -63,7 +64,10 @@ void session_update_limit(struct session *s);
 /* Give the connection up after an error of session_send(). */
 void session_lose(struct session *s);
 
-/* Print what failed, once until it worked for some seconds again. */
+/*
+ * Print what failed, once until it worked for some seconds and some Messages
+ * again: an error of UDP shows only in the second call after it.
+ */
 void session_note_failure(struct session *s, uint64_t now_ns, int err, const char *doing);
 void session_note_success(struct session *s, uint64_t now_ns);
 
