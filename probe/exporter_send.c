@@ -361,6 +361,7 @@ static void give_up_queue(struct exporter *e)
 void exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms)
 {
 	set_time(e, now_ns, time_s);
+	pace_init(&e->pace, 0); /* a cap on the rate could hold the end up for hours */
 	exporter_queue_stages(e);
 	exporter_send_all(e, timeout_ms);
 	give_up_queue(e);

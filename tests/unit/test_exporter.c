@@ -339,6 +339,15 @@ static void test_drain_sends_what_is_staged_and_queued(void **state)
 	check_balance(f.e);
 }
 
+static void test_drain_is_not_held_up_by_the_cap(void **state)
+{
+	(void)state;
+	pace_init(&f.e->pace, 1);
+	record_samples(0, 1000);
+	exporter_drain(f.e, T0, TIME, 1000);
+	assert_int_equal(exporter_stats(f.e)->sent.records, 1000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -358,6 +367,7 @@ int main(void)
 		TEST(test_cap_on_records_per_second_is_hard),
 		TEST(test_unpaced_exporter_sends_everything_at_once),
 		TEST(test_drain_sends_what_is_staged_and_queued),
+		TEST(test_drain_is_not_held_up_by_the_cap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
