@@ -58,9 +58,20 @@ static __always_inline __u32 ttl_merge(__u32 old, const struct observed *o)
 	       (old & 0xffff);
 }
 
-/* Extremes change rarely: test first, compare-and-swap only on change. */
+/* True when the packet is within the extremes so far: nearly always. */
+static __always_inline bool is_within(const struct xfp_counts *c, const struct observed *o)
+{
+	__u32 lengths = READ_ONCE_(c->lengths), ttl = READ_ONCE_(c->ttl_flags) >> 16;
+
+	return o->length_min >= (lengths & 0xffff) && o->length_max <= lengths >> 16 &&
+	       o->ttl >= (ttl & 0xff) && o->ttl <= ttl >> 8;
+}
+
+/* Test first, compare-and-swap only on change. */
 static __always_inline void extremes_update(struct xfp_counts *c, const struct observed *o)
 {
+	if (is_within(c, o))
+		return;
 	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
 		__u32 old = READ_ONCE_(c->lengths);
 		__u32 new = lengths_merge(old, o);
@@ -133,16 +144,20 @@ static __always_inline void *bucket_find(enum family family, struct xfp_bucket *
 					 __u32 tag, const void *key, __u32 *index)
 {
 	for (int i = 0; i < XFP_BUCKET_SLOTS; i++) {
-		__u32 t = READ_ONCE_(tags->tag[i]);
+		__u32 t = READ_ONCE_(tags->tag[i]), zero = t;
 		__u32 at = bucket * XFP_BUCKET_SLOTS + i;
 		void *slot;
 
+		/*
+		 * Weakly ordered CPUs read the slot after the tag only if its address
+		 * depends on it; a copy taken before the test is what the compiler
+		 * cannot replace by the value it was compared with.
+		 */
+		barrier_var(zero);
 		if (t != tag)
 			continue;
-		/* weakly ordered CPUs read the slot after the tag: make it depend on it */
-		t ^= tag;
-		barrier_var(t);
-		at += t;
+		zero ^= tag;
+		at += zero;
 		slot = slot_at(family, at);
 		if (slot && key_equal(family, slot, key)) {
 			*index = at;
