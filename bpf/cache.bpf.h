@@ -15,7 +15,7 @@
 #include "bpf/stall.bpf.h"
 #include "bpf/target.bpf.h"
 
-#define CACHE_ROOMY	 4  /* a first bucket with that many free places is taken at once */
+#define CACHE_ROOMY	 4 /* a first bucket with that many free places is taken at once */
 #define CACHE_CAS_ROUNDS 16 /* each failed round means that another CPU made progress      */
 
 static __always_inline struct xfp_counts *counts_of(enum family family, void *slot)
@@ -213,7 +213,8 @@ static __always_inline void flow_begin(enum family family, void *slot, const voi
  * program could do wrong.
  */
 static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *tags, __u32 bucket,
-					 __u32 tag, const void *key, const struct observed *o, __u64 now)
+					 __u32 tag, const void *key, const struct observed *o,
+					 __u64 now)
 {
 	struct xfp_ledger_row *row = ledger_row();
 

@@ -35,13 +35,13 @@ struct xfp_bucket {
  * ICMP has type << 8 | code as its destination port; what has no ports has 0.
  */
 struct xfp_key4 {
-	__be32 source;		 /* sourceIPv4Address (8)                              */
-	__be32 destination;	 /* destinationIPv4Address (12)                        */
-	__be16 source_port;	 /* sourceTransportPort (7)                            */
+	__be32 source; /* sourceIPv4Address (8)                              */
+	__be32 destination; /* destinationIPv4Address (12)                        */
+	__be16 source_port; /* sourceTransportPort (7)                            */
 	__be16 destination_port; /* destinationTransportPort (11) or icmpTypeCodeIPv4  */
-	__u8 protocol;		 /* protocolIdentifier (4)                             */
-	__u8 obs_point;		 /* index << 1 | 1 for egress                          */
-	__u16 vlan;		 /* outer VLAN id, host order, 0 = none   vlanId (58)  */
+	__u8 protocol; /* protocolIdentifier (4)                             */
+	__u8 obs_point; /* index << 1 | 1 for egress                          */
+	__u16 vlan; /* outer VLAN id, host order, 0 = none   vlanId (58)  */
 };
 
 /* Flow Key, IPv6: as above. */
@@ -62,15 +62,15 @@ struct xfp_key6 {
  * compare-and-swap only on change; `last_ns` stored only when it grows.
  */
 struct xfp_counts {
-	__u64 packets;	/* packetDeltaCount (2)                                    */
-	__u64 octets;	/* IP octets, link layer excluded    octetDeltaCount (1)   */
-	__u64 last_ns;	/* latest packet, clock of first_ns   flowEnd (153)        */
+	__u64 packets; /* packetDeltaCount (2)                                    */
+	__u64 octets; /* IP octets, link layer excluded    octetDeltaCount (1)   */
+	__u64 last_ns; /* latest packet, clock of first_ns   flowEnd (153)        */
 	__u64 first_ns; /* first packet, CLOCK_MONOTONIC      flowStart (152)      */
-	__u32 lengths;	/* IP length, largest << 16 | smallest (IPv6: payload)     */
+	__u32 lengths; /* IP length, largest << 16 | smallest (IPv6: payload)     */
 	__u32 ttl_flags; /* TTL largest << 24 | smallest << 16 | tcpControlBits    */
 	__u16 inner_vlan; /* second VLAN id of the first packet, 0 = none          */
-	__u8 tos;	/* ipClassOfService (5) of the first packet                */
-	__u8 pad;	/* zero                                                    */
+	__u8 tos; /* ipClassOfService (5) of the first packet                */
+	__u8 pad; /* zero                                                    */
 	__u32 flow_label; /* IPv6 flow label of the first packet, host order       */
 };
 
@@ -123,11 +123,11 @@ enum xfp_protocol_class {
  *   accounted.packets, accounted_ip_octets = in Flows + overflow (IP octets)
  */
 struct xfp_ledger_row {
-	struct xfp_volume seen;		  /* frame octets as the hook was handed them */
-	struct xfp_volume accounted;	  /* frame octets                             */
+	struct xfp_volume seen; /* frame octets as the hook was handed them */
+	struct xfp_volume accounted; /* frame octets                             */
 	__u64 accounted_ip_octets;
-	__u64 inserts;			  /* Flows created                            */
-	__u64 insert_races;		  /* places lost to another CPU while claiming */
+	__u64 inserts; /* Flows created                            */
+	__u64 insert_races; /* places lost to another CPU while claiming */
 	__u64 pad;
 	struct xfp_volume reason[XFP_N_REASONS]; /* frame octets                      */
 	struct xfp_volume overflow[XFP_N_CLASSES]; /* IP octets                       */

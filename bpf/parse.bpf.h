@@ -35,9 +35,9 @@ struct observed {
 		struct xfp_key4 key4;
 		struct xfp_key6 key6;
 	};
-	__u64 octets;	  /* IP octets of all segments                             */
-	__u64 now_ns;	  /* native: the packet's own time                         */
-	__u32 packets;	  /* segments                                              */
+	__u64 octets; /* IP octets of all segments                             */
+	__u64 now_ns; /* native: the packet's own time                         */
+	__u32 packets; /* segments                                              */
 	__u32 length_min; /* IP octets of the smallest segment (IPv6: payload)     */
 	__u32 length_max;
 	__u32 flow_label;
@@ -55,20 +55,20 @@ struct pkt {
 	const __u8 *data;
 	const __u8 *data_end;
 	__u32 frame_octets; /* on the wire, or of the super-packet a GSO hook sees */
-	__u32 gso_octets;   /* payload of one segment, 0 without GSO               */
-	bool is_scratch;    /* data is a copy of PARSE_SCRATCH octets              */
+	__u32 gso_octets; /* payload of one segment, 0 without GSO               */
+	bool is_scratch; /* data is a copy of PARSE_SCRATCH octets              */
 	bool is_tag_in_metadata; /* vlan came from the hook, not from the frame    */
-	__u8 obs_point;	    /* with direction, as in the Flow Key                  */
+	__u8 obs_point; /* with direction, as in the Flow Key                  */
 
 	/* cursor */
 	__u8 n_tags;
-	__u8 next_header;       /* protocol of the header at offset                */
+	__u8 next_header; /* protocol of the header at offset                */
 	bool is_later_fragment;
-	__u16 ethertype;        /* host order                                      */
+	__u16 ethertype; /* host order                                      */
 	__u16 vlan;
-	__u32 offset;	        /* of the next header                              */
-	__u32 ip_offset;        /* of the IP header                                */
-	__u32 end_offset;       /* of the end of the IP datagram                   */
+	__u32 offset; /* of the next header                              */
+	__u32 ip_offset; /* of the IP header                                */
+	__u32 end_offset; /* of the end of the IP datagram                   */
 	__u32 transport_octets; /* length of the transport header, for GSO counts  */
 	__be16 source_port;
 	__be16 destination_port;

@@ -17,7 +17,7 @@
 
 /* Set by the daemon between open and load; the verifier removes dead branches. */
 #define TUNABLE const volatile
-#define UNROLL _Pragma("unroll")
+#define UNROLL	_Pragma("unroll")
 
 /* Verified once, for any argument, instead of once per caller's state. */
 #define GLOBAL_FUNCTION __noinline
@@ -34,12 +34,12 @@
 
 #include <bpf/bpf_endian.h>
 
-#define TUNABLE	       static __attribute__((unused))
+#define TUNABLE static __attribute__((unused))
 #define UNROLL
 #undef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#define GLOBAL_FUNCTION static inline
-#define barrier_var(var) asm volatile("" : "+r"(var))
+#define __always_inline	       inline __attribute__((always_inline))
+#define GLOBAL_FUNCTION	       static inline
+#define barrier_var(var)       asm volatile("" : "+r"(var))
 #define ATOMIC_ADD(ptr, value) ((void)(*(ptr) += (value)))
 #define ATOMIC_OR(ptr, value)  ((void)(*(ptr) |= (value)))
 

@@ -71,17 +71,17 @@ struct expiry_verdict expiry_judge(const struct expiry_timeouts *timeouts,
 		end_due = last + (end == TCP_ENDED ? EXPIRY_LINGER_NS : EXPIRY_LINGER_ONE_SIDE_NS);
 
 	if (now_ns >= end_due)
-		return (struct expiry_verdict){ .end_reason = FLOW_END_DETECTED };
+		return (struct expiry_verdict){.end_reason = FLOW_END_DETECTED};
 	if (now_ns >= last + timeouts->idle_ns)
-		return (struct expiry_verdict){ .end_reason = FLOW_END_IDLE_TIMEOUT };
+		return (struct expiry_verdict){.end_reason = FLOW_END_IDLE_TIMEOUT};
 	if (now_ns >= last + idle)
-		return (struct expiry_verdict){ .end_reason = FLOW_END_LACK_OF_RESOURCES };
+		return (struct expiry_verdict){.end_reason = FLOW_END_LACK_OF_RESOURCES};
 	if (now_ns >= active_due && flow->unexported)
-		return (struct expiry_verdict){ .end_reason = FLOW_END_ACTIVE_TIMEOUT,
-						.due_ns = earlier(end_due, last + idle) };
+		return (struct expiry_verdict){.end_reason = FLOW_END_ACTIVE_TIMEOUT,
+					       .due_ns = earlier(end_due, last + idle)};
 	/* nothing to report though the active timeout has passed: due with the next packet */
 	if (now_ns >= active_due)
 		active_due = now_ns + EXPIRY_RECHECK_NS;
-	return (struct expiry_verdict){ .due_ns = earlier(earlier(end_due, last + idle),
-							  active_due) };
+	return (struct expiry_verdict){.due_ns =
+					       earlier(earlier(end_due, last + idle), active_due)};
 }

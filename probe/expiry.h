@@ -27,17 +27,17 @@ struct expiry_timeouts {
 /* One Flow as the sweep sees it. */
 struct expiry_flow {
 	uint64_t first_ns;
-	uint64_t last_ns;	   /* latest packet                                   */
-	uint64_t exported_ns;	   /* end of the last exported interval, 0 = none     */
-	uint64_t packets;	   /* since it began                                  */
-	uint64_t unexported;	   /* packets since the last record                   */
+	uint64_t last_ns; /* latest packet                                   */
+	uint64_t exported_ns; /* end of the last exported interval, 0 = none     */
+	uint64_t packets; /* since it began                                  */
+	uint64_t unexported; /* packets since the last record                   */
 	uint16_t tcp_flags;
 	bool is_tcp;
 };
 
 struct expiry_verdict {
 	uint8_t end_reason; /* 0: goes on. FLOW_END_ACTIVE_TIMEOUT: export, keep. Else: remove */
-	uint64_t due_ns;    /* when to look again if it goes on                                */
+	uint64_t due_ns; /* when to look again if it goes on                                */
 };
 
 /*

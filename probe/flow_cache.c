@@ -199,10 +199,10 @@ static void table_content(const struct flow_table *t, struct flow_cache_content 
 			continue;
 		c = flow_counts_at(t, slot);
 		content->flows++;
-		content->packets += __atomic_load_n(&c->packets, __ATOMIC_RELAXED) -
-				    t->marks[slot].packets;
-		content->octets += __atomic_load_n(&c->octets, __ATOMIC_RELAXED) -
-				   t->marks[slot].octets;
+		content->packets +=
+			__atomic_load_n(&c->packets, __ATOMIC_RELAXED) - t->marks[slot].packets;
+		content->octets +=
+			__atomic_load_n(&c->octets, __ATOMIC_RELAXED) - t->marks[slot].octets;
 	}
 }
 

@@ -27,20 +27,20 @@ struct flow_mark {
 /* One family's table. Arrays run over n_slots, n_buckets or n_chunks. */
 struct flow_table {
 	struct xfp_bucket *tags; /* [n_buckets]  shared                                 */
-	unsigned char *slots;	 /* [n_slots]    shared, xfp_slot4 or xfp_slot6         */
-	uint64_t *hints;	 /* [n_buckets]  shared, bit per place: TCP end began   */
-	uint64_t *news;		 /* [n_chunks]   shared, 1: look at this chunk          */
+	unsigned char *slots; /* [n_slots]    shared, xfp_slot4 or xfp_slot6         */
+	uint64_t *hints; /* [n_buckets]  shared, bit per place: TCP end began   */
+	uint64_t *news; /* [n_chunks]   shared, 1: look at this chunk          */
 	struct flow_mark *marks; /* [n_slots]                                           */
-	uint32_t *end_ms;	 /* [n_slots]    end of the last exported interval, in
+	uint32_t *end_ms; /* [n_slots]    end of the last exported interval, in
 				  *              ms after the Flow's start, modulo 2^32 */
-	uint32_t *due;		 /* [n_slots]    DUE_* or a tick of 2^20 ns             */
-	uint64_t *chunk_due_ns;	 /* [n_chunks]   earliest due in it, UINT64_MAX: none   */
-	uint16_t *chunk_live;	 /* [n_chunks]   Flows in it at the last look           */
-	uint32_t n_buckets;	 /* even, a multiple of XFP_CHUNK_BUCKETS               */
+	uint32_t *due; /* [n_slots]    DUE_* or a tick of 2^20 ns             */
+	uint64_t *chunk_due_ns; /* [n_chunks]   earliest due in it, UINT64_MAX: none   */
+	uint16_t *chunk_live; /* [n_chunks]   Flows in it at the last look           */
+	uint32_t n_buckets; /* even, a multiple of XFP_CHUNK_BUCKETS               */
 	uint32_t n_slots;
 	uint32_t n_chunks;
-	uint32_t n_live;	 /* sum of chunk_live                                   */
-	uint32_t max_flows;	 /* as configured                                       */
+	uint32_t n_live; /* sum of chunk_live                                   */
+	uint32_t max_flows; /* as configured                                       */
 	uint32_t key_octets;
 	uint32_t slot_octets;
 };

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 
 struct grace {
-	int map_fd;	  /* ARRAY_OF_MAPS of one element; -1: membarrier only          */
-	int inner_fd[2];  /* stored there in turn: the kernel waits before it returns */
-	int event_fd;	  /* readable when a requested grace period is over             */
-	int result;	  /* of the last one: 0 or -errno                               */
+	int map_fd; /* ARRAY_OF_MAPS of one element; -1: membarrier only          */
+	int inner_fd[2]; /* stored there in turn: the kernel waits before it returns */
+	int event_fd; /* readable when a requested grace period is over             */
+	int result; /* of the last one: 0 or -errno                               */
 	bool is_open;
 	bool is_running; /* the thread */
 	bool wants_stop;

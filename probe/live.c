@@ -19,7 +19,8 @@ static void on_signal(void *arg, int signo)
 	struct live *l = arg;
 
 	if (signo == SIGHUP) {
-		log_warning("SIGHUP: the configuration is read at start only; restart to change it");
+		log_warning(
+			"SIGHUP: the configuration is read at start only; restart to change it");
 		return;
 	}
 	log_info("%s: expiring and exporting everything", strsignal(signo));
@@ -54,16 +55,16 @@ static int timers_open(struct live *l)
 {
 	int err;
 
-	l->sweep_timer = (struct loop_timer){ .fn = on_sweep_timer, .arg = l };
-	l->export_timer = (struct loop_timer){ .fn = on_export_timer, .arg = l };
-	l->duration_timer = (struct loop_timer){ .fn = on_duration, .arg = l };
+	l->sweep_timer = (struct loop_timer){.fn = on_sweep_timer, .arg = l};
+	l->export_timer = (struct loop_timer){.fn = on_export_timer, .arg = l};
+	l->duration_timer = (struct loop_timer){.fn = on_duration, .arg = l};
 	err = loop_timer_open(&l->loop, &l->sweep_timer);
 	if (!err)
 		err = loop_timer_open(&l->loop, &l->export_timer);
 	if (!err)
 		err = loop_timer_open(&l->loop, &l->duration_timer);
 	if (!err) {
-		l->grace_watch = (struct loop_watch){ .fn = on_grace, .arg = l };
+		l->grace_watch = (struct loop_watch){.fn = on_grace, .arg = l};
 		err = loop_watch_fd(&l->loop, &l->grace_watch, l->grace.event_fd, EPOLLIN);
 	}
 	return err ? log_errno(err, "set up the timers of the loop") : 0;
@@ -155,7 +156,8 @@ static int live_finish(struct live *l)
 	obs_points_detach(&l->obs);
 	err = grace_wait(&l->grace);
 	if (err)
-		return log_errno(err, "wait for the last packets: Flows in the cache are not exported");
+		return log_errno(err,
+				 "wait for the last packets: Flows in the cache are not exported");
 	wall_clock_update(&l->clock);
 	now = clock_monotonic_ns();
 	sweep_flush(&l->sweep, now, FLOW_END_FORCED);

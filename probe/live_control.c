@@ -14,10 +14,10 @@ static json_t *interfaces_describe(const struct live *l)
 	for (uint32_t i = 0; i < l->obs.n; i++) {
 		const struct obs_point *p = &l->obs.point[i];
 
-		json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:s}", "name", p->name,
-						      "index", (int)p->ifindex, "ingress",
-						      hook_name(p->ingress), "egress",
-						      hook_name(p->egress)));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:i, s:s, s:s}", "name", p->name, "index",
+						(int)p->ifindex, "ingress", hook_name(p->ingress),
+						"egress", hook_name(p->egress)));
 	}
 	return list;
 }
@@ -33,8 +33,8 @@ static json_t *cache_describe(const struct live *l)
 			 (json_int_t)t[FLOW_IPV4].max_flows, "flows_ipv6",
 			 (json_int_t)t[FLOW_IPV6].n_live, "max_flows_ipv6",
 			 (json_int_t)t[FLOW_IPV6].max_flows, "kernel_memory_octets",
-			 (json_int_t)kernel, "memory_octets", (json_int_t)total, "pressure_permille",
-			 (json_int_t)l->sweep.timeouts.pressure_permille);
+			 (json_int_t)kernel, "memory_octets", (json_int_t)total,
+			 "pressure_permille", (json_int_t)l->sweep.timeouts.pressure_permille);
 }
 
 static json_t *sweep_describe_stats(const struct live *l)
@@ -71,7 +71,7 @@ static void ops_ledger(void *arg, control_ledger_fn done, void *ctx)
 		done(ctx, NULL);
 		return;
 	}
-	l->reader[l->n_readers++] = (struct live_reader){ .done = done, .ctx = ctx };
+	l->reader[l->n_readers++] = (struct live_reader){.done = done, .ctx = ctx};
 	live_grace_next(l);
 }
 

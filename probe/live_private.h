@@ -54,14 +54,14 @@ struct live {
 	uint64_t interval_ns;
 	uint64_t started_ns;
 	uint64_t sweep_began_ns;
-	uint64_t sweep_took_ns;	    /* of the last complete sweep       */
-	uint64_t sweep_scan_ns;	    /* of that, time on the loop        */
+	uint64_t sweep_took_ns; /* of the last complete sweep       */
+	uint64_t sweep_scan_ns; /* of that, time on the loop        */
 	bool is_sweeping;
-	bool owes_harvest;	    /* marked, waiting for a grace period */
+	bool owes_harvest; /* marked, waiting for a grace period */
 	enum grace_owner grace_owner;
 	struct live_reader reader[LIVE_MAX_READERS];
-	uint32_t n_readers;	    /* waiting                          */
-	uint32_t n_reading;	    /* of them, served by the grace period in progress */
+	uint32_t n_readers; /* waiting                          */
+	uint32_t n_reading; /* of them, served by the grace period in progress */
 	struct xfp_volume seen_before;
 };
 

@@ -54,7 +54,8 @@ void live_sweep_begin(struct live *l, uint64_t now_ns)
 	if (l->is_sweeping)
 		return;
 	if (wall_clock_update(&l->clock))
-		log_warning("the system clock was stepped: start times of Flows follow the new one");
+		log_warning(
+			"the system clock was stepped: start times of Flows follow the new one");
 	l->is_sweeping = true;
 	l->sweep_began_ns = now_ns;
 	l->sweep_scan_ns = 0;
@@ -133,7 +134,9 @@ void live_grace_over(struct live *l, uint64_t now_ns)
 	(void)now_ns;
 	l->grace_owner = GRACE_NOBODY;
 	if (err)
-		log_errno(err, "wait for a grace period of the kernel (expired Flows wait for the next)");
+		log_errno(
+			err,
+			"wait for a grace period of the kernel (expired Flows wait for the next)");
 	if (owner == GRACE_LEDGER) {
 		readers_answer(l, !err);
 	} else if (owner == GRACE_SWEEP && !err) {

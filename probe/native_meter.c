@@ -20,7 +20,7 @@ struct native_place native_meter_place(enum flow_family family, const void *key,
 {
 	struct place p = key_place(key, family == FLOW_IPV4 ? 4 : 10, n_buckets);
 
-	return (struct native_place){ .first = p.first, .second = p.second, .tag = p.tag };
+	return (struct native_place){.first = p.first, .second = p.second, .tag = p.tag};
 }
 
 static void maps_select(struct flow_cache *cache)
@@ -38,7 +38,7 @@ static void maps_select(struct flow_cache *cache)
 
 void native_meter_packet(struct flow_cache *cache, const struct native_packet *packet)
 {
-	struct observed seen = { .packets = 1, .now_ns = packet->time_ns };
+	struct observed seen = {.packets = 1, .now_ns = packet->time_ns};
 	struct pkt p = {
 		.data = packet->data,
 		.data_end = (const __u8 *)packet->data + packet->captured_octets,

@@ -22,7 +22,8 @@ struct native_place {
 };
 
 /* key  xfp_key4 or xfp_key6 */
-struct native_place native_meter_place(enum flow_family family, const void *key, uint32_t n_buckets);
+struct native_place native_meter_place(enum flow_family family, const void *key,
+				       uint32_t n_buckets);
 
 /* How a capture file presents a packet. */
 struct native_packet {
@@ -30,8 +31,8 @@ struct native_packet {
 	uint32_t captured_octets;
 	uint32_t wire_octets;
 	uint64_t time_ns;
-	bool is_ethernet;	/* else: network layer at `offset`, `ethertype` says which */
-	uint16_t ethertype;	/* host order */
+	bool is_ethernet; /* else: network layer at `offset`, `ethertype` says which */
+	uint16_t ethertype; /* host order */
 	uint32_t offset;
 };
 

@@ -45,8 +45,8 @@ static int xdp_attach(struct obs_point *p, bool is_generic)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
 		    .flags = is_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
-	struct bpf_program *program = p->is_multi_buffer ? p->skeleton->progs.xfp_xdp_frags
-							 : p->skeleton->progs.xfp_xdp;
+	struct bpf_program *program =
+		p->is_multi_buffer ? p->skeleton->progs.xfp_xdp_frags : p->skeleton->progs.xfp_xdp;
 	int link = bpf_link_create(bpf_program__fd(program), (int)p->ifindex, BPF_XDP, &opts);
 
 	if (link < 0)
@@ -91,8 +91,8 @@ static int clsact_attach(struct obs_point *p, int program_fd, bool is_egress, in
 
 static int tc_attach(struct obs_point *p, bool is_egress)
 {
-	struct bpf_program *program = is_egress ? p->skeleton->progs.xfp_tc_egress
-						: p->skeleton->progs.xfp_tc_ingress;
+	struct bpf_program *program =
+		is_egress ? p->skeleton->progs.xfp_tc_egress : p->skeleton->progs.xfp_tc_ingress;
 	int *link = is_egress ? &p->egress_link : &p->ingress_link;
 	enum hook *hook = is_egress ? &p->egress : &p->ingress;
 	int fd = bpf_link_create(bpf_program__fd(program), (int)p->ifindex,
@@ -114,7 +114,8 @@ static int tc_attach(struct obs_point *p, bool is_egress)
 static int attach_failed(int err, const struct obs_point *p, const char *what)
 {
 	if (err == -EBUSY || err == -EEXIST)
-		return log_errno(err, "attach %s to %s (another program is there; see `bpftool net`)",
+		return log_errno(err,
+				 "attach %s to %s (another program is there; see `bpftool net`)",
 				 what, p->name);
 	if (err == -EOPNOTSUPP)
 		return log_errno(err, "attach %s to %s (use `ingress: tc`)", what, p->name);

@@ -65,8 +65,8 @@ static int tick_origin_measure(struct flow_bpf *skeleton, uint64_t tick_ns, uint
 	uint64_t least = UINT64_MAX;
 
 	for (int i = 0; i < 64; i++) {
-		LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame,
-			    .data_size_in = sizeof(frame), .repeat = 1);
+		LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame),
+			    .repeat = 1);
 		int err = bpf_prog_test_run_opts(bpf_program__fd(skeleton->progs.xfp_clock), &run);
 		uint64_t origin;
 
@@ -123,7 +123,8 @@ static int maps_share(struct flow_bpf *s, const struct flow_bpf *first)
 	struct bpf_map *map, *mine;
 	int err = 0;
 
-	bpf_object__for_each_map(map, first->obj) {
+	bpf_object__for_each_map(map, first->obj)
+	{
 		if (bpf_map__is_internal(map))
 			continue;
 		mine = bpf_object__find_map_by_name(s->obj, bpf_map__name(map));
@@ -224,7 +225,7 @@ static void *map_mmap(struct obs_points *o, const struct bpf_map *map)
 	at = mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 	if (at == MAP_FAILED)
 		return NULL;
-	o->mapping[o->n_mappings++] = (struct obs_mapping){ .at = at, .octets = octets };
+	o->mapping[o->n_mappings++] = (struct obs_mapping){.at = at, .octets = octets};
 	return at;
 }
 

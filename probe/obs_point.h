@@ -15,10 +15,10 @@
 
 enum hook {
 	HOOK_NONE,
-	HOOK_XDP,	  /* native XDP                        */
+	HOOK_XDP, /* native XDP                        */
 	HOOK_XDP_GENERIC, /* skb mode, only when asked for     */
-	HOOK_TCX,	  /* tc by bpf_link (kernel 6.6)       */
-	HOOK_CLSACT,	  /* tc by a filter of our own         */
+	HOOK_TCX, /* tc by bpf_link (kernel 6.6)       */
+	HOOK_CLSACT, /* tc by a filter of our own         */
 };
 
 struct flow_bpf;
@@ -28,13 +28,13 @@ struct obs_point {
 	char name[64];
 	uint32_t ifindex;
 	struct flow_bpf *skeleton;
-	bool is_raw_ip;	      /* no Ethernet header on this device               */
+	bool is_raw_ip; /* no Ethernet header on this device               */
 	bool wants_xdp;
 	bool wants_egress;
 	bool is_multi_buffer; /* the XDP program takes frames of several buffers */
-	enum hook ingress;    /* as attached                                     */
+	enum hook ingress; /* as attached                                     */
 	enum hook egress;
-	int ingress_link;     /* bpf_link descriptor, or the handle of a filter  */
+	int ingress_link; /* bpf_link descriptor, or the handle of a filter  */
 	int egress_link;
 	uint32_t ingress_priority; /* of the filter                              */
 	uint32_t egress_priority;

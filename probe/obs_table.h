@@ -10,7 +10,7 @@
 #define OBS_MAX 128
 
 struct obs_entry {
-	char name[64];	 /* of the interface; empty = no such Observation Point */
+	char name[64]; /* of the interface; empty = no such Observation Point */
 	uint32_t ifindex;
 	bool has_egress; /* both directions of this interface are observed      */
 };

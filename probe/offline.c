@@ -24,9 +24,9 @@ struct offline {
 	struct obs_table obs;
 	struct wall_clock clock; /* offset 0: packets carry Unix time */
 	uint64_t interval_ns;
-	uint64_t clock_ns;     /* latest packet time; never goes back */
+	uint64_t clock_ns; /* latest packet time; never goes back */
 	uint64_t next_sweep_ns;
-	bool has_news;	       /* packets since the last sweep        */
+	bool has_news; /* packets since the last sweep        */
 };
 
 /* One sweep at packet time `now_ns`; no program runs beside us, so no grace period. */
@@ -76,8 +76,7 @@ static void offline_packet(struct offline *o, const struct capture_packet *p)
 		.is_ethernet = p->link == CAPTURE_ETHERNET,
 	};
 
-	if (!packet.is_ethernet &&
-	    capture_network_header(p, &packet.ethertype, &packet.offset) < 0)
+	if (!packet.is_ethernet && capture_network_header(p, &packet.ethertype, &packet.offset) < 0)
 		packet.offset = p->captured_octets; /* ends inside its link header: truncated */
 	if (p->time_ns > o->clock_ns) {
 		o->clock_ns = p->time_ns;

@@ -11,13 +11,10 @@
 #include "probe/log.h"
 #include "probe/sweep_private.h"
 
-#define SLICE_SHARE	30 /* places retired per grace period: one in so many            */
-#define GROUP_MAX	8  /* slots that one decision can retire: 2 directions x twins  */
-#define SLICE_MIN	(2 * GROUP_MAX)
-#define STRANDED_TIMES	3  /* BUSY on both sides of so many grace periods: stranded     */
-#define TICK_SHIFT	20 /* due[] counts 2^20 ns: 52 days before it wraps             */
-
-/* ---- due ticks ------------------------------------------------------------ */
+#define SLICE_SHARE 30 /* places retired per grace period: one in so many            */
+#define GROUP_MAX   8 /* slots that one decision can retire: 2 directions x twins  */
+#define SLICE_MIN   (2 * GROUP_MAX)
+#define TICK_SHIFT  20 /* due[] counts 2^20 ns: 52 days before it wraps             */
 
 static uint32_t due_tick(uint64_t ns)
 {
@@ -30,162 +27,6 @@ static bool due_is_past(uint32_t due, uint32_t now_tick)
 {
 	return (int32_t)(due - now_tick) <= 0;
 }
-
-/* ---- one Flow -------------------------------------------------------------- */
-
-static bool slot_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t reason,
-			bool is_shadow)
-{
-	struct flow_table *t = &s->cache->table[family];
-	uint32_t *tag = flow_tag_at(t, slot);
-	uint32_t old = __atomic_load_n(tag, __ATOMIC_ACQUIRE);
-
-	if (!(old & XFP_TAG_FLOW) ||
-	    !__atomic_compare_exchange_n(tag, &old, XFP_TAG_RETIRING, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST))
-		return false;
-	t->due[slot] = DUE_RETIRED;
-	s->retired[s->n_retired++] = (struct sweep_retired){
-		.slot = slot,
-		.family = family,
-		.end_reason = reason,
-		.is_shadow = is_shadow,
-	};
-	return true;
-}
-
-/* The slot that gets this Flow's packets: itself, or the twin it is a shadow of. */
-static uint32_t slot_survivor(struct sweep *s, enum flow_family family, uint32_t slot)
-{
-	const struct flow_table *t = &s->cache->table[family];
-
-	return flow_cache_find(s->cache, family, flow_key_at(t, slot), false, FLOW_NONE);
-}
-
-static uint32_t slot_reverse(struct sweep *s, enum flow_family family, uint32_t slot)
-{
-	const struct flow_table *t = &s->cache->table[family];
-	struct xfp_key6 reversed;
-	const void *key = flow_key_at(t, slot);
-	uint8_t obs = family == FLOW_IPV4 ? ((const struct xfp_key4 *)key)->obs_point
-					  : ((const struct xfp_key6 *)key)->obs_point;
-
-	flow_key_reverse(family, key, &reversed, obs_other_direction(s->obs, obs));
-	return flow_cache_find(s->cache, family, &reversed, false, slot);
-}
-
-/* Remove the Flow, its other direction and, found later by themselves, their twins. */
-static void group_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
-			 uint8_t reason)
-{
-	slot_retire(s, family, slot, reason, false);
-	if (reverse != FLOW_NONE)
-		slot_retire(s, family, reverse, reason, false);
-}
-
-/*
- * Decide about the Flow in one slot. Returns when to look again; UINT64_MAX
- * when it is on its way out.
- */
-static uint64_t slot_look(struct sweep *s, enum flow_family family, uint32_t slot)
-{
-	struct flow_table *t = &s->cache->table[family];
-	struct expiry_flow flow, other;
-	struct expiry_verdict verdict;
-	uint32_t reverse = FLOW_NONE;
-	bool is_first_export;
-
-	s->stats.looked_at++;
-	sweep_read(t, slot, &flow);
-	if (expiry_is_candidate(&s->timeouts, &flow, s->now_ns)) {
-		reverse = slot_reverse(s, family, slot);
-		if (reverse != FLOW_NONE)
-			sweep_read(t, reverse, &other);
-	}
-	verdict = expiry_judge(&s->timeouts, &flow, reverse != FLOW_NONE ? &other : NULL,
-			       s->now_ns);
-	if (!verdict.end_reason)
-		return verdict.due_ns;
-
-	is_first_export = !t->marks[slot].packets;
-	if (is_first_export || verdict.end_reason != FLOW_END_ACTIVE_TIMEOUT) {
-		uint32_t survivor = slot_survivor(s, family, slot);
-
-		if (survivor != slot && survivor != FLOW_NONE) {
-			slot_retire(s, family, slot, verdict.end_reason, true);
-			return UINT64_MAX;
-		}
-	}
-	if (verdict.end_reason != FLOW_END_ACTIVE_TIMEOUT) {
-		group_retire(s, family, slot, reverse, verdict.end_reason);
-		return UINT64_MAX;
-	}
-	sweep_export(s, family, slot, FLOW_END_ACTIVE_TIMEOUT);
-	sweep_read(t, slot, &flow);
-	return expiry_judge(&s->timeouts, &flow, NULL, s->now_ns).due_ns;
-}
-
-/* ---- odd tags -------------------------------------------------------------- */
-
-/* BUSY lasts for nanoseconds. Seen again after grace periods, its program died. */
-static void busy_suspect(struct sweep *s, enum flow_family family, uint32_t slot)
-{
-	uint32_t *tag = flow_tag_at(&s->cache->table[family], slot), busy = XFP_TAG_BUSY;
-	int spare = -1;
-
-	for (int i = 0; i < SWEEP_MAX_SUSPECTS; i++) {
-		if (!s->suspect[i].times) {
-			spare = i;
-			continue;
-		}
-		if (s->suspect[i].slot != slot || s->suspect[i].family != family)
-			continue;
-		if (++s->suspect[i].times <= STRANDED_TIMES)
-			return;
-		s->suspect[i].times = 0;
-		if (__atomic_compare_exchange_n(tag, &busy, XFP_TAG_FREE, false, __ATOMIC_SEQ_CST,
-						__ATOMIC_SEQ_CST))
-			s->stats.stranded++;
-		return;
-	}
-	if (spare < 0)
-		return;
-	s->suspect[spare].slot = slot;
-	s->suspect[spare].family = family;
-	s->suspect[spare].times = 1;
-}
-
-/* A suspect that is no longer BUSY was none. */
-static void suspects_clear(struct sweep *s)
-{
-	for (int i = 0; i < SWEEP_MAX_SUSPECTS; i++) {
-		const struct flow_table *t = &s->cache->table[s->suspect[i].family];
-
-		if (s->suspect[i].times &&
-		    __atomic_load_n(flow_tag_at(t, s->suspect[i].slot), __ATOMIC_ACQUIRE) !=
-			    XFP_TAG_BUSY)
-			s->suspect[i].times = 0;
-	}
-}
-
-static void odd_tag(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t tag)
-{
-	struct flow_table *t = &s->cache->table[family];
-
-	if (tag == XFP_TAG_BUSY)
-		busy_suspect(s, family, slot);
-	if (tag != XFP_TAG_RETIRING || t->due[slot] == DUE_RETIRED)
-		return;
-	/* left by a predecessor that was killed: nobody else would ever free it */
-	t->due[slot] = DUE_RETIRED;
-	s->retired[s->n_retired++] = (struct sweep_retired){
-		.slot = slot,
-		.family = family,
-		.end_reason = FLOW_END_FORCED,
-	};
-}
-
-/* ---- chunks ---------------------------------------------------------------- */
 
 static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, bool all,
 			uint64_t *chunk_due)
@@ -203,7 +44,7 @@ static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, 
 		if (tag == XFP_TAG_FREE)
 			continue;
 		if (!(tag & XFP_TAG_FLOW)) {
-			odd_tag(s, s->family, slot, tag);
+			sweep_odd_tag(s, s->family, slot, tag);
 			continue;
 		}
 		t->chunk_live[s->chunk]++;
@@ -213,7 +54,7 @@ static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, 
 
 			due_ns = s->now_ns + ((uint64_t)ahead << TICK_SHIFT);
 		} else {
-			due_ns = slot_look(s, s->family, slot);
+			due_ns = sweep_look(s, s->family, slot);
 			if (due_ns != UINT64_MAX)
 				t->due[slot] = due_tick(due_ns);
 		}
@@ -250,8 +91,6 @@ static uint32_t pressure_permille(const struct sweep *s, const struct flow_table
 		return 1000;
 	return (uint32_t)((t->n_live - high) * 1000 / (t->max_flows - high));
 }
-
-/* ---- the sweep ------------------------------------------------------------- */
 
 int sweep_open(struct sweep *s)
 {
@@ -291,7 +130,7 @@ void sweep_begin(struct sweep *s, uint64_t now_ns)
 	s->now_ns = now_ns;
 	s->earliest_due_ns = UINT64_MAX;
 	s->stats.sweeps++;
-	suspects_clear(s);
+	sweep_clear_suspects(s);
 	family_begin(s, FLOW_IPV4);
 }
 
@@ -420,7 +259,8 @@ void sweep_each_flow(const struct sweep *s, record_sink_fn fn, void *arg)
 		const struct flow_table *t = &s->cache->table[f];
 
 		for (uint32_t slot = 0; slot < t->n_slots; slot++) {
-			if (!(__atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE) & XFP_TAG_FLOW))
+			if (!(__atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE) &
+			      XFP_TAG_FLOW))
 				continue;
 			sweep_describe(s, f, slot, &r);
 			fn(arg, &r);

@@ -28,9 +28,9 @@
 /* A slot on its way out. */
 struct sweep_retired {
 	uint32_t slot;
-	uint8_t family;	    /* enum flow_family */
+	uint8_t family; /* enum flow_family */
 	uint8_t end_reason;
-	bool is_shadow;	    /* twin of a Flow that lives on: folded, not exported */
+	bool is_shadow; /* twin of a Flow that lives on: folded, not exported */
 };
 
 /* What the sweeps of this run did, each monotone. */
@@ -38,12 +38,12 @@ struct sweep_stats {
 	uint64_t exported_records;
 	uint64_t exported_packets;
 	uint64_t exported_octets;
-	uint64_t retired;	   /* places freed                                        */
-	uint64_t twins_folded;	   /* second slots of one Flow, created by two CPUs at once */
-	uint64_t stranded;	   /* places found BUSY for ever, freed                   */
+	uint64_t retired; /* places freed                                        */
+	uint64_t twins_folded; /* second slots of one Flow, created by two CPUs at once */
+	uint64_t stranded; /* places found BUSY for ever, freed                   */
 	uint64_t sweeps;
-	uint64_t looked_at;	   /* slots read                                          */
-	uint64_t by_reason[6];	   /* records by flowEndReason                            */
+	uint64_t looked_at; /* slots read                                          */
+	uint64_t by_reason[6]; /* records by flowEndReason                            */
 };
 
 #define SWEEP_MAX_SUSPECTS 64

@@ -54,8 +54,8 @@ void sweep_read(const struct flow_table *t, uint32_t slot, struct expiry_flow *f
 	flow->last_ns = __atomic_load_n(&c->last_ns, __ATOMIC_RELAXED);
 	if (flow->last_ns < flow->first_ns)
 		flow->last_ns = flow->first_ns;
-	flow->exported_ns = mark->packets ? exported_end_ns(t, slot, flow->first_ns, flow->last_ns)
-					  : 0;
+	flow->exported_ns =
+		mark->packets ? exported_end_ns(t, slot, flow->first_ns, flow->last_ns) : 0;
 	flow->tcp_flags = __atomic_load_n(&c->ttl_flags, __ATOMIC_RELAXED) & 0xffff;
 	flow->is_tcp = key[t->key_octets - KEY_PROTOCOL_FROM_END] == IPPROTO_TCP;
 }

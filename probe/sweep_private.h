@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between sweep.c (which slots, when) and sweep_export.c (what a slot says).
+ * Between sweep.c (which slots, when), sweep_look.c (what happens to one) and
+ * sweep_export.c (what it says).
  */
 #pragma once
 
@@ -25,3 +26,15 @@ void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint3
 
 /* Zero the daemon's state of a slot and set it FREE. */
 void sweep_free(struct sweep *s, enum flow_family family, uint32_t slot);
+
+/*
+ * Decide about the Flow in one slot. Returns when to look again; UINT64_MAX
+ * when it is on its way out.
+ */
+uint64_t sweep_look(struct sweep *s, enum flow_family family, uint32_t slot);
+
+/* A tag that is neither FREE nor a Flow's: perhaps stranded, perhaps left behind. */
+void sweep_odd_tag(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t tag);
+
+/* Forget the suspects that are no longer BUSY. */
+void sweep_clear_suspects(struct sweep *s);
