@@ -126,8 +126,9 @@ AGAIN = $(MAKE) --no-print-directory
 .PHONY: deps deps-test
 deps: ## install what building and running needs (Debian, Ubuntu; root)
 	@tests/lib/deps.sh build
-deps-test: ## install what tests, demo and bench need besides (root)
-	@tests/lib/deps.sh build test
+deps-test: ## install what tests, demo and bench need besides, fetch kernels (root)
+	@tests/lib/deps.sh build demo test
+	@tests/vm/fetch.sh
 
 .PHONY: check check-full
 check: deps-test ## set up, build, run the tests; root runs them all
@@ -138,7 +139,8 @@ check-full: deps-test ## the same with the long tests
 	@tests/run.sh --full $(T)
 
 .PHONY: demo
-demo: deps-test ## two private namespaces, real traffic, nfdump's view of it (root)
+demo: ## two private namespaces, real traffic, nfdump's view of it (root)
+	@tests/lib/deps.sh build demo
 	@$(AGAIN) all
 	@tests/demo/demo.sh
 

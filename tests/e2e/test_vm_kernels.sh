@@ -51,6 +51,7 @@ for i in "${!CASES[@]}"; do
 	check "$name" "IPv4 replies" "$(pings sourceIPv4Address 10.77.0.2 1 84)"
 	check "$name" "IPv6 requests" "$(pings sourceIPv6Address fd77::1 0 104)"
 	check "$name" "IPv6 replies" "$(pings sourceIPv6Address fd77::2 1 104)"
+	# shellcheck disable=SC2016 # jq's variable
 	check "$name" "ledger" '(map(select(.type == "flow") | .packetDeltaCount) | add) as $sum |
 		.[] | select(.type == "ledger") | .balanced and .in_cache_packets == 0 and
 		.overflow_packets == 0 and .seen_packets == $sum'

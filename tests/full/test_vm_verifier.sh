@@ -14,19 +14,21 @@ for kind in $KINDS; do
 done
 make --no-print-directory bpf-matrix
 vm_make_root "$TEST_DIR/root" guest_verify.sh ip bpftool
-for object in .output/matrix/*.o; do
+objects=(.output/matrix/*.o)
+for object in "${objects[@]}"; do
 	vm_add "$TEST_DIR/root" "$object" "/objects/${object##*/}"
 done
 for kind in $KINDS; do
 	vm_start "GUEST_${kind//[^0-9]/_}" "$TEST_DIR/root" "$kind" 1
 done
-programs="xfp_tc_egress xfp_tc_ingress xfp_xdp xfp_xdp_frags"
+programs='["xfp_tc_egress", "xfp_tc_ingress", "xfp_xdp", "xfp_xdp_frags"]'
 for kind in $KINDS; do
 	name=GUEST_${kind//[^0-9]/_}
 	wait_bg "$name" || fail "$kind: qemu failed"
 	cat "$TEST_DIR/$name.jsonl"
-	jq -s -e --arg programs "$programs" --argjson objects "$(ls .output/matrix/*.o | wc -l)" \
-		'map(select(.type == "object")) | length == $objects and
-		all(.exit == 0 and .programs == $programs)' "$TEST_DIR/$name.jsonl" >/dev/null ||
+	jq -s -e --argjson programs "$programs" --argjson n_objects ${#objects[@]} \
+		'map(select(.type == "object")) | length == $n_objects and
+		all(.exit == 0 and ($programs - (.programs | split(" +"; ""))) == [])' \
+		"$TEST_DIR/$name.jsonl" >/dev/null ||
 		fail "$kind: a program did not load"
 done

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# deps.sh GROUP...: install the Debian/Ubuntu packages of the groups `build`
-# and `test`. Does nothing, offline and at once, when all are there. "a|b" is
+# deps.sh GROUP...: install the Debian/Ubuntu packages of the groups `build`,
+# `demo` and `test`. Does nothing, offline and at once, when all are there. "a|b" is
 # whichever of the two the distribution has.
 set -euo pipefail
 
@@ -10,9 +10,9 @@ declare -A packages=(
 	[build]="clang llvm bpftool|linux-tools-generic libbpf-dev libelf-dev zlib1g-dev
 		libfixbuf-dev libyaml-dev libpcap-dev libjansson-dev libcap-ng-dev libsystemd-dev
 		linux-libc-dev libc6-dev pkgconf gcc make"
-	[test]="libcmocka-dev clang-16 clang-19 nfdump pmacct softflowd libfixbuf-tools tshark
-		tcpreplay iperf3 nmap dnsmasq-base bind9-dnsutils curl iputils-ping
-		iproute2 ethtool util-linux procps jq python3
+	[demo]="nfdump iperf3 nmap dnsmasq-base bind9-dnsutils curl iputils-ping
+		iproute2 ethtool util-linux procps jq python3"
+	[test]="libcmocka-dev clang-16 clang-19 pmacct softflowd libfixbuf-tools tshark tcpreplay
 		qemu-system-x86 busybox-static cpio
 		clang-format clang-tidy cppcheck shellcheck codespell mandoc valgrind"
 )

@@ -35,7 +35,7 @@ unpack()
 		*) mv "$path" "$dir/$module.ko" ;;
 		esac
 	done
-	rm -r "$dir/boot" "$dir/lib"
+	rm -r "${dir:?}"/{boot,lib}
 }
 
 fetch()

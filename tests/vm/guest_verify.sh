@@ -6,7 +6,7 @@
 for object in /objects/*.o; do
 	status=0
 	bpftool prog loadall "$object" /sys/fs/bpf/loaded >&2 || status=$?
-	loaded=$(ls /sys/fs/bpf/loaded)
-	echo "{\"type\":\"object\",\"name\":\"${object##*/}\",\"exit\":$status,\"programs\":\"$(echo $loaded)\"}"
+	loaded=$(ls -x -w 1000 /sys/fs/bpf/loaded)
+	echo "{\"type\":\"object\",\"name\":\"${object##*/}\",\"exit\":$status,\"programs\":\"$loaded\"}"
 	rm -rf /sys/fs/bpf/loaded
 done
