@@ -98,13 +98,15 @@ static int sweep_setup(struct live *l)
 	return sweep_open(&l->sweep);
 }
 
-/* The control socket is a convenience on the command line, a promise in a configuration. */
-static int control_setup(struct live *l)
+/* Metering goes on without a control socket; a second probe may well hold it. */
+static void control_setup(struct live *l)
 {
 	if (!l->cfg->control_socket[0])
-		return 0;
+		return;
 	live_control_ops(l, &l->control_ops);
-	return control_open(&l->control, &l->loop, l->cfg->control_socket, &l->control_ops);
+	if (control_open(&l->control, &l->loop, l->cfg->control_socket, &l->control_ops))
+		log_warning("going on without a control socket: xflowctl cannot ask this probe "
+			    "(set control.socket)");
 }
 
 static int cache_setup(struct live *l)
@@ -138,9 +140,9 @@ static int live_open(struct live *l, const struct config *cfg)
 	if (!err)
 		err = timers_open(l);
 	if (!err)
-		err = control_setup(l);
-	if (!err)
 		err = obs_points_attach(&l->obs, cfg);
+	if (!err)
+		control_setup(l);
 	if (!err)
 		err = privileges_drop(&l->grace, obs_points_need_net_admin(&l->obs));
 	return err;

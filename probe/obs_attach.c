@@ -64,7 +64,7 @@ static int xdp_attach_any(struct obs_points *o, uint32_t index, bool is_generic)
 
 	if (!err || !p->is_multi_buffer)
 		return err;
-	log_debug("%s: driver refuses multi-buffer XDP (%s), trying plain XDP", p->name,
+	log_info("%s: driver refuses multi-buffer XDP (%s), trying plain XDP", p->name,
 		  strerror(-err));
 	p->is_multi_buffer = false;
 	if (obs_instance_replace(&o->loader, p, index))
@@ -104,7 +104,7 @@ static int tc_attach(struct obs_point *p, bool is_egress)
 		*hook = HOOK_TCX;
 		return 0;
 	}
-	log_debug("%s: no tcx (%s), using a clsact filter", p->name, strerror(-fd));
+	log_info("%s: no tcx (%s), using a clsact filter", p->name, strerror(-fd));
 	err = clsact_attach(p, bpf_program__fd(program), is_egress, link);
 	if (!err)
 		*hook = HOOK_CLSACT;

@@ -152,9 +152,8 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	s->rodata->xfp_is_raw_ip = point->is_raw_ip;
 }
 
-/* Load one instance with exactly the wanted programs; 0 or -errno. */
-static int instance_load(const struct obs_loader *loader, struct obs_point *point, uint32_t index,
-			 const struct flow_bpf *first)
+int obs_instance_load(const struct obs_loader *loader, struct obs_point *point, uint32_t index,
+		      const struct flow_bpf *first)
 {
 	struct flow_bpf *s = flow_bpf__open();
 	int err = 0;
@@ -207,11 +206,11 @@ int obs_instance_open(const struct obs_loader *loader, struct obs_point *point, 
 	if (point->is_raw_ip)
 		point->wants_xdp = false;
 	point->is_multi_buffer = point->wants_xdp;
-	err = instance_load(loader, point, index, first);
+	err = obs_instance_load(loader, point, index, first);
 	if (err && point->is_multi_buffer && err != -EPERM) {
-		log_debug("%s: no multi-buffer XDP in this kernel, trying plain XDP", point->name);
+		log_info("%s: no multi-buffer XDP in this kernel, trying plain XDP", point->name);
 		point->is_multi_buffer = false;
-		err = instance_load(loader, point, index, first);
+		err = obs_instance_load(loader, point, index, first);
 	}
 	return err ? load_failed(err, point->name) : 0;
 }
