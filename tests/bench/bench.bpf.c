@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Metering Process under BPF_PROG_TEST_RUN, which runs a program on one
+ * packet again and again. So each program here first writes the next Flow of a
+ * trace into that packet; what bench_*_base costs, which does no more than that,
+ * is to be subtracted from what bench_*_meter costs.
+ */
+#include "bpf/flow.bpf.c"
+
+#include <linux/ip.h>
+#include <linux/tcp.h>
+
+#include "tests/bench/trace.h"
+
+/* packet -> Flow number. Written by the bench. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TRACE_PACKETS);
+	__type(key, __u32);
+	__type(value, __u64);
+} bench_trace SEC(".maps");
+
+__u64 bench_position;
+
+static __always_inline void write_flow(void *data, const void *data_end)
+{
+	__u32 at = bench_position++ & (TRACE_PACKETS - 1);
+	const __u64 *flow = bpf_map_lookup_elem(&bench_trace, &at);
+	struct iphdr *ip = data + ETH_HLEN;
+	struct tcphdr *tcp = (void *)(ip + 1);
+
+	if (!flow || (const void *)(tcp + 1) > data_end)
+		return;
+	ip->saddr = TRACE_SOURCE(*flow);
+	ip->daddr = TRACE_DESTINATION(*flow);
+	tcp->source = TRACE_SOURCE_PORT(*flow);
+	tcp->dest = TRACE_DESTINATION_PORT(*flow);
+}
+
+SEC("tc")
+int bench_tc_base(struct __sk_buff *skb)
+{
+	write_flow((void *)(long)skb->data, (void *)(long)skb->data_end);
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int bench_tc_meter(struct __sk_buff *skb)
+{
+	write_flow((void *)(long)skb->data, (void *)(long)skb->data_end);
+	return meter_tc(skb, DIRECTION_INGRESS);
+}
+
+SEC("xdp.frags")
+int bench_xdp_base(struct xdp_md *ctx)
+{
+	write_flow((void *)(long)ctx->data, (void *)(long)ctx->data_end);
+	return XDP_PASS;
+}
+
+SEC("xdp.frags")
+int bench_xdp_meter(struct xdp_md *ctx)
+{
+	write_flow((void *)(long)ctx->data, (void *)(long)ctx->data_end);
+	return meter_xdp(ctx, true);
+}

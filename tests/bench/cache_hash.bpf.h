@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The yardstick: a Flow Cache in the kernel's hash maps, preallocated. Only
+ * finding and inserting differ; what is added to a Flow is the project's code.
+ */
+#pragma once
+
+#define cache_account bucket_account
+#include "bpf/cache.bpf.h"
+#undef cache_account
+
+#define HASH_MAP(name, flow_key)                                                                   \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(max_entries, 1);                                                            \
+		__type(key, flow_key);                                                             \
+		__type(value, struct xfp_counts);                                                  \
+	} name SEC(".maps")
+
+HASH_MAP(bench_flows4, struct xfp_key4);
+HASH_MAP(bench_flows6, struct xfp_key6);
+
+static __always_inline bool hash_insert(enum family family, const void *key,
+					const struct observed *o)
+{
+	struct xfp_ledger_row *row = ledger_row();
+	struct xfp_slot6 slot = {};
+	struct xfp_counts *counts = counts_of(family, &slot);
+	long err;
+
+	flow_begin(family, &slot, key, o, clock_precise(o));
+	err = family == FAMILY_IPV4
+		      ? bpf_map_update_elem(&bench_flows4, key, counts, BPF_NOEXIST)
+		      : bpf_map_update_elem(&bench_flows6, key, counts, BPF_NOEXIST);
+	if (err)
+		return false;
+	if (row)
+		ledger_add(&row->inserts, 1);
+	return true;
+}
+
+static __always_inline bool cache_account(enum family family, const struct observed *o)
+{
+	const void *key = family == FAMILY_IPV4 ? (const void *)&o->key4 : (const void *)&o->key6;
+	struct xfp_counts *counts;
+
+	counts = family == FAMILY_IPV4 ? bpf_map_lookup_elem(&bench_flows4, key)
+				       : bpf_map_lookup_elem(&bench_flows6, key);
+	if (!counts && hash_insert(family, key, o))
+		return true;
+	if (!counts) /* another CPU was faster, or the map is full */
+		counts = family == FAMILY_IPV4 ? bpf_map_lookup_elem(&bench_flows4, key)
+					       : bpf_map_lookup_elem(&bench_flows6, key);
+	if (!counts)
+		return false;
+	flow_update(family, counts, 0, o);
+	return true;
+}
