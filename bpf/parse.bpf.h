@@ -102,7 +102,7 @@ static __always_inline const __u8 *pkt_header(const struct pkt *p, __u32 size)
 
 static __always_inline __u16 load_be16(const __u8 *header, __u32 at)
 {
-	return bpf_ntohs(*(const __be16 *)(header + at));
+	return bpf_ntohs(HEADER_LOAD(__be16, header + at));
 }
 
 /* Ports, flags and ICMP type of the first fragment; nothing of a later one. */
@@ -143,13 +143,13 @@ static __always_inline enum xfp_reason parse_transport(struct pkt *p)
 		h = pkt_header(p, 2);
 		if (!h || left < 4)
 			return XFP_truncated;
-		p->destination_port = *(const __be16 *)h;
+		p->destination_port = HEADER_LOAD(__be16, h);
 		return XFP_OK;
 	default:
 		return XFP_OK;
 	}
-	p->source_port = *(const __be16 *)h;
-	p->destination_port = *(const __be16 *)(h + 2);
+	p->source_port = HEADER_LOAD(__be16, h);
+	p->destination_port = HEADER_LOAD(__be16, h + 2);
 	return XFP_OK;
 }
 
@@ -173,8 +173,8 @@ static __always_inline enum xfp_reason parse_ipv4(struct pkt *p)
 	p->seen->tos = h[1];
 	p->seen->ttl = h[8];
 	p->next_header = h[9];
-	p->seen->key4.source = *(const __be32 *)(h + 12);
-	p->seen->key4.destination = *(const __be32 *)(h + 16);
+	p->seen->key4.source = HEADER_LOAD(__be32, h + 12);
+	p->seen->key4.destination = HEADER_LOAD(__be32, h + 16);
 	fragment = load_be16(h, 6);
 	p->is_later_fragment = fragment & IP_OFFSET_MASK;
 	p->end_offset = p->offset + total;
@@ -255,7 +255,7 @@ static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
 
 	p->seen->is_ipv6 = true;
 	p->seen->tos = load_be16(h, 0) >> 4;
-	p->seen->flow_label = bpf_ntohl(*(const __be32 *)h) & 0xfffff;
+	p->seen->flow_label = bpf_ntohl(HEADER_LOAD(__be32, h)) & 0xfffff;
 	p->next_header = h[6];
 	p->seen->ttl = h[7];
 	__builtin_memcpy(p->seen->key6.source, h + 8, 32);

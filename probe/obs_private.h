@@ -16,6 +16,14 @@
 bool obs_wants_xdp(const char *name);
 
 /*
+ * Load exactly the programs that point asks for (wants_xdp, is_multi_buffer,
+ * wants_egress, is_raw_ip), with no look at the interface; `first` lends its
+ * maps, NULL for the first. Prints nothing. 0 or -errno.
+ */
+int obs_instance_load(const struct obs_loader *loader, struct obs_point *point, uint32_t index,
+		      const struct flow_bpf *first);
+
+/*
  * Load point's instance of the program (name, wants_xdp, wants_egress are set);
  * `first` lends its maps, NULL for the first. Prints the error; 0 or -errno.
  */

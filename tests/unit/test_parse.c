@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The native build of the Metering Process on the table of packets. The
+ * programs in the kernel get the same ones in tests/bpf/test_parse.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "probe/native_meter.h"
+#include "tests/lib/parse_cases.h"
+
+static struct flow_cache cache;
+static struct pkt_builder b;
+
+static int setup(void **state)
+{
+	struct flow_cache_params params;
+
+	(void)state;
+	if (flow_cache_params_init(&params, 1, 1))
+		return -1;
+	native_meter_configure(&params);
+	return flow_cache_open(&cache, &params, 1, 1, true);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	flow_cache_close(&cache);
+	return 0;
+}
+
+static void test_case(const struct parse_case *c)
+{
+	unsigned int n = c->n_packets ? c->n_packets : 1;
+	uint64_t octets = 0;
+
+	print_message("%s\n", c->name);
+	meter_cache_clear(&cache);
+	for (unsigned int i = 0; i < n; i++) {
+		c->build(&b, i);
+		octets += b.len;
+		meter_run_native(&cache, b.data, (uint32_t)b.len, 0);
+	}
+	parse_case_assert(c, &cache, 0, octets);
+}
+
+static void test_table(const struct parse_case *c)
+{
+	for (; c->name; c++)
+		test_case(c);
+}
+
+static void test_link_layer(void **state)
+{
+	(void)state;
+	test_table(parse_cases_link);
+}
+
+static void test_ipv4(void **state)
+{
+	(void)state;
+	test_table(parse_cases_ipv4);
+}
+
+static void test_ipv6(void **state)
+{
+	(void)state;
+	test_table(parse_cases_ipv6);
+}
+
+static void test_transport(void **state)
+{
+	(void)state;
+	test_table(parse_cases_transport);
+}
+
+/* A capture that keeps only the headers gives the Flow of the whole packets. */
+static void test_snapped_packets_count_as_on_the_wire(void **state)
+{
+	const struct meter_flow flow = {CASE_ENDS4, CASE_PORTS, .protocol = IPPROTO_UDP,
+					.octets = 1500};
+
+	(void)state;
+	meter_cache_clear(&cache);
+	case_start4(&b);
+	case_finish_udp(&b, 1472);
+	meter_run_native(&cache, b.data, 14 + 20 + 4, (uint32_t)b.len);
+	meter_assert_flow(&cache, &flow, 1, 0);
+}
+
+/* Cut where the Flow Key is not complete, whatever the wire had. */
+static void test_snapped_headers_are_truncated(void **state)
+{
+	struct xfp_ledger_row ledger = {};
+
+	(void)state;
+	meter_cache_clear(&cache);
+	case_start4(&b);
+	case_finish_udp(&b, 1472);
+	for (uint32_t octets = 0; octets < 14 + 20 + 4; octets++) {
+		meter_run_native(&cache, b.data, octets, (uint32_t)b.len);
+		ledger.seen.packets++;
+		ledger.seen.octets += b.len;
+	}
+	ledger.reason[XFP_truncated] = ledger.seen;
+	meter_assert_ledger(&cache, &ledger);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_link_layer),
+		cmocka_unit_test(test_ipv4),
+		cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_transport),
+		cmocka_unit_test(test_snapped_packets_count_as_on_the_wire),
+		cmocka_unit_test(test_snapped_headers_are_truncated),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
