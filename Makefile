@@ -40,8 +40,8 @@ BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Wno-unused-function \
 PROBE_SRC     := $(filter-out probe/xflowctl.c,$(wildcard probe/*.c))
 PROBE_OBJ     := $(PROBE_SRC:%.c=%.o)
 COLLECTOR_OBJ := $(patsubst %.c,%.o,$(wildcard collector-test/*.c))
-TEST_LIB_OBJ  := $(patsubst %.c,%.o,$(wildcard tests/lib/*.c))
 BPF_SRC       := $(wildcard bpf/*.bpf.c tests/*/*.bpf.c)
+TEST_LIB_OBJ  := $(patsubst %.c,%.o,$(filter-out $(BPF_SRC),$(wildcard tests/lib/*.c)))
 SKELETONS     := $(BPF_SRC:%.bpf.c=$(OUT)/%.skel.h)
 
 # Unit tests are always sanitized; programs that load BPF never are.
@@ -83,6 +83,7 @@ $(addprefix $(1)/,$(BINARIES)):
 	$$(call say,LINK,$$@)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
 
 $(1)/probe/obs_point.o $(1)/probe/obs_attach.o $(1)/tests/lib/meter_fixture.o: $(OUT)/bpf/flow.skel.h
+$(1)/tests/lib/livegen.o: $(OUT)/tests/lib/livegen.skel.h
 endef
 $(eval $(call tree,$(OUT)))
 $(eval $(call tree,$(SAN_OUT)))

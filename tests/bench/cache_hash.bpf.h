@@ -20,7 +20,7 @@
 HASH_MAP(bench_flows4, struct xfp_key4);
 HASH_MAP(bench_flows6, struct xfp_key6);
 
-static __always_inline bool hash_insert(enum family family, const void *key,
+static __always_inline bool hash_insert(enum family family, const __u64 *key,
 					const struct observed *o)
 {
 	struct xfp_ledger_row *row = ledger_row();
@@ -29,9 +29,8 @@ static __always_inline bool hash_insert(enum family family, const void *key,
 	long err;
 
 	flow_begin(family, &slot, key, o, clock_precise(o));
-	err = family == FAMILY_IPV4
-		      ? bpf_map_update_elem(&bench_flows4, key, counts, BPF_NOEXIST)
-		      : bpf_map_update_elem(&bench_flows6, key, counts, BPF_NOEXIST);
+	err = family == FAMILY_IPV4 ? bpf_map_update_elem(&bench_flows4, key, counts, BPF_NOEXIST)
+				    : bpf_map_update_elem(&bench_flows6, key, counts, BPF_NOEXIST);
 	if (err)
 		return false;
 	if (row)
@@ -41,7 +40,7 @@ static __always_inline bool hash_insert(enum family family, const void *key,
 
 static __always_inline bool cache_account(enum family family, const struct observed *o)
 {
-	const void *key = family == FAMILY_IPV4 ? (const void *)&o->key4 : (const void *)&o->key6;
+	const __u64 *key = o->key;
 	struct xfp_counts *counts;
 
 	counts = family == FAMILY_IPV4 ? bpf_map_lookup_elem(&bench_flows4, key)

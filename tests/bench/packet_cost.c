@@ -35,20 +35,20 @@
 struct cell {
 	uint32_t max_flows;
 	uint32_t new_percent;
-	uint32_t packets;  /* per run: few enough births to stay within max_flows */
-	uint32_t births;   /* of them, at most                                    */
+	uint32_t packets; /* per run: few enough births to stay within max_flows */
+	uint32_t births; /* of them, at most                                    */
 	double hash_ratio; /* targets; 0: none                                    */
 	double line_ratio;
 	double cost_ns;
 };
 
 static const struct cell goals[] = {
-	{ .max_flows = 1024, .new_percent = 0, .hash_ratio = 0.80, .cost_ns = 67 },
-	{ .max_flows = 1024, .new_percent = 5, .hash_ratio = 0.80, .cost_ns = 67 },
-	{ .max_flows = 65536, .new_percent = 1, .hash_ratio = 0.45 },
-	{ .max_flows = 65536, .new_percent = 5, .hash_ratio = 0.45 },
-	{ .max_flows = 1048576, .new_percent = 5, .hash_ratio = 0.55, .line_ratio = 1.7 },
-	{ .max_flows = 1048576, .new_percent = 50, .hash_ratio = 0.70 },
+	{.max_flows = 1024, .new_percent = 0, .hash_ratio = 0.80, .cost_ns = 67},
+	{.max_flows = 1024, .new_percent = 5, .hash_ratio = 0.80, .cost_ns = 67},
+	{.max_flows = 65536, .new_percent = 1, .hash_ratio = 0.45},
+	{.max_flows = 65536, .new_percent = 5, .hash_ratio = 0.45},
+	{.max_flows = 1048576, .new_percent = 5, .hash_ratio = 0.55, .line_ratio = 1.7},
+	{.max_flows = 1048576, .new_percent = 50, .hash_ratio = 0.70},
 };
 
 #define N_GOALS (sizeof(goals) / sizeof(*goals))
@@ -138,9 +138,8 @@ static void flows_kill(struct subject *s, uint64_t living)
 
 /* An IPv4 TCP segment without payload, ACK set. */
 static const unsigned char frame[64] = {
-	2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0,
-	0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0xff, 0xff,
+	2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0,	 64,   6,    0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,	0, 0, 0,  0, 0, 0, 0x50, 0x10, 0xff, 0xff,
 };
 
 static double run_once(struct subject *s, const struct cell *c, int program)
@@ -284,18 +283,18 @@ static void cell_report(const struct cell *c, struct subject *table, struct samp
 	snprintf(name[0], 64, "%u flows, %u %% new", c->max_flows, c->new_percent);
 	snprintf(name[1], 64, "  / hash map (%.0f ns)", report_median(v->hash, rounds));
 	snprintf(name[2], 64, "  / cache-line read (%.0f ns)", report_median(v->line, rounds));
-	report_print(&(struct report_line){ name[0], cost, "ns/packet", 0, c->cost_ns, 0 });
-	report_print(&(struct report_line){ name[1], cost, "ns/packet",
-					    report_median(v->hash_ratio, rounds), c->hash_ratio, 0 });
-	report_print(&(struct report_line){ name[2], cost, "ns/packet",
-					    report_median(v->line_ratio, rounds), c->line_ratio, 0 });
+	report_print(&(struct report_line){name[0], cost, "ns/packet", 0, c->cost_ns, 0});
+	report_print(&(struct report_line){name[1], cost, "ns/packet",
+					   report_median(v->hash_ratio, rounds), c->hash_ratio, 0});
+	report_print(&(struct report_line){name[2], cost, "ns/packet",
+					   report_median(v->line_ratio, rounds), c->line_ratio, 0});
 	subject_ledger(table, &inserts, &misses);
 	inserts -= table->inserts;
 	misses -= table->misses;
 	if (c->births)
-		report_print(&(struct report_line){ "  inserts without a place",
-						    100.0 * misses / (inserts + misses), "%", 0, 0.1,
-						    0 });
+		report_print(&(struct report_line){"  inserts without a place",
+						   100.0 * misses / (inserts + misses), "%", 0, 0.1,
+						   0});
 }
 
 static int cell_run(struct cell c, struct chase *chase, const char *hook, unsigned int rounds)

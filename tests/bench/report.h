@@ -30,7 +30,7 @@ struct report_line {
 	const char *name;
 	double value;
 	const char *unit;
-	double ratio;  /* 0: none                                            */
+	double ratio; /* 0: none                                            */
 	double at_most; /* of the ratio if there is one, else of the value; 0: none */
 	double at_least;
 };

@@ -24,9 +24,7 @@ static struct bpf_map *section_map(const struct bpf_object *object, const char *
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object)
-		if (strstr(bpf_map__name(map), section))
-			return map;
+	bpf_object__for_each_map(map, object) if (strstr(bpf_map__name(map), section)) return map;
 	return NULL;
 }
 
@@ -90,9 +88,8 @@ static struct bpf_object *object_open(const struct kernel_table_options *options
 
 	if (!object)
 		return NULL;
-	bpf_object__for_each_program(program, object)
-		bpf_program__set_autoload(program, !strncmp(bpf_program__name(program), programs,
-							    strlen(programs)));
+	bpf_object__for_each_program(program, object) bpf_program__set_autoload(
+		program, !strncmp(bpf_program__name(program), programs, strlen(programs)));
 	return object;
 }
 
@@ -152,12 +149,12 @@ static int constants_set(const struct kernel_table *k, const struct kernel_table
 		const void *value;
 		size_t octets;
 	} constants[] = {
-		{ "xfp_hash_words", params->hash_words, sizeof(params->hash_words) },
-		{ "xfp_hash_spread", params->hash_spread, sizeof(params->hash_spread) },
-		{ "xfp_buckets4", &params->n_buckets[FLOW_IPV4], sizeof(uint32_t) },
-		{ "xfp_buckets6", &params->n_buckets[FLOW_IPV6], sizeof(uint32_t) },
-		{ "xfp_tick_ns", &tick_ns, sizeof(tick_ns) },
-		{ "xfp_tick_origin_ns", &origin_ns, sizeof(origin_ns) },
+		{"xfp_hash_words", params->hash_words, sizeof(params->hash_words)},
+		{"xfp_hash_spread", params->hash_spread, sizeof(params->hash_spread)},
+		{"xfp_buckets4", &params->n_buckets[FLOW_IPV4], sizeof(uint32_t)},
+		{"xfp_buckets6", &params->n_buckets[FLOW_IPV6], sizeof(uint32_t)},
+		{"xfp_tick_ns", &tick_ns, sizeof(tick_ns)},
+		{"xfp_tick_origin_ns", &origin_ns, sizeof(origin_ns)},
 	};
 	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants) && !err; i++)
 		err = constant_set(k->object, constants[i].name, constants[i].value,
@@ -172,12 +169,17 @@ static void maps_size(const struct kernel_table *k, uint32_t max_flows)
 		const char *name;
 		uint32_t entries;
 	} sizes[] = {
-		{ "xfp_tags4", t[0].n_buckets },   { "xfp_tags6", t[1].n_buckets },
-		{ "xfp_slots4", t[0].n_slots },	   { "xfp_slots6", t[1].n_slots },
-		{ "xfp_hints4", t[0].n_buckets },  { "xfp_hints6", t[1].n_buckets },
-		{ "xfp_marks4", t[0].n_chunks },   { "xfp_marks6", t[1].n_chunks },
-		{ "xfp_ledger", (uint32_t)libbpf_num_possible_cpus() },
-		{ "bench_flows4", max_flows },	   { "bench_flows6", t[1].max_flows },
+		{"xfp_tags4", t[0].n_buckets},
+		{"xfp_tags6", t[1].n_buckets},
+		{"xfp_slots4", t[0].n_slots},
+		{"xfp_slots6", t[1].n_slots},
+		{"xfp_hints4", t[0].n_buckets},
+		{"xfp_hints6", t[1].n_buckets},
+		{"xfp_marks4", t[0].n_chunks},
+		{"xfp_marks6", t[1].n_chunks},
+		{"xfp_ledger", (uint32_t)libbpf_num_possible_cpus()},
+		{"bench_flows4", max_flows},
+		{"bench_flows6", t[1].max_flows},
 	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
