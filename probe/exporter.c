@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The near side of an exporter: Flow Records are staged by kind, so that every
- * Message is full and of one Template, encoded, and queued. exporter_send.c is
- * the far side.
+ * The near side of an exporter: Flow Records are encoded into one Message for
+ * each kind, so that every Message is full and of one Template, and queued.
+ * exporter_send.c is the far side.
  */
 #include "probe/exporter_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "probe/exporter_templates.h"
 #include "probe/log.h"
 #include "probe/template.h"
 
@@ -65,38 +65,38 @@ static struct exporter_volume *account_of_full_queue(struct exporter *e)
 	return &e->stats.not_sent_queue;
 }
 
+static void empty_stage(struct stage *st)
+{
+	st->volume = (struct exporter_volume){0};
+	st->end_ms = 0;
+	st->end = st->message + MESSAGE_DATA_OFFSET;
+}
+
 static void drop_stage(struct exporter *e, struct stage *st, struct exporter_volume *why)
 {
 	session_note_failure(&e->session, e->now_ns, -ENOBUFS, "queue for");
 	exporter_account(e, why, &st->volume);
 	e->lost_records += (uint32_t)st->volume.records;
-	st->volume = (struct exporter_volume){0};
-	st->end_ms = 0;
+	empty_stage(st);
 }
 
 static void queue_stage(struct exporter *e, enum template_kind kind)
 {
 	struct stage *st = &e->stages[kind];
-	size_t record_octets = template_record_octets(kind);
 	struct message info = {.volume = st->volume,
-			       .record_octets = (uint32_t)record_octets,
+			       .record_octets = (uint32_t)template_record_octets(kind),
 			       .kind = kind,
 			       .lost_before = e->lost_records,
 			       .end_s = (uint32_t)(st->end_ms / 1000)};
+	int err = queue_push(&e->queue, &info, st->message, (size_t)(st->end - st->message));
 
-	if (!queue_has_room(&e->queue, MESSAGE_DATA_OFFSET + st->volume.records * record_octets)) {
-		drop_stage(e, st, account_of_full_queue(e));
-		return;
-	}
-	int octets = encoder_records(&e->encoder, kind, st->records, st->volume.records);
-
-	if (octets < 0 || queue_push(&e->queue, &info, e->encoder.message, (size_t)octets)) {
-		drop_stage(e, st, &e->stats.not_sent_error);
+	if (err) {
+		drop_stage(e, st,
+			   err == -ENOBUFS ? account_of_full_queue(e) : &e->stats.not_sent_error);
 		return;
 	}
 	e->lost_records = 0;
-	st->volume = (struct exporter_volume){0};
-	st->end_ms = 0;
+	empty_stage(st);
 	/* Offline nothing is lost to a clock: wait for the collector instead, but once. */
 	if (!e->is_paced && e->queue.octets >= UNPACED_QUEUE_OCTETS)
 		exporter_send_all(e, e->is_stalled ? 0 : e->unpaced_stall_ms);
@@ -115,25 +115,32 @@ void exporter_fit_stages(struct exporter *e)
 	if (e->limit_octets == e->session.limit_octets)
 		return;
 	e->limit_octets = e->session.limit_octets;
-	for (int kind = 0; kind < N_TEMPLATES; kind++) {
-		size_t room = e->limit_octets > MESSAGE_DATA_OFFSET
-				      ? e->limit_octets - MESSAGE_DATA_OFFSET
-				      : 0;
-		size_t n = room / template_record_octets((enum template_kind)kind);
+	size_t octets = e->limit_octets < MESSAGE_MAX_OCTETS ? e->limit_octets : MESSAGE_MAX_OCTETS;
+	size_t room = octets > MESSAGE_DATA_OFFSET ? octets - MESSAGE_DATA_OFFSET : 0;
 
-		e->stages[kind].limit = n < STAGE_MAX_RECORDS ? n : STAGE_MAX_RECORDS;
-	}
+	for (int kind = 0; kind < N_TEMPLATES; kind++)
+		e->stages[kind].limit = room / template_record_octets((enum template_kind)kind);
 }
 
-static int encode_templates(struct exporter *e)
+static int encode_templates(struct exporter *e, uint32_t domain_id)
 {
-	int octets = encoder_templates(&e->encoder);
+	int octets = templates_encode(e->templates, sizeof(e->templates), domain_id);
 
-	if (octets < 0 || octets > TEMPLATES_OCTETS)
-		return -EPROTO;
-	memcpy(e->templates, e->encoder.message, (size_t)octets);
+	if (octets < 0)
+		return octets;
 	e->templates_octets = (size_t)octets;
 	return 0;
+}
+
+static void open_stages(struct exporter *e, uint32_t domain_id)
+{
+	for (int kind = 0; kind < N_TEMPLATES; kind++) {
+		struct stage *st = &e->stages[kind];
+
+		encode_headers(st->message, domain_id, (enum template_kind)kind);
+		empty_stage(st);
+	}
+	exporter_fit_stages(e);
 }
 
 int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
@@ -147,17 +154,15 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	e->is_paced = is_paced;
 	e->unpaced_stall_ms = UNPACED_STALL_MS;
 	pace_init(&e->pace, is_paced ? cfg->max_records_per_s : 0);
-	int err = encoder_open(&e->encoder, domain_id);
+	int err = encode_templates(e, domain_id);
 
-	if (!err)
-		err = encode_templates(e);
 	if (!err)
 		err = session_open(&e->session, &e->cfg);
 	if (err) {
 		exporter_close(e);
 		return err;
 	}
-	exporter_fit_stages(e);
+	open_stages(e, domain_id);
 	*out = e;
 	return 0;
 }
@@ -169,7 +174,7 @@ void exporter_record(void *arg, const struct flow_record *r)
 	struct stage *st = &e->stages[kind];
 	struct exporter_volume v = {1, r->packets, r->octets};
 
-	st->records[st->volume.records] = *r;
+	st->end = encode_record(st->end, r, kind);
 	volume_add(&st->volume, &v);
 	volume_add(&e->stats.accepted, &v);
 	volume_add(&e->stats.queued, &v);
@@ -210,6 +215,5 @@ void exporter_close(struct exporter *e)
 		return;
 	session_close(&e->session);
 	queue_close(&e->queue);
-	encoder_close(&e->encoder);
 	free(e);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Exporting Process: one exporter per Collector, each one Transport Session
- * (RFC 7011 2) of its own: Templates, encoding by libfixbuf into a buffer of
- * ours, a queue of finished Messages, and the sending of them at a pace.
+ * (RFC 7011 2) of its own: Templates, Messages in the making, a queue of those
+ * finished, and the sending of them at a pace.
  * Never blocks; what cannot be sent is counted under a name.
  */
 #pragma once
@@ -30,18 +30,18 @@ struct exporter_volume {
 struct exporter_stats {
 	struct exporter_volume accepted;
 	struct exporter_volume sent;
-	struct exporter_volume queued;		   /* staged, or encoded and waiting          */
-	struct exporter_volume not_sent_queue;	   /* queue full                              */
-	struct exporter_volume not_sent_refused;   /* ICMP port or host unreachable           */
-	struct exporter_volume not_sent_unroutable; /* no route, no address                   */
-	struct exporter_volume not_sent_unresolved; /* name of the collector not resolved     */
-	struct exporter_volume not_sent_too_big;   /* EMSGSIZE even after shrinking           */
-	struct exporter_volume not_sent_error;	   /* any other send error, connection lost   */
+	struct exporter_volume queued; /* in the making, or waiting */
+	struct exporter_volume not_sent_queue; /* queue full */
+	struct exporter_volume not_sent_refused; /* ICMP port or host unreachable */
+	struct exporter_volume not_sent_unroutable; /* no route, no address */
+	struct exporter_volume not_sent_unresolved; /* name of the collector not resolved */
+	struct exporter_volume not_sent_too_big; /* EMSGSIZE even after shrinking */
+	struct exporter_volume not_sent_error; /* any other send error, connection lost */
 	uint64_t messages;
 	uint64_t message_octets;
-	uint64_t templates_sent;		   /* Template Records, copies counted        */
+	uint64_t templates_sent; /* Template Records, copies counted */
 	uint64_t send_errors;
-	uint32_t sequence;			   /* next Sequence Number                    */
+	uint32_t sequence; /* next Sequence Number */
 };
 
 /*
@@ -59,9 +59,9 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 		  bool is_paced);
 
 /*
- * Take one record: it is encoded with others of its kind when they fill a
- * Message. arg is the struct exporter (a record_sink_fn). An exporter that is not
- * paced sends when enough is queued, and may wait for its collector here.
+ * Take one record: it is encoded into the Message of its kind, which is queued
+ * when it is full. arg is the struct exporter (a record_sink_fn). An exporter that
+ * is not paced sends when enough is queued, and may wait for its collector here.
  */
 void exporter_record(void *arg, const struct flow_record *r);
 

@@ -12,38 +12,38 @@
 #include "probe/exporter_queue.h"
 #include "probe/exporter_session.h"
 
-#define STAGE_MAX_RECORDS 128 /* most records in one Message; 9000 octets hold fewer */
-#define TEMPLATES_OCTETS  512
+#define MESSAGE_MAX_OCTETS 9000 /* whatever the MTU; that of jumbo frames */
+#define TEMPLATES_OCTETS   512
 
-/* Records of one kind that will be one Message. */
+/* A Message of records of one kind in the making. */
 struct stage {
-	struct flow_record records[STAGE_MAX_RECORDS];
-	size_t limit; /* records that fill a Message */
+	size_t limit; /* records that fill it */
 	struct exporter_volume volume;
 	uint64_t end_ms; /* latest end of a Flow in it */
+	uint8_t *end; /* behind the last record */
+	uint8_t message[MESSAGE_MAX_OCTETS];
 };
 
 struct exporter {
 	struct exporter_config cfg;
 	bool is_paced;
-	struct encoder encoder;
 	uint8_t templates[TEMPLATES_OCTETS]; /* the Message with all Templates */
 	size_t templates_octets;
 	struct stage stages[N_TEMPLATES];
-	size_t limit_octets;   /* the stages' limits were made for */
+	size_t limit_octets; /* the stages' limits were made for */
 	uint32_t lost_records; /* dropped since the last Message was queued */
 	struct queue queue;
 	struct pace pace;
 	struct session session;
-	uint32_t generation;	   /* of the session, the following belongs to */
-	uint32_t template_copies;  /* sent in this session */
+	uint32_t generation; /* of the session, the following belongs to */
+	uint32_t template_copies; /* sent in this session */
 	uint64_t templates_due_ns; /* UINT64_MAX = never again */
-	size_t partial_octets;	   /* of the current Message, that a stream has taken */
-	bool is_blocked;	   /* the kernel takes no more now */
-	bool is_stalled;	   /* waited for it in vain since it last took some */
-	int unpaced_stall_ms;	   /* longest wait for a collector to go on, offline */
-	uint32_t export_time_s;	   /* of the last Message */
-	uint64_t now_ns;	   /* of the last call */
+	size_t partial_octets; /* of the current Message, that a stream has taken */
+	bool is_blocked; /* the kernel takes no more now */
+	bool is_stalled; /* waited for it in vain since it last took some */
+	int unpaced_stall_ms; /* longest wait for a collector to go on, offline */
+	uint32_t export_time_s; /* of the last Message */
+	uint64_t now_ns; /* of the last call */
 	uint32_t time_s;
 	struct exporter_stats stats;
 };
@@ -58,7 +58,7 @@ void exporter_account(struct exporter *e, struct exporter_volume *to,
 /* The account of records lost by this negative errno. */
 struct exporter_volume *exporter_account_of(struct exporter *e, int err);
 
-/* Encode what is staged. */
+/* Queue what is staged. */
 void exporter_queue_stages(struct exporter *e);
 
 /*

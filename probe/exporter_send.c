@@ -19,8 +19,8 @@
 #define NS_PER_S	  1000000000ull
 #define NS_PER_MS	  1000000ull
 #define STEP_NS		  1000000ull /* between two looks at a backlog */
-#define STEP_FAST_NS	  250000ull  /* ... that one burst did not bring up to date */
-#define TEMPLATE_COPIES	  3	     /* RFC 7011 8.4: several before use */
+#define STEP_FAST_NS	  250000ull /* ... that one burst did not bring up to date */
+#define TEMPLATE_COPIES	  3 /* RFC 7011 8.4: several before use */
 #define TEMPLATE_COPY_NS  (4 * NS_PER_S)
 #define TEMPLATE_RETRY_NS NS_PER_S
 #define SEND_ATTEMPTS	  3
@@ -63,7 +63,7 @@ static void stamp(struct exporter *e, uint8_t *message, uint32_t end_s)
 		e->export_time_s = e->time_s;
 	if (e->export_time_s < end_s)
 		e->export_time_s = end_s;
-	message_stamp(message, e->export_time_s, e->stats.sequence);
+	encode_stamp(message, e->export_time_s, e->stats.sequence);
 }
 
 static void note_failure(struct exporter *e, int err)
@@ -171,7 +171,7 @@ static int send_part(struct exporter *e, struct message *m, size_t n)
 	uint8_t *message = m->data + m->start;
 	size_t octets = n * m->record_octets;
 
-	message_set_length(message, octets);
+	encode_lengths(message, octets);
 	stamp(e, message, m->end_s);
 	return send_octets(e, message, MESSAGE_DATA_OFFSET + octets);
 }

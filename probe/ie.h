@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <fixbuf/public.h>
 
-/* Which kind of record a Template describes; Template ID is TEMPLATE_ID_BASE + kind. */
+/* Which kind of record a Template describes; its number is TEMPLATE_ID(kind). */
 enum template_kind {
 	TEMPLATE_V4,
 	TEMPLATE_V6,
@@ -27,8 +27,8 @@ enum {
 
 /* Abstract data type, as far as printing and reduced-size encoding go. */
 enum ie_kind {
-	IE_KIND_U,  /* unsigned8 .. unsigned64 */
-	IE_KIND_T,  /* dateTimeMilliseconds */
+	IE_KIND_U, /* unsigned8 .. unsigned64 */
+	IE_KIND_T, /* dateTimeMilliseconds */
 	IE_KIND_A4, /* ipv4Address, host order */
 	IE_KIND_A6, /* ipv6Address, network order */
 };
@@ -42,13 +42,13 @@ enum ie_index {
 };
 
 struct ie {
-	const char *name;  /* IANA registry */
-	uint32_t pen;	   /* Private Enterprise Number, 0 = IANA */
-	uint16_t id;	   /* Information Element identifier */
-	uint16_t octets;   /* on the wire */
-	uint16_t offset;   /* in struct flow_record */
-	uint16_t size;	   /* in struct flow_record, octets */
-	uint8_t kind;	   /* enum ie_kind */
+	const char *name; /* IANA registry */
+	uint32_t pen; /* Private Enterprise Number, 0 = IANA */
+	uint16_t id; /* Information Element identifier */
+	uint16_t octets; /* on the wire */
+	uint16_t offset; /* in struct flow_record */
+	uint16_t size; /* in struct flow_record, octets */
+	uint8_t kind; /* enum ie_kind */
 	uint8_t templates; /* OR of IN_V4, ... */
 };
 

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages of our encoder against those of libfixbuf, octet for octet. libfixbuf
+ * is told of struct flow_record by an internal Template and transcodes by itself.
+ */
+#include <endian.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "probe/exporter_encode.h"
+#include "probe/exporter_templates.h"
+#include "probe/template.h"
+
+#define DOMAIN_ID    0x01020304
+#define MESSAGE_ROOM 9000
+#define N_ROUNDS     200
+#define INTERNAL_ID  999
+
+/* libfixbuf set up to write Data Records of one kind. */
+struct oracle {
+	fbInfoModel_t *model;
+	fbExporter_t *exporter;
+	fBuf_t *fbuf;
+	uint8_t message[MESSAGE_ROOM];
+};
+
+/* The element of this kind that starts at `offset` of struct flow_record, or NULL. */
+static const struct ie *element_at(enum template_kind kind, size_t offset)
+{
+	for (int i = 0; i < N_IES; i++) {
+		if (ie_table[i].templates & (1 << kind) && ie_table[i].offset == offset)
+			return &ie_table[i];
+	}
+	return NULL;
+}
+
+static void append(fbTemplate_t *t, const char *name, size_t octets)
+{
+	char copy[64];
+	fbInfoElementSpec_t spec = {copy, (uint16_t)octets, 0};
+	GError *err = NULL;
+
+	assert_true(strlen(name) < sizeof(copy));
+	strcpy(copy, name);
+	assert_true(fbTemplateAppendSpec(t, &spec, 0, &err));
+}
+
+/* struct flow_record octet for octet: this kind's elements, paddingOctets between. */
+static fbTemplate_t *alloc_internal(fbInfoModel_t *model, enum template_kind kind)
+{
+	fbTemplate_t *t = fbTemplateAlloc(model);
+	size_t padding = 0;
+	size_t offset = 0;
+
+	while (offset < sizeof(struct flow_record)) {
+		const struct ie *ie = element_at(kind, offset);
+
+		if (ie && padding)
+			append(t, "paddingOctets", padding);
+		if (ie)
+			append(t, ie->name, ie->size);
+		padding = ie ? 0 : padding + 1;
+		offset += ie ? ie->size : 1;
+	}
+	if (padding)
+		append(t, "paddingOctets", padding);
+	return t;
+}
+
+static void oracle_open(struct oracle *o, enum template_kind kind)
+{
+	GError *err = NULL;
+
+	o->model = fbInfoModelAlloc();
+	fbSession_t *session = fbSessionAlloc(o->model);
+	fbTemplate_t *internal = alloc_internal(o->model, kind);
+	fbTemplate_t *external = templates_alloc(o->model, kind, &err);
+
+	assert_non_null(external);
+	fbSessionSetDomain(session, DOMAIN_ID);
+	assert_true(fbSessionAddTemplate(session, TRUE, INTERNAL_ID, internal, &err));
+	assert_true(fbSessionAddTemplate(session, FALSE, TEMPLATE_ID(kind), external, &err));
+	o->exporter = fbExporterAllocBuffer(o->message, sizeof(o->message));
+	o->fbuf = fBufAllocForExport(session, o->exporter);
+	assert_true(fBufSetInternalTemplate(o->fbuf, INTERNAL_ID, &err));
+	assert_true(fBufSetExportTemplate(o->fbuf, TEMPLATE_ID(kind), &err));
+}
+
+static size_t oracle_encode(struct oracle *o, struct flow_record *records, size_t n)
+{
+	GError *err = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		assert_true(fBufAppend(o->fbuf, (uint8_t *)&records[i], sizeof(*records), &err));
+	assert_true(fBufEmit(o->fbuf, &err));
+	return fbExporterGetMsgLen(o->exporter);
+}
+
+static void oracle_close(struct oracle *o)
+{
+	fBufFree(o->fbuf);
+	fbInfoModelFree(o->model);
+}
+
+/* xorshift; the same records in every run. */
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* Every octet random, also those no Template of this kind has; now and then all ones or zero. */
+static void fill(struct flow_record *r, uint64_t *seed)
+{
+	uint8_t octets[sizeof(*r)];
+	uint64_t extreme = next_random(seed) % 16;
+
+	for (size_t i = 0; i < sizeof(octets); i++)
+		octets[i] = extreme == 0 ? 0 : extreme == 1 ? 0xff : (uint8_t)next_random(seed);
+	memcpy(r, octets, sizeof(*r));
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	uint32_t be;
+
+	memcpy(&be, p, sizeof(be));
+	return be32toh(be);
+}
+
+static void compare_with_oracle(enum template_kind kind)
+{
+	static struct oracle o;
+	static uint8_t ours[MESSAGE_ROOM];
+	struct flow_record records[64];
+	uint64_t seed = 88172645463325252u + kind;
+
+	oracle_open(&o, kind);
+	encode_headers(ours, DOMAIN_ID, kind);
+	for (size_t round = 0; round < N_ROUNDS; round++) {
+		size_t n = 1 + round % 64;
+		uint8_t *end = ours + MESSAGE_DATA_OFFSET;
+
+		for (size_t i = 0; i < n; i++) {
+			fill(&records[i], &seed);
+			end = encode_record(end, &records[i], kind);
+		}
+		size_t octets = oracle_encode(&o, records, n);
+
+		/* libfixbuf stamps by the clock of the system. */
+		encode_lengths(ours, (size_t)(end - ours) - MESSAGE_DATA_OFFSET);
+		encode_stamp(ours, get32(o.message + 4), get32(o.message + 8));
+		assert_int_equal(end - ours, octets);
+		assert_memory_equal(ours, o.message, octets);
+	}
+	oracle_close(&o);
+}
+
+static void test_ipv4_records_are_as_libfixbuf_encodes_them(void **state)
+{
+	(void)state;
+	compare_with_oracle(TEMPLATE_V4);
+}
+
+static void test_ipv6_records_are_as_libfixbuf_encodes_them(void **state)
+{
+	(void)state;
+	compare_with_oracle(TEMPLATE_V6);
+}
+
+static void test_icmp_records_are_as_libfixbuf_encodes_them(void **state)
+{
+	(void)state;
+	compare_with_oracle(TEMPLATE_ICMP4);
+}
+
+static void test_icmpv6_records_are_as_libfixbuf_encodes_them(void **state)
+{
+	(void)state;
+	compare_with_oracle(TEMPLATE_ICMP6);
+}
+
+static void test_record_is_as_long_as_its_template(void **state)
+{
+	static const struct flow_record r;
+	uint8_t record[256];
+
+	(void)state;
+	for (int i = 0; i < N_TEMPLATES; i++) {
+		enum template_kind kind = (enum template_kind)i;
+
+		assert_ptr_equal(encode_record(record, &r, kind),
+				 record + template_record_octets(kind));
+	}
+}
+
+static void test_stamp_is_big_endian_and_touches_nothing_else(void **state)
+{
+	static const uint8_t expected[MESSAGE_HEADER_OCTETS] = {
+		7, 7, 7, 7, 0xff, 0xff, 0xff, 0xff, 0x80, 0, 0, 1, 7, 7, 7, 7};
+	uint8_t message[MESSAGE_HEADER_OCTETS];
+
+	(void)state;
+	memset(message, 7, sizeof(message));
+	encode_stamp(message, UINT32_MAX, 0x80000001);
+	assert_memory_equal(message, expected, sizeof(expected));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ipv4_records_are_as_libfixbuf_encodes_them),
+		cmocka_unit_test(test_ipv6_records_are_as_libfixbuf_encodes_them),
+		cmocka_unit_test(test_icmp_records_are_as_libfixbuf_encodes_them),
+		cmocka_unit_test(test_icmpv6_records_are_as_libfixbuf_encodes_them),
+		cmocka_unit_test(test_record_is_as_long_as_its_template),
+		cmocka_unit_test(test_stamp_is_big_endian_and_touches_nothing_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
