@@ -13,9 +13,9 @@
 struct pace {
 	uint64_t start_ns;
 	uint64_t window_ns;
-	uint64_t total;		  /* Messages to spread over the window */
-	uint64_t done;		  /* of these, sent or dropped */
-	uint64_t record_ns;	  /* least time per record, 0 = no cap */
+	uint64_t total; /* Messages to spread over the window */
+	uint64_t done; /* of these, sent or dropped */
+	uint64_t record_ns; /* least time per record, 0 = no cap */
 	uint64_t records_free_ns; /* when the cap lets the next Message go */
 };
 

@@ -22,11 +22,11 @@ struct message {
 	struct exporter_volume volume;
 	uint32_t stride; /* octets to the next Message of the block */
 	uint32_t octets; /* of the IPFIX Message as it was pushed */
-	uint32_t start;	 /* of the IPFIX Message in data[] */
+	uint32_t start; /* of the IPFIX Message in data[] */
 	uint32_t record_octets;
-	uint32_t kind;	      /* enum template_kind */
+	uint32_t kind; /* enum template_kind */
 	uint32_t lost_before; /* records dropped between the previous one and this */
-	uint32_t end_s;	      /* Unix s, the latest end of a Flow in it, rounded down */
+	uint32_t end_s; /* Unix s, the latest end of a Flow in it, rounded down */
 	uint8_t data[];
 };
 
@@ -34,7 +34,7 @@ struct queue {
 	struct queue_block *first; /* NULL when empty */
 	struct queue_block *last;
 	struct queue_block *spare; /* one kept, so that a steady trickle allocates nothing */
-	size_t octets;		   /* of Messages */
+	size_t octets; /* of Messages */
 	size_t n_messages;
 };
 

@@ -18,23 +18,23 @@
 
 enum session_state {
 	SESSION_CLOSED,
-	SESSION_WAITING,    /* for retry_ns */
-	SESSION_RESOLVING,  /* a name server is being asked */
+	SESSION_WAITING, /* for retry_ns */
+	SESSION_RESOLVING, /* a name server is being asked */
 	SESSION_CONNECTING, /* TCP handshake */
 	SESSION_UP,
 };
 
 struct session {
 	const struct exporter_config *cfg; /* of the exporter, outlives the session */
-	int state;			   /* enum session_state */
-	int fd;				   /* from SESSION_CONNECTING on */
-	int error;			   /* why it is not up, negative errno; 0 = never tried */
-	uint32_t generation;		   /* sessions that came up so far */
-	size_t limit_octets;		   /* the largest Message now */
-	uint64_t retry_ns;		   /* not before */
-	uint64_t failed_ns;		   /* last time something went wrong */
-	uint32_t n_good;		   /* sent since then */
-	bool is_bad;			   /* it was printed and did not recover yet */
+	int state; /* enum session_state */
+	int fd; /* from SESSION_CONNECTING on */
+	int error; /* why it is not up, negative errno; 0 = never tried */
+	uint32_t generation; /* sessions that came up so far */
+	size_t limit_octets; /* the largest Message now */
+	uint64_t retry_ns; /* not before */
+	uint64_t failed_ns; /* last time something went wrong */
+	uint32_t n_good; /* sent since then */
+	bool is_bad; /* it was printed and did not recover yet */
 	char host[CONFIG_ADDRESS_MAX];
 	uint16_t port;
 	struct resolve *resolve;

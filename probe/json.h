@@ -8,7 +8,7 @@
 #include "probe/record.h"
 
 #define JSON_FLOW_MAX_OCTETS 1024 /* longest line json_put_flow() writes, asserted by its test */
-#define JSON_TIME_OCTETS     24	  /* 2026-01-02T03:04:05.678Z */
+#define JSON_TIME_OCTETS     24 /* 2026-01-02T03:04:05.678Z */
 
 /*
  * Write {"type":"flow",...} and a newline at p: the elements of the record's

@@ -13,14 +13,14 @@
 #include "probe/record.h"
 
 struct output_stream {
-	int fd;	  /* the caller's, not closed */
+	int fd; /* the caller's, not closed */
 	int form; /* enum output: OUTPUT_JSON or OUTPUT_TABLE */
 	char *buffer;
 	size_t used;
 	uint64_t buffered; /* records in the buffer */
 	uint64_t records_written;
 	uint64_t records_lost; /* the descriptor refused them */
-	bool is_bad;	       /* ... and that was printed */
+	bool is_bad; /* ... and that was printed */
 };
 
 /*
