@@ -2,10 +2,6 @@
 /* Formatting is written out here because inet_ntop() costs as much as a whole JSON line. */
 #include "probe/addr.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 static char *put_octet(char *p, uint32_t v)
 {
 	if (v >= 100)
@@ -79,35 +75,4 @@ char *addr_put6(char *p, const uint8_t address[static 16])
 		p = put_group(p, groups[i]);
 	}
 	return p;
-}
-
-int addr_split_port(const char *text, char *host, size_t host_size, uint16_t *port)
-{
-	const char *colon = strrchr(text, ':');
-	const char *start = text;
-	const char *end = colon;
-	char *rest;
-
-	if (!colon || colon[1] < '0' || colon[1] > '9')
-		return -EINVAL;
-	unsigned long number = strtoul(colon + 1, &rest, 10);
-
-	if (*rest || number < 1 || number > UINT16_MAX)
-		return -EINVAL;
-	if (*text == '[') {
-		start++;
-		end--;
-		if (end <= start || *end != ']')
-			return -EINVAL;
-	} else if (memchr(text, ':', (size_t)(colon - text))) {
-		return -EINVAL;
-	}
-	size_t length = (size_t)(end - start);
-
-	if (!length || length >= host_size)
-		return -EINVAL;
-	memcpy(host, start, length);
-	host[length] = '\0';
-	*port = (uint16_t)number;
-	return 0;
 }

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "probe/addr.h"
 #include "probe/log.h"
 
 #define NS_PER_S	   1000000000ull
@@ -64,13 +63,16 @@ static int open_file(struct session *s)
 
 int session_open(struct session *s, const struct exporter_config *cfg)
 {
+	const char *reason;
+
 	*s = (struct session){.cfg = cfg, .fd = -1};
 	s->limit_octets = SESSION_STREAM_OCTETS;
 	if (cfg->transport == TRANSPORT_FILE)
 		return open_file(s);
-	if (addr_split_port(cfg->address, s->host, sizeof(s->host), &s->port))
-		return log_errno(-EINVAL, "exporter %s: address %s (HOST:PORT or [IPV6]:PORT)",
-				 cfg->name, cfg->address);
+	if (config_split_address(cfg->address, s->host, &s->port, &reason)) {
+		log_error("exporter %s: address %s: %s", cfg->name, cfg->address, reason);
+		return -EINVAL;
+	}
 	/* Until the address family is known, what fits either. */
 	if (cfg->transport == TRANSPORT_UDP)
 		s->limit_octets = (cfg->mtu ? cfg->mtu : MTU_DEFAULT) - HEADERS_V6;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses as text, compared with inet_ntop(), and HOST:PORT. */
+/* Addresses as text, compared with inet_ntop(). */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <cmocka.h>
 
 #include "probe/addr.h"
@@ -74,60 +72,11 @@ static void test_ipv6_text_is_that_of_inet_ntop(void **state)
 	check6((const uint8_t[16]){0xfe, 0x80, [8] = 0x02, [15] = 0x0f});
 }
 
-static void test_host_and_port_are_split(void **state)
-{
-	char host[32];
-	uint16_t port;
-
-	(void)state;
-	assert_int_equal(addr_split_port("127.0.0.1:9995", host, sizeof(host), &port), 0);
-	assert_string_equal(host, "127.0.0.1");
-	assert_int_equal(port, 9995);
-	assert_int_equal(addr_split_port("[2001:db8::1]:4739", host, sizeof(host), &port), 0);
-	assert_string_equal(host, "2001:db8::1");
-	assert_int_equal(port, 4739);
-	assert_int_equal(addr_split_port("collector.example:1", host, sizeof(host), &port), 0);
-	assert_string_equal(host, "collector.example");
-	assert_int_equal(port, 1);
-}
-
-static void test_what_is_no_host_and_port_is_refused(void **state)
-{
-	static const char *const bad[] = {
-		"",
-		"host",
-		"host:",
-		"host:0",
-		"host:65536",
-		"host:99999999999999999999",
-		"host:+1",
-		"host:1x",
-		":4739",
-		"[]:4739",
-		"[::1]",
-		"[::1:4739",
-		"2001:db8::1:4739",
-		"a-name-longer-than-the-buffer-can-hold.example:4739",
-	};
-	char host[32] = "untouched";
-	uint16_t port = 7;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		if (addr_split_port(bad[i], host, sizeof(host), &port) != -EINVAL)
-			fail_msg("accepted: %s", bad[i]);
-	}
-	assert_string_equal(host, "untouched");
-	assert_int_equal(port, 7);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ipv4_text_is_that_of_inet_ntop),
 		cmocka_unit_test(test_ipv6_text_is_that_of_inet_ntop),
-		cmocka_unit_test(test_host_and_port_are_split),
-		cmocka_unit_test(test_what_is_no_host_and_port_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
