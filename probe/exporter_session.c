@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sockets and files of the exporters. */
+/* The states of a session. What fails is tried again, at the pace RFC 7011 10 asks for. */
 #include "probe/exporter_session.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "probe/exporter_channel.h"
 #include "probe/log.h"
 
 #define NS_PER_S	   1000000000ull
@@ -24,9 +21,9 @@
 #define HEADERS_V4	   28 /* IPv4 and UDP */
 #define HEADERS_V6	   48 /* IPv6 and UDP */
 
-static bool is_stream(const struct session *s)
+static enum transport transport(const struct session *s)
 {
-	return s->cfg->transport != TRANSPORT_UDP;
+	return (enum transport)s->cfg->transport;
 }
 
 void session_note_failure(struct session *s, uint64_t now_ns, int err, const char *doing)
@@ -50,12 +47,9 @@ void session_note_success(struct session *s, uint64_t now_ns)
 
 static int open_file(struct session *s)
 {
-	/* O_NONBLOCK for the open only: a FIFO without reader is an error, not a wait. */
-	s->fd = open(s->cfg->address, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0644);
+	s->fd = channel_create_file(s->cfg->address);
 	if (s->fd < 0)
-		return log_errno(-errno, "exporter %s: create %s", s->cfg->name, s->cfg->address);
-	fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) & ~O_NONBLOCK);
-	signal(SIGPIPE, SIG_IGN);
+		return log_errno(s->fd, "exporter %s: create %s", s->cfg->name, s->cfg->address);
 	s->state = SESSION_UP;
 	s->generation = 1;
 	return 0;
@@ -80,48 +74,19 @@ int session_open(struct session *s, const struct exporter_config *cfg)
 	return 0;
 }
 
-static int get_path_mtu(const struct session *s, bool is_v6)
-{
-	int mtu = 0;
-	socklen_t size = sizeof(mtu);
-	int level = is_v6 ? IPPROTO_IPV6 : IPPROTO_IP;
-
-	if (getsockopt(s->fd, level, is_v6 ? IPV6_MTU : IP_MTU, &mtu, &size))
-		return 0;
-	return mtu;
-}
-
 void session_update_limit(struct session *s)
 {
-	bool is_v6 = s->addresses[s->next_address].ss_family == AF_INET6;
-	int mtu = s->cfg->mtu ? (int)s->cfg->mtu : MTU_DEFAULT;
-	int headers = is_v6 ? HEADERS_V6 : HEADERS_V4;
+	int family = s->addresses[s->next_address].ss_family;
+	size_t headers = family == AF_INET6 ? HEADERS_V6 : HEADERS_V4;
+	size_t mtu = s->cfg->mtu ? s->cfg->mtu : MTU_DEFAULT;
 
-	if (is_stream(s) || s->state != SESSION_UP)
+	if (transport(s) != TRANSPORT_UDP || s->state != SESSION_UP)
 		return;
-	int path = get_path_mtu(s, is_v6);
+	size_t path = channel_path_mtu(s->fd, family);
 
 	if (path && path < mtu)
 		mtu = path;
-	s->limit_octets = mtu > headers ? (size_t)(mtu - headers) : 0;
-}
-
-/*
- * Never fragment; and report every ICMP error (RECVERR), not only those the
- * kernel holds for final, so that a collector that is gone is counted as such.
- */
-static void set_udp_options(int fd, bool is_v6)
-{
-	int one = 1;
-	int discover = is_v6 ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO;
-
-	if (is_v6) {
-		setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover, sizeof(discover));
-		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &one, sizeof(one));
-	} else {
-		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover));
-		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof(one));
-	}
+	s->limit_octets = mtu > headers ? mtu - headers : 0;
 }
 
 static void come_up(struct session *s)
@@ -136,30 +101,14 @@ static void come_up(struct session *s)
 /* Returns 0 when up or on the way. */
 static int connect_address(struct session *s)
 {
-	const struct sockaddr_storage *to = &s->addresses[s->next_address];
-	bool is_v6 = to->ss_family == AF_INET6;
-	bool is_tcp = s->cfg->transport == TRANSPORT_TCP;
-	int type = (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
-	socklen_t size = is_v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	int err = channel_connect(&s->fd, transport(s), &s->addresses[s->next_address]);
 
-	s->fd = socket(to->ss_family, type, 0);
-	if (s->fd < 0)
-		return -errno;
-	if (!is_tcp)
-		set_udp_options(s->fd, is_v6);
-	if (!connect(s->fd, (const struct sockaddr *)to, size)) {
+	if (!err)
 		come_up(s);
-		return 0;
-	}
-	if (errno == EINPROGRESS) {
-		s->state = SESSION_CONNECTING;
-		return 0;
-	}
-	int err = -errno;
-
-	close(s->fd);
-	s->fd = -1;
-	return err;
+	if (err != -EINPROGRESS)
+		return err;
+	s->state = SESSION_CONNECTING;
+	return 0;
 }
 
 /* Try the addresses from next_address on; one round counts as one attempt. */
@@ -189,9 +138,8 @@ static void fail_to_resolve(struct session *s, uint64_t now_ns, const char *reas
 
 static void begin(struct session *s, uint64_t now_ns)
 {
-	bool is_tcp = s->cfg->transport == TRANSPORT_TCP;
-
-	s->retry_ns = now_ns + (is_tcp ? RETRY_CONNECT_NS : RETRY_RESOLVE_NS);
+	s->retry_ns =
+		now_ns + (transport(s) == TRANSPORT_TCP ? RETRY_CONNECT_NS : RETRY_RESOLVE_NS);
 	s->next_address = 0;
 	s->n_addresses = 1;
 	if (!resolve_numeric(s->host, s->port, &s->addresses[0])) {
@@ -225,41 +173,33 @@ static void check_resolve(struct session *s, uint64_t now_ns)
 
 static void check_connect(struct session *s, uint64_t now_ns)
 {
-	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
-	int err = 0;
-	socklen_t size = sizeof(err);
+	int err = channel_check_connect(s->fd);
 
-	if (poll(&p, 1, 0) <= 0)
+	if (err == -EINPROGRESS)
 		return;
-	getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &size);
 	if (!err) {
 		come_up(s);
 		return;
 	}
 	session_lose(s);
-	s->error = -err;
+	s->error = err;
 	s->next_address++;
-	if (s->next_address < s->n_addresses)
-		connect_any(s, now_ns);
-	else
-		session_note_failure(s, now_ns, -err, "connect to");
+	connect_any(s, now_ns);
 }
 
-/* A collector says nothing on the connection but that it ends. */
 static void check_peer(struct session *s, uint64_t now_ns)
 {
-	uint8_t unasked[512];
-	ssize_t n = recv(s->fd, unasked, sizeof(unasked), MSG_DONTWAIT);
+	int err = channel_check_peer(s->fd);
 
-	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+	if (!err)
 		return;
-	session_note_failure(s, now_ns, n ? -errno : -ECONNRESET, "connection to");
+	session_note_failure(s, now_ns, err, "connection to");
 	session_lose(s);
 }
 
 void session_advance(struct session *s, uint64_t now_ns)
 {
-	if (s->state == SESSION_UP && s->cfg->transport == TRANSPORT_TCP)
+	if (s->state == SESSION_UP && transport(s) == TRANSPORT_TCP)
 		check_peer(s, now_ns);
 	if (s->state == SESSION_WAITING && now_ns >= s->retry_ns)
 		begin(s, now_ns);
@@ -269,48 +209,9 @@ void session_advance(struct session *s, uint64_t now_ns)
 		check_connect(s, now_ns);
 }
 
-/* A regular file never ends in half a Message, or nothing behind it could be read. */
-static int write_file(const struct session *s, const uint8_t *data, size_t octets)
-{
-	off_t start = lseek(s->fd, 0, SEEK_CUR);
-	size_t done = 0;
-
-	while (done < octets) {
-		ssize_t n = write(s->fd, data + done, octets - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n >= 0) {
-			done += (size_t)n;
-			continue;
-		}
-		int err = -errno;
-
-		if (start >= 0 && !ftruncate(s->fd, start))
-			lseek(s->fd, start, SEEK_SET);
-		return err;
-	}
-	return (int)octets;
-}
-
 int session_send(struct session *s, const uint8_t *data, size_t octets)
 {
-	uint8_t none;
-	struct iovec iov = {.iov_base = &none, .iov_len = sizeof(none)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (s->cfg->transport == TRANSPORT_FILE)
-		return write_file(s, data, octets);
-	ssize_t n = send(s->fd, data, octets, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	if (n >= 0)
-		return (int)n;
-	int err = -errno;
-
-	/* Each error fails one call: take its report off the queue, the next shows up. */
-	if (!is_stream(s))
-		recvmsg(s->fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
-	return err == -ENOBUFS || err == -EINTR ? -EAGAIN : err;
+	return channel_send(s->fd, transport(s), data, octets);
 }
 
 void session_lose(struct session *s)
@@ -330,7 +231,7 @@ uint64_t session_next(const struct session *s, uint64_t now_ns)
 	case SESSION_CONNECTING:
 		return now_ns + POLL_NS;
 	case SESSION_UP:
-		return s->cfg->transport == TRANSPORT_TCP ? now_ns + NS_PER_S : UINT64_MAX;
+		return transport(s) == TRANSPORT_TCP ? now_ns + NS_PER_S : UINT64_MAX;
 	default:
 		return UINT64_MAX;
 	}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* System calls of a session; what to make of their results is the session's affair. */
+#include "probe/exporter_channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int channel_create_file(const char *path)
+{
+	/* O_NONBLOCK for the open only: a FIFO without reader is an error, not a wait. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0644);
+
+	if (fd < 0)
+		return -errno;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	signal(SIGPIPE, SIG_IGN);
+	return fd;
+}
+
+/*
+ * Never fragment; and report every ICMP error (RECVERR), not only those the
+ * kernel holds for final, so that a collector that is gone is counted as such.
+ */
+static void set_udp_options(int fd, int family)
+{
+	int one = 1;
+	int discover = family == AF_INET6 ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO;
+
+	if (family == AF_INET6) {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover, sizeof(discover));
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &one, sizeof(one));
+	} else {
+		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover));
+		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof(one));
+	}
+}
+
+int channel_connect(int *out, enum transport transport, const struct sockaddr_storage *to)
+{
+	int type = transport == TRANSPORT_TCP ? SOCK_STREAM : SOCK_DGRAM;
+	socklen_t size = to->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+						   : sizeof(struct sockaddr_in);
+	int fd = socket(to->ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (transport == TRANSPORT_UDP)
+		set_udp_options(fd, to->ss_family);
+	int err = connect(fd, (const struct sockaddr *)to, size) ? -errno : 0;
+
+	if (err && err != -EINPROGRESS)
+		close(fd);
+	else
+		*out = fd;
+	return err;
+}
+
+int channel_check_connect(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	int err = 0;
+	socklen_t size = sizeof(err);
+
+	if (poll(&p, 1, 0) <= 0)
+		return -EINPROGRESS;
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size);
+	return -err;
+}
+
+int channel_check_peer(int fd)
+{
+	uint8_t unasked[512];
+	ssize_t n = recv(fd, unasked, sizeof(unasked), MSG_DONTWAIT);
+
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return 0;
+	return n ? -errno : -ECONNRESET;
+}
+
+size_t channel_path_mtu(int fd, int family)
+{
+	int mtu = 0;
+	socklen_t size = sizeof(mtu);
+	int level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	int option = family == AF_INET6 ? IPV6_MTU : IP_MTU;
+
+	if (getsockopt(fd, level, option, &mtu, &size) || mtu < 0)
+		return 0;
+	return (size_t)mtu;
+}
+
+/* A regular file never ends in half a Message, or nothing behind it could be read. */
+static int write_file(int fd, const uint8_t *data, size_t octets)
+{
+	off_t start = lseek(fd, 0, SEEK_CUR);
+	size_t done = 0;
+
+	while (done < octets) {
+		ssize_t n = write(fd, data + done, octets - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n >= 0) {
+			done += (size_t)n;
+			continue;
+		}
+		int err = -errno;
+
+		if (start >= 0 && !ftruncate(fd, start))
+			lseek(fd, start, SEEK_SET);
+		return err;
+	}
+	return (int)octets;
+}
+
+/* Each error fails one call: take its report off the queue, the next shows up. */
+static void take_error_report(int fd)
+{
+	uint8_t none;
+	struct iovec iov = {.iov_base = &none, .iov_len = sizeof(none)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+}
+
+int channel_send(int fd, enum transport transport, const uint8_t *data, size_t octets)
+{
+	if (transport == TRANSPORT_FILE)
+		return write_file(fd, data, octets);
+	ssize_t n = send(fd, data, octets, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n >= 0)
+		return (int)n;
+	int err = -errno;
+
+	if (transport == TRANSPORT_UDP)
+		take_error_report(fd);
+	return err == -ENOBUFS || err == -EINTR ? -EAGAIN : err;
+}

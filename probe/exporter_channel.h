@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a session sends Messages to, as a file descriptor: a file, or a connected
+ * UDP or TCP socket. Only writing to a file waits.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "probe/config.h"
+
+/*
+ * Create or empty a file; a FIFO needs its reader already.
+ * Returns the descriptor, owned by the caller, or -errno.
+ */
+int channel_create_file(const char *path);
+
+/*
+ * Begin to connect a socket of this transport, which is UDP or TCP.
+ *
+ * out  owned by the caller; set also when -EINPROGRESS is returned (TCP)
+ *
+ * Returns 0 when it is connected, -EINPROGRESS or -errno.
+ */
+int channel_connect(int *out, enum transport transport, const struct sockaddr_storage *to);
+
+/* Ask how a connection in progress came out: 0, -EINPROGRESS or -errno. */
+int channel_check_connect(int fd);
+
+/* What the collector said, which is nothing: 0, or -errno when the connection ended. */
+int channel_check_peer(int fd);
+
+/* The kernel's MTU of the path, octets of the IP packet; 0 = it has none. */
+size_t channel_path_mtu(int fd, int family);
+
+/*
+ * Send some of a stream, or one datagram. To a file all or nothing.
+ * Returns the octets taken or -errno; -EAGAIN: later.
+ */
+int channel_send(int fd, enum transport transport, const uint8_t *data, size_t octets);
