@@ -46,10 +46,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t active_due_ns(const struct expiry_timeouts *timeouts,
+			      const struct expiry_flow *flow)
+{
+	return (flow->exported_ns ? flow->exported_ns : flow->first_ns) + timeouts->active_ns;
+}
+
 bool expiry_is_candidate(const struct expiry_timeouts *timeouts, const struct expiry_flow *flow,
 			 uint64_t now_ns)
 {
-	if (flow->is_tcp && (flow->tcp_flags & (TH_FIN | TH_RST)))
+	if (flow->is_tcp &&
+	    ((flow->tcp_flags & (TH_FIN | TH_RST)) || now_ns >= active_due_ns(timeouts, flow)))
 		return true;
 	return now_ns >= flow->last_ns + idle_timeout_ns(timeouts, flow);
 }
@@ -60,8 +67,7 @@ struct expiry_verdict expiry_judge(const struct expiry_timeouts *timeouts,
 {
 	uint64_t last = reverse ? later(flow->last_ns, reverse->last_ns) : flow->last_ns;
 	uint64_t idle = idle_timeout_ns(timeouts, flow);
-	uint64_t active_from = flow->exported_ns ? flow->exported_ns : flow->first_ns;
-	uint64_t active_due = active_from + timeouts->active_ns;
+	uint64_t active_due = active_due_ns(timeouts, flow);
 	enum tcp_end end = tcp_end(flow, reverse);
 	uint64_t end_due = UINT64_MAX;
 

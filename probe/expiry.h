@@ -53,8 +53,9 @@ struct expiry_verdict expiry_judge(const struct expiry_timeouts *timeouts,
 				   const struct expiry_flow *reverse, uint64_t now_ns);
 
 /*
- * True when the Flow alone could be removed now, so that looking for its other
- * direction is worth the cost.
+ * True when the Flow could end now, so that looking for its other direction is
+ * worth the cost. A TCP connection that the other side has reset may end when
+ * this side's active timeout is due: that record tells the end, not the timeout.
  */
 bool expiry_is_candidate(const struct expiry_timeouts *timeouts, const struct expiry_flow *flow,
 			 uint64_t now_ns);

@@ -74,8 +74,6 @@ static int table_open(struct flow_table *t, uint32_t n_buckets, bool is_native)
 	t->chunk_live = array_alloc(t->n_chunks, sizeof(*t->chunk_live));
 	if (!t->marks || !t->end_ms || !t->due || !t->chunk_due_ns || !t->chunk_live)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < t->n_chunks; i++)
-		t->chunk_due_ns[i] = UINT64_MAX;
 	return is_native ? table_open_shared(t) : 0;
 }
 

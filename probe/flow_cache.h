@@ -31,10 +31,11 @@ struct flow_table {
 	uint64_t *hints; /* [n_buckets]  shared, bit per place: TCP end began   */
 	uint64_t *news; /* [n_chunks]   shared, 1: look at this chunk          */
 	struct flow_mark *marks; /* [n_slots]                                           */
-	uint32_t *end_ms; /* [n_slots]    end of the last exported interval, in
-				  *              ms after the Flow's start, modulo 2^32 */
+	uint32_t *end_ms; /* [n_slots]    end of the last exported interval, in ms after
+			   *              the Flow's start, plus 1, modulo 2^32; 0: none */
 	uint32_t *due; /* [n_slots]    DUE_* or a tick of 2^20 ns             */
-	uint64_t *chunk_due_ns; /* [n_chunks]   earliest due in it, UINT64_MAX: none   */
+	uint64_t *chunk_due_ns; /* [n_chunks]   earliest due in it, UINT64_MAX: none,
+				 *              0: never looked at                     */
 	uint16_t *chunk_live; /* [n_chunks]   Flows in it at the last look           */
 	uint32_t n_buckets; /* even, a multiple of XFP_CHUNK_BUCKETS               */
 	uint32_t n_slots;

@@ -43,11 +43,11 @@ static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, 
 
 		if (tag == XFP_TAG_FREE)
 			continue;
+		t->chunk_live[s->chunk]++;
 		if (!(tag & XFP_TAG_FLOW)) {
 			sweep_odd_tag(s, s->family, slot, tag);
 			continue;
 		}
-		t->chunk_live[s->chunk]++;
 		if (!all && t->due[slot] != DUE_NEW && !due_is_past(t->due[slot], now_tick) &&
 		    !(hints >> i & 1)) {
 			uint32_t ahead = t->due[slot] - now_tick;
@@ -130,7 +130,6 @@ void sweep_begin(struct sweep *s, uint64_t now_ns)
 	s->now_ns = now_ns;
 	s->earliest_due_ns = UINT64_MAX;
 	s->stats.sweeps++;
-	sweep_clear_suspects(s);
 	family_begin(s, FLOW_IPV4);
 }
 
@@ -147,47 +146,28 @@ bool sweep_mark(struct sweep *s)
 			if (t->chunk_due_ns[s->chunk] < s->earliest_due_ns)
 				s->earliest_due_ns = t->chunk_due_ns[s->chunk];
 		}
-		if (s->n_retired)
+		if (s->n_retired || s->n_suspects)
 			return true;
 		family_begin(s, s->family + 1);
 	}
 	return false;
 }
 
-/*
- * The slot a shadow's rest goes to: its equal that lives on or retires with it.
- * One that began after the shadow retired is a new Flow.
- */
-static uint32_t shadow_survivor(struct sweep *s, const struct sweep_retired *r)
-{
-	const struct flow_table *t = &s->cache->table[r->family];
-	const void *key = flow_key_at(t, r->slot);
-	uint32_t survivor = flow_cache_find(s->cache, r->family, key, true, r->slot);
-
-	if (survivor == FLOW_NONE)
-		return FLOW_NONE;
-	return flow_counts_at(t, survivor)->first_ns <= s->now_ns ? survivor : FLOW_NONE;
-}
-
 void sweep_harvest(struct sweep *s)
 {
+	sweep_free_suspects(s);
 	for (uint32_t i = 0; i < s->n_retired; i++) {
 		const struct sweep_retired *r = &s->retired[i];
-		uint32_t survivor;
 
-		if (!r->is_shadow)
+		if (r->survivor == FLOW_NONE)
 			continue;
-		survivor = shadow_survivor(s, r);
-		if (survivor != FLOW_NONE)
-			sweep_fold(s, r->family, r->slot, survivor);
-		else
-			sweep_export(s, r->family, r->slot, r->end_reason);
+		sweep_fold(s, r->family, r->slot, r->survivor);
 		sweep_free(s, r->family, r->slot);
 	}
 	for (uint32_t i = 0; i < s->n_retired; i++) {
 		const struct sweep_retired *r = &s->retired[i];
 
-		if (r->is_shadow)
+		if (r->survivor != FLOW_NONE)
 			continue;
 		sweep_export(s, r->family, r->slot, r->end_reason);
 		sweep_free(s, r->family, r->slot);

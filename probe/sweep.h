@@ -28,9 +28,9 @@
 /* A slot on its way out. */
 struct sweep_retired {
 	uint32_t slot;
+	uint32_t survivor; /* twin it is folded into; FLOW_NONE: a Flow of its own */
 	uint8_t family; /* enum flow_family */
 	uint8_t end_reason;
-	bool is_shadow; /* twin of a Flow that lives on: folded, not exported */
 };
 
 /* What the sweeps of this run did, each monotone. */
@@ -67,12 +67,9 @@ struct sweep {
 	uint32_t n_retired_max;
 	uint64_t earliest_due_ns; /* over everything looked at or skipped      */
 
-	/* BUSY tags met again and again: slot, family, times */
-	struct {
-		uint32_t slot;
-		uint8_t family;
-		uint8_t times;
-	} suspect[SWEEP_MAX_SUSPECTS];
+	/* places met BUSY: still so after the grace period, their program died */
+	uint32_t *suspect[SWEEP_MAX_SUSPECTS];
+	uint32_t n_suspects;
 
 	struct sweep_stats stats;
 };
@@ -89,8 +86,8 @@ void sweep_begin(struct sweep *s, uint64_t now_ns);
 
 /*
  * Go on marking until a slice is full or the table ends.
- * Returns true when places were marked, so a grace period and sweep_harvest()
- * are owed; false when the sweep is complete.
+ * Returns true when places were marked or found BUSY, so a grace period and
+ * sweep_harvest() are owed; false when the sweep is complete.
  */
 bool sweep_mark(struct sweep *s);
 

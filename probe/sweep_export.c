@@ -30,16 +30,28 @@ static uint64_t flow_id(enum flow_family family, uint32_t slot, uint64_t first_n
 	return first_ns >> 20 << FLOW_ID_PLACE_BITS ^ place;
 }
 
-/* End of the last exported interval; the mark keeps its low 32 bits in ms. */
+/*
+ * End of the last exported interval, 0 for none; kept as its low 32 bits in ms,
+ * plus 1. The mark cannot tell: folding a twin moves it back, perhaps to 0.
+ */
 static uint64_t exported_end_ns(const struct flow_table *t, uint32_t slot, uint64_t first,
 				uint64_t last)
 {
 	uint64_t elapsed = (last - first) / NS_PER_MS;
-	uint64_t end = (elapsed & ~0xffffffffULL) | t->end_ms[slot];
+	uint64_t end = (elapsed & ~0xffffffffULL) | (t->end_ms[slot] - 1);
 
+	if (!t->end_ms[slot])
+		return 0;
 	if (end > elapsed)
 		end -= 0x100000000ULL;
 	return first + end * NS_PER_MS;
+}
+
+static void exported_end_set(struct flow_table *t, uint32_t slot, uint64_t elapsed_ns)
+{
+	uint32_t end_ms = (uint32_t)(elapsed_ns / NS_PER_MS) + 1;
+
+	t->end_ms[slot] = end_ms ? end_ms : 1;
 }
 
 void sweep_read(const struct flow_table *t, uint32_t slot, struct expiry_flow *flow)
@@ -54,8 +66,7 @@ void sweep_read(const struct flow_table *t, uint32_t slot, struct expiry_flow *f
 	flow->last_ns = __atomic_load_n(&c->last_ns, __ATOMIC_RELAXED);
 	if (flow->last_ns < flow->first_ns)
 		flow->last_ns = flow->first_ns;
-	flow->exported_ns =
-		mark->packets ? exported_end_ns(t, slot, flow->first_ns, flow->last_ns) : 0;
+	flow->exported_ns = exported_end_ns(t, slot, flow->first_ns, flow->last_ns);
 	flow->tcp_flags = __atomic_load_n(&c->ttl_flags, __ATOMIC_RELAXED) & 0xffff;
 	flow->is_tcp = key[t->key_octets - KEY_PROTOCOL_FROM_END] == IPPROTO_TCP;
 }
@@ -155,7 +166,7 @@ void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint8
 	r.end_reason = end_reason;
 	mark->packets = packets;
 	mark->octets = octets;
-	t->end_ms[slot] = (uint32_t)((flow.last_ns - flow.first_ns) / NS_PER_MS);
+	exported_end_set(t, slot, flow.last_ns - flow.first_ns);
 
 	s->stats.exported_records++;
 	s->stats.exported_packets += r.packets;
@@ -204,20 +215,30 @@ static void word_merge(uint32_t *into, uint32_t from, uint32_t (*merge)(uint32_t
 		;
 }
 
+/* The kernel writes last_ns too: ours must not undo a later one. */
+static void last_merge(__u64 *into, __u64 from)
+{
+	__u64 old = __atomic_load_n(into, __ATOMIC_RELAXED);
+
+	while (old < from && !__atomic_compare_exchange_n(into, &old, from, false, __ATOMIC_RELAXED,
+							  __ATOMIC_RELAXED))
+		;
+}
+
 void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint32_t survivor)
 {
 	struct flow_table *t = &s->cache->table[family];
 	struct xfp_counts *from = flow_counts_at(t, shadow), *to = flow_counts_at(t, survivor);
-	uint64_t first = __atomic_load_n(&to->first_ns, __ATOMIC_RELAXED);
 
 	/* modulo 2^64: the survivor's counts minus its mark then hold both rests */
 	t->marks[survivor].packets -= from->packets - t->marks[shadow].packets;
 	t->marks[survivor].octets -= from->octets - t->marks[shadow].octets;
 	word_merge(&to->lengths, from->lengths, lengths_union);
 	word_merge(&to->ttl_flags, from->ttl_flags, ttl_flags_union);
-	if (from->first_ns < first)
-		__atomic_compare_exchange_n(&to->first_ns, &first, from->first_ns, false,
-					    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	last_merge(&to->last_ns, from->last_ns);
+	/* once told, the start and the flowId made from it stay */
+	if (!t->end_ms[survivor] && from->first_ns < to->first_ns)
+		__atomic_store_n(&to->first_ns, from->first_ns, __ATOMIC_RELAXED);
 	s->stats.twins_folded++;
 }
 

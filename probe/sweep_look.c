@@ -3,15 +3,11 @@
  * One slot in a sweep: is its Flow due, does it end, alone or with its other
  * direction; and what to do about tags that no running program explains.
  */
-#include <errno.h>
-#include <string.h>
-
 #include "probe/sweep_private.h"
 
-#define STRANDED_TIMES 3 /* BUSY on both sides of so many grace periods: stranded */
-
+/* survivor: the twin it is a shadow of, FLOW_NONE when it is none. */
 static bool slot_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t reason,
-			bool is_shadow)
+			uint32_t survivor)
 {
 	struct flow_table *t = &s->cache->table[family];
 	uint32_t *tag = flow_tag_at(t, slot);
@@ -24,9 +20,9 @@ static bool slot_retire(struct sweep *s, enum flow_family family, uint32_t slot,
 	t->due[slot] = DUE_RETIRED;
 	s->retired[s->n_retired++] = (struct sweep_retired){
 		.slot = slot,
+		.survivor = survivor,
 		.family = family,
 		.end_reason = reason,
-		.is_shadow = is_shadow,
 	};
 	return true;
 }
@@ -51,13 +47,19 @@ static uint32_t slot_reverse(struct sweep *s, enum flow_family family, uint32_t 
 	return flow_cache_find(s->cache, family, &reversed, false, slot);
 }
 
-/* Remove the Flow, its other direction and, found later by themselves, their twins. */
-static void group_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
-			 uint8_t reason)
+/*
+ * Remove a Flow and its twins. The twins go first: as long as the Flow itself
+ * can be found, its packets make no new one that would look like a twin.
+ */
+static void flow_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t reason)
 {
-	slot_retire(s, family, slot, reason, false);
-	if (reverse != FLOW_NONE)
-		slot_retire(s, family, reverse, reason, false);
+	const void *key = flow_key_at(&s->cache->table[family], slot);
+	uint32_t twin;
+
+	do {
+		twin = flow_cache_find(s->cache, family, key, false, slot);
+	} while (twin != FLOW_NONE && slot_retire(s, family, twin, reason, slot));
+	slot_retire(s, family, slot, reason, FLOW_NONE);
 }
 
 uint64_t sweep_look(struct sweep *s, enum flow_family family, uint32_t slot)
@@ -66,7 +68,6 @@ uint64_t sweep_look(struct sweep *s, enum flow_family family, uint32_t slot)
 	struct expiry_flow flow, other;
 	struct expiry_verdict verdict;
 	uint32_t reverse = FLOW_NONE;
-	bool is_first_export;
 
 	s->stats.looked_at++;
 	sweep_read(t, slot, &flow);
@@ -80,61 +81,48 @@ uint64_t sweep_look(struct sweep *s, enum flow_family family, uint32_t slot)
 	if (!verdict.end_reason)
 		return verdict.due_ns;
 
-	is_first_export = !t->marks[slot].packets;
-	if (is_first_export || verdict.end_reason != FLOW_END_ACTIVE_TIMEOUT) {
+	if (!flow.exported_ns || verdict.end_reason != FLOW_END_ACTIVE_TIMEOUT) {
 		uint32_t survivor = slot_survivor(s, family, slot);
 
 		if (survivor != slot && survivor != FLOW_NONE) {
-			slot_retire(s, family, slot, verdict.end_reason, true);
+			slot_retire(s, family, slot, verdict.end_reason, survivor);
 			return UINT64_MAX;
 		}
 	}
 	if (verdict.end_reason != FLOW_END_ACTIVE_TIMEOUT) {
-		group_retire(s, family, slot, reverse, verdict.end_reason);
+		flow_retire(s, family, slot, verdict.end_reason);
+		if (reverse != FLOW_NONE)
+			flow_retire(s, family, reverse, verdict.end_reason);
 		return UINT64_MAX;
 	}
 	sweep_export(s, family, slot, FLOW_END_ACTIVE_TIMEOUT);
 	sweep_read(t, slot, &flow);
-	return expiry_judge(&s->timeouts, &flow, NULL, s->now_ns).due_ns;
+	verdict =
+		expiry_judge(&s->timeouts, &flow, reverse != FLOW_NONE ? &other : NULL, s->now_ns);
+	return verdict.end_reason ? s->now_ns : verdict.due_ns;
 }
 
-/* BUSY lasts for nanoseconds. Seen again after grace periods, its program died. */
-static void busy_suspect(struct sweep *s, enum flow_family family, uint32_t slot)
+/*
+ * BUSY lasts for nanoseconds. The places of a slice are freed after it only, so
+ * one that is BUSY before and after its grace period was so all the time.
+ */
+static void busy_suspect(struct sweep *s, struct flow_table *t, uint32_t slot)
 {
-	uint32_t *tag = flow_tag_at(&s->cache->table[family], slot), busy = XFP_TAG_BUSY;
-	int spare = -1;
+	__atomic_store_n(&t->news[slot / XFP_CHUNK_SLOTS], 1, __ATOMIC_RELAXED); /* look again */
+	if (s->n_suspects < SWEEP_MAX_SUSPECTS)
+		s->suspect[s->n_suspects++] = flow_tag_at(t, slot);
+}
 
-	for (int i = 0; i < SWEEP_MAX_SUSPECTS; i++) {
-		if (!s->suspect[i].times) {
-			spare = i;
-			continue;
-		}
-		if (s->suspect[i].slot != slot || s->suspect[i].family != family)
-			continue;
-		if (++s->suspect[i].times <= STRANDED_TIMES)
-			return;
-		s->suspect[i].times = 0;
-		if (__atomic_compare_exchange_n(tag, &busy, XFP_TAG_FREE, false, __ATOMIC_SEQ_CST,
-						__ATOMIC_SEQ_CST))
+void sweep_free_suspects(struct sweep *s)
+{
+	for (uint32_t i = 0; i < s->n_suspects; i++) {
+		uint32_t busy = XFP_TAG_BUSY;
+
+		if (__atomic_compare_exchange_n(s->suspect[i], &busy, XFP_TAG_FREE, false,
+						__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 			s->stats.stranded++;
-		return;
 	}
-	if (spare < 0)
-		return;
-	s->suspect[spare].slot = slot;
-	s->suspect[spare].family = family;
-	s->suspect[spare].times = 1;
-}
-
-void sweep_clear_suspects(struct sweep *s)
-{
-	for (int i = 0; i < SWEEP_MAX_SUSPECTS; i++) {
-		const struct flow_table *t = &s->cache->table[s->suspect[i].family];
-
-		if (s->suspect[i].times && __atomic_load_n(flow_tag_at(t, s->suspect[i].slot),
-							   __ATOMIC_ACQUIRE) != XFP_TAG_BUSY)
-			s->suspect[i].times = 0;
-	}
+	s->n_suspects = 0;
 }
 
 void sweep_odd_tag(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t tag)
@@ -142,13 +130,14 @@ void sweep_odd_tag(struct sweep *s, enum flow_family family, uint32_t slot, uint
 	struct flow_table *t = &s->cache->table[family];
 
 	if (tag == XFP_TAG_BUSY)
-		busy_suspect(s, family, slot);
+		busy_suspect(s, t, slot);
 	if (tag != XFP_TAG_RETIRING || t->due[slot] == DUE_RETIRED)
 		return;
 	/* left by a predecessor that was killed: nobody else would ever free it */
 	t->due[slot] = DUE_RETIRED;
 	s->retired[s->n_retired++] = (struct sweep_retired){
 		.slot = slot,
+		.survivor = FLOW_NONE,
 		.family = family,
 		.end_reason = FLOW_END_FORCED,
 	};

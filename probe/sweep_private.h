@@ -36,5 +36,5 @@ uint64_t sweep_look(struct sweep *s, enum flow_family family, uint32_t slot);
 /* A tag that is neither FREE nor a Flow's: perhaps stranded, perhaps left behind. */
 void sweep_odd_tag(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t tag);
 
-/* Forget the suspects that are no longer BUSY. */
-void sweep_clear_suspects(struct sweep *s);
+/* After a grace period: free the places that are BUSY still, and count them. */
+void sweep_free_suspects(struct sweep *s);
