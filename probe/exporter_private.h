@@ -58,6 +58,24 @@ void exporter_account(struct exporter *e, struct exporter_volume *to,
 /* The account of records lost by this negative errno. */
 struct exporter_volume *exporter_account_of(struct exporter *e, int err);
 
+/*
+ * Stamp a Message, unless a stream has taken part of it, and send all of it.
+ *
+ * end_s  Unix s, its Export Time is not before this
+ *
+ * Returns 0 or -errno; -EAGAIN: call again with the same Message.
+ */
+int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets, uint32_t end_s);
+
+/* Count and print that a Message could not be sent; a TCP connection is lost with it. */
+void exporter_note_failure(struct exporter *e, int err);
+
+/* Send or give up the first Message of the queue, or the part that fits. False: wait. */
+bool exporter_send_first(struct exporter *e);
+
+/* Give the first Message of the queue up, to this account. */
+void exporter_drop_first(struct exporter *e, struct exporter_volume *why);
+
 /* Queue what is staged. */
 void exporter_queue_stages(struct exporter *e);
 

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One Message on its way out: stamped, sent, cut in two where the path has
+ * narrowed since it was made, and accounted. Export Time and Sequence Number are
+ * stamped here, so a loss before this point or in the send call shows up as a gap
+ * (RFC 7011 10.2.2, done for all transports).
+ */
+#include "probe/exporter_private.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "probe/template.h"
+
+#define SEND_ATTEMPTS 3
+
+static uint64_t get64(const uint8_t *p)
+{
+	uint64_t be;
+
+	memcpy(&be, p, sizeof(be));
+	return be64toh(be);
+}
+
+/* Send all of a Message, in a stream from where it stopped. Returns 0 or -errno. */
+static int send_octets(struct exporter *e, const uint8_t *data, size_t octets)
+{
+	int n = session_send(&e->session, data + e->partial_octets, octets - e->partial_octets);
+
+	e->is_blocked = n == -EAGAIN;
+	if (n < 0)
+		return n;
+	e->is_stalled = false;
+	e->partial_octets += (size_t)n;
+	if (e->partial_octets < octets) {
+		e->is_blocked = true;
+		return -EAGAIN;
+	}
+	e->partial_octets = 0;
+	e->stats.messages++;
+	e->stats.message_octets += octets;
+	session_note_success(&e->session, e->now_ns);
+	return 0;
+}
+
+/* Export Time never goes back, and is not before the end of a Flow in the Message. */
+static void stamp(struct exporter *e, uint8_t *message, uint32_t end_s)
+{
+	if (e->partial_octets)
+		return;
+	if (e->export_time_s < e->time_s)
+		e->export_time_s = e->time_s;
+	if (e->export_time_s < end_s)
+		e->export_time_s = end_s;
+	encode_stamp(message, e->export_time_s, e->stats.sequence);
+}
+
+int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets, uint32_t end_s)
+{
+	stamp(e, message, end_s);
+	return send_octets(e, message, octets);
+}
+
+void exporter_note_failure(struct exporter *e, int err)
+{
+	e->stats.send_errors++;
+	session_note_failure(&e->session, e->now_ns, err, "send to");
+	if (e->cfg.transport != TRANSPORT_TCP)
+		return;
+	e->session.error = err;
+	session_lose(&e->session);
+}
+
+/* How many records of a Message one datagram carries now. */
+static size_t part_records(const struct exporter *e, const struct message *m)
+{
+	size_t limit = e->session.limit_octets;
+	size_t fit =
+		limit > MESSAGE_DATA_OFFSET ? (limit - MESSAGE_DATA_OFFSET) / m->record_octets : 0;
+
+	return fit < m->volume.records ? fit : m->volume.records;
+}
+
+/* What the first n records of a Message account for, read back from the wire form. */
+static struct exporter_volume part_volume(const struct message *m, size_t n)
+{
+	enum template_kind kind = (enum template_kind)m->kind;
+	size_t packets_at = template_field_offset(kind, IE_packetDeltaCount);
+	size_t octets_at = template_field_offset(kind, IE_octetDeltaCount);
+	const uint8_t *record = m->data + m->start + MESSAGE_DATA_OFFSET;
+	struct exporter_volume v = {.records = n};
+
+	for (size_t i = 0; i < n; i++, record += m->record_octets) {
+		v.packets += get64(record + packets_at);
+		v.octets += get64(record + octets_at);
+	}
+	return v;
+}
+
+/* The first n records have left or are given up: account them and go on behind. */
+static void finish_part(struct exporter *e, struct message *m, size_t n, struct exporter_volume *to)
+{
+	e->stats.sequence += (uint32_t)n;
+	e->partial_octets = 0;
+	if (n == m->volume.records) {
+		exporter_account(e, to, &m->volume);
+		queue_pop(&e->queue);
+		return;
+	}
+	struct exporter_volume v = part_volume(m, n);
+	const uint8_t *header = m->data + m->start;
+
+	exporter_account(e, to, &v);
+	m->volume.records -= v.records;
+	m->volume.packets -= v.packets;
+	m->volume.octets -= v.octets;
+	e->pace.total++; /* one Message became two */
+	m->start += (uint32_t)n * m->record_octets;
+	memmove(m->data + m->start, header, MESSAGE_DATA_OFFSET);
+}
+
+void exporter_drop_first(struct exporter *e, struct exporter_volume *why)
+{
+	struct message *m = queue_first(&e->queue);
+
+	finish_part(e, m, m->volume.records, why);
+}
+
+static int send_part(struct exporter *e, struct message *m, size_t n)
+{
+	uint8_t *message = m->data + m->start;
+	size_t octets = n * m->record_octets;
+
+	encode_lengths(message, octets);
+	return exporter_send_message(e, message, MESSAGE_DATA_OFFSET + octets, m->end_s);
+}
+
+/* As send_part(), with as many records as fit; a larger Message is cut in two. */
+static int send_fitting(struct exporter *e, struct message *m, size_t *n)
+{
+	int err = -EMSGSIZE;
+
+	for (int i = 0; err == -EMSGSIZE && i < SEND_ATTEMPTS; i++) {
+		*n = part_records(e, m);
+		if (!*n)
+			break;
+		err = send_part(e, m, *n);
+		if (err == -EMSGSIZE)
+			session_update_limit(&e->session);
+	}
+	if (err == -EMSGSIZE)
+		*n = m->volume.records;
+	return err;
+}
+
+bool exporter_send_first(struct exporter *e)
+{
+	struct message *m = queue_first(&e->queue);
+	size_t n;
+
+	e->stats.sequence += m->lost_before;
+	m->lost_before = 0;
+	bool was_partial = e->partial_octets > 0;
+	int err = send_fitting(e, m, &n);
+
+	if (err == -EAGAIN)
+		return false;
+	pace_count(&e->pace, e->now_ns, n);
+	if (!err) {
+		finish_part(e, m, n, &e->stats.sent);
+		return true;
+	}
+	exporter_note_failure(e, err);
+	if (e->cfg.transport != TRANSPORT_TCP) {
+		finish_part(e, m, n, exporter_account_of(e, err));
+		return true;
+	}
+	/* Of a lost connection only what was under way is lost; the rest waits for the next. */
+	if (was_partial)
+		finish_part(e, m, n, &e->stats.not_sent_error);
+	return false;
+}
