@@ -42,7 +42,7 @@ set_up_end veth0 1 2 -n client
 
 /xflow-probe -i veth1:egress --max-flows 65536 -v &
 probe=$!
-until /xflowctl status >&2; do
+until [ -S /run/xflow-probe/control.sock ] && /xflowctl status >&2; do
 	kill -0 $probe
 	sleep 0.2
 done
