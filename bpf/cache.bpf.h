@@ -15,7 +15,7 @@
 #include "bpf/stall.bpf.h"
 #include "bpf/target.bpf.h"
 
-#define CACHE_ROOMY	 4 /* a first bucket with that many free places is taken at once */
+#define CACHE_ROOMY	 3 /* a first bucket with that many free places is taken at once */
 #define CACHE_CAS_ROUNDS 16 /* each failed round means that another CPU made progress      */
 
 static __always_inline struct xfp_counts *counts_of(enum family family, void *slot)
@@ -24,9 +24,9 @@ static __always_inline struct xfp_counts *counts_of(enum family family, void *sl
 				     : &((struct xfp_slot6 *)slot)->counts;
 }
 
-static __always_inline bool key_equal(enum family family, const void *slot, const void *key)
+static __always_inline bool key_equal(enum family family, const void *slot, const __u64 *b)
 {
-	const __u64 *a = slot, *b = key;
+	const __u64 *a = slot;
 
 	if (family == FAMILY_IPV4)
 		return a[0] == b[0] && a[1] == b[1];
@@ -141,7 +141,7 @@ static __always_inline void flow_update(enum family family, struct xfp_counts *c
  * The slot of the Flow in one bucket, or NULL. Sets *index to its number.
  */
 static __always_inline void *bucket_find(enum family family, struct xfp_bucket *tags, __u32 bucket,
-					 __u32 tag, const void *key, __u32 *index)
+					 __u32 tag, const __u64 *key, __u32 *index)
 {
 	for (int i = 0; i < XFP_BUCKET_SLOTS; i++) {
 		__u32 t = READ_ONCE_(tags->tag[i]), zero = t;
@@ -185,16 +185,15 @@ static __always_inline __u32 bucket_free(const struct xfp_bucket *tags)
 	return free;
 }
 
-static __always_inline void flow_begin(enum family family, void *slot, const void *key,
+static __always_inline void flow_begin(enum family family, void *slot, const __u64 *key,
 				       const struct observed *o, __u64 now)
 {
 	struct xfp_counts *c = counts_of(family, slot);
-	const __u64 *from = key;
 	__u64 *to = slot;
 
 	UNROLL
-	for (int i = 0; i < (family == FAMILY_IPV4 ? 2 : 5); i++)
-		to[i] = from[i];
+	for (int i = 0; i < (family == FAMILY_IPV4 ? KEY_WORDS4 : KEY_WORDS6); i++)
+		to[i] = key[i];
 	c->packets = o->packets;
 	c->octets = o->octets;
 	c->last_ns = now;
@@ -213,7 +212,7 @@ static __always_inline void flow_begin(enum family family, void *slot, const voi
  * program could do wrong.
  */
 static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *tags, __u32 bucket,
-					 __u32 tag, const void *key, const struct observed *o,
+					 __u32 tag, const __u64 *key, const struct observed *o,
 					 __u64 now)
 {
 	struct xfp_ledger_row *row = ledger_row();
@@ -254,8 +253,8 @@ static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *
  */
 static __always_inline bool cache_account(enum family family, const struct observed *o)
 {
-	const void *key = family == FAMILY_IPV4 ? (const void *)&o->key4 : (const void *)&o->key6;
-	struct place place = key_place(key, family == FAMILY_IPV4 ? 4 : 10,
+	const __u64 *key = o->key;
+	struct place place = key_place(key, family == FAMILY_IPV4 ? KEY_WORDS4 : KEY_WORDS6,
 				       family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6);
 	__u32 tag = place.tag, first = place.first, second = place.second;
 	struct xfp_bucket *a, *b, *tags;

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "bpf/parse.bpf.h"
+#include "bpf/key.bpf.h"
 #include "bpf/target.bpf.h"
 
 /* Length of a jiffy, and the value of CLOCK_MONOTONIC at jiffies64 == 0. */

@@ -55,7 +55,6 @@ TUNABLE __u8 xfp_obs_point;
 static __always_inline void meter_copy(struct xfp_ledger_row *row, const struct pkt *from,
 				       const void *scratch)
 {
-	struct observed seen = {.packets = from->seen->packets};
 	struct pkt p = {
 		.data = scratch,
 		.frame_octets = from->frame_octets,
@@ -65,7 +64,7 @@ static __always_inline void meter_copy(struct xfp_ledger_row *row, const struct 
 		.n_tags = from->is_tag_in_metadata,
 		.is_tag_in_metadata = from->is_tag_in_metadata,
 		.vlan = from->is_tag_in_metadata ? from->vlan : 0,
-		.seen = &seen,
+		.packets = from->packets,
 	};
 
 	meter_account(row, &p, parse_frame(&p));
@@ -98,8 +97,7 @@ static __always_inline bool is_split(const struct pkt *p, enum xfp_reason verdic
 static __always_inline int meter_xdp(struct xdp_md *ctx, bool has_fragments)
 {
 	struct xfp_ledger_row *row = ledger_row();
-	struct observed seen = {.packets = 1};
-	struct pkt p = {.seen = &seen};
+	struct pkt p = {.packets = 1};
 	enum xfp_reason verdict;
 	__u32 linear;
 	void *scratch;
@@ -149,8 +147,7 @@ static __always_inline __u32 skb_segments(const struct __sk_buff *skb)
 static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 {
 	struct xfp_ledger_row *row = ledger_row();
-	struct observed seen = {.packets = skb_segments(skb)};
-	struct pkt p = {.seen = &seen};
+	struct pkt p = {.packets = skb_segments(skb)};
 	enum xfp_reason verdict;
 	__u32 linear;
 	void *scratch;

@@ -19,24 +19,50 @@
 TUNABLE __u32 xfp_hash_words[HASH_WORDS];
 TUNABLE __u64 xfp_hash_spread[2];
 
-static __always_inline __u64 nh(const __u32 *word, int n)
+/*
+ * What the Flow Cache needs of a packet. Holds no packet pointer, so that it
+ * can cross into a separately verified function; written once, in whole words,
+ * so that reading it back never waits for the store buffer.
+ */
+struct observed {
+	__u64 key[5];	  /* octets of xfp_key4 (two words) or xfp_key6 (five)     */
+	__u64 octets;	  /* IP octets of all segments                             */
+	__u64 now_ns;	  /* native: the packet's own time                         */
+	__u32 packets;	  /* segments                                              */
+	__u32 length_min; /* IP octets of the smallest segment (IPv6: payload)     */
+	__u32 length_max;
+	__u32 flow_label;
+	__u16 tcp_flags;
+	__u16 inner_vlan;
+	__u8 tos;
+	__u8 ttl;
+	__u8 is_ipv6;
+	__u8 pad;
+};
+
+#define KEY_WORDS4 2
+#define KEY_WORDS6 5
+_Static_assert(sizeof(struct xfp_key4) == KEY_WORDS4 * 8, "IPv4 key in words");
+_Static_assert(sizeof(struct xfp_key6) == KEY_WORDS6 * 8, "IPv6 key in words");
+
+static __always_inline __u64 nh(const __u64 *key, int n_words)
 {
 	__u64 sum = 0;
 
 	UNROLL
-	for (int i = 0; i < n; i += 2)
-		sum += (__u64)(__u32)(word[i] + xfp_hash_words[i]) *
-		       (__u32)(word[i + 1] + xfp_hash_words[i + 1]);
+	for (int i = 0; i < n_words; i++)
+		sum += (__u64)(__u32)((__u32)key[i] + xfp_hash_words[2 * i]) *
+		       (__u32)((__u32)(key[i] >> 32) + xfp_hash_words[2 * i + 1]);
 	return sum;
 }
 
 /*
- * Hash of a key of n 32-bit words (even, <= 10). Directional: the two
- * directions of a conversation land in different buckets.
+ * Hash of a key. Directional: the two directions of a conversation land in
+ * different buckets.
  */
-static __always_inline __u64 key_hash(const void *key, int n)
+static __always_inline __u64 key_hash(const __u64 *key, int n_words)
 {
-	__u64 h = nh(key, n);
+	__u64 h = nh(key, n_words);
 
 	h ^= h >> 32;
 	h *= xfp_hash_spread[0];
@@ -52,7 +78,7 @@ struct place {
 	__u32 tag;
 };
 
-static __always_inline struct place key_place(const void *key, int n_words, __u32 n_buckets)
+static __always_inline struct place key_place(const __u64 *key, int n_words, __u32 n_buckets)
 {
 	__u64 h = key_hash(key, n_words);
 	__u32 high = h >> 32;
@@ -64,48 +90,74 @@ static __always_inline struct place key_place(const void *key, int n_words, __u3
 	};
 }
 
-/* The addresses are in place already; add what the rest of the headers said. */
-static __always_inline void key_complete(struct pkt *p)
+/* The part of a key behind the addresses. */
+static __always_inline __u64 key_tail(const struct pkt *p)
 {
-	struct observed *o = p->seen;
+	union {
+		struct {
+			__u32 ports;
+			__u8 protocol;
+			__u8 obs_point;
+			__u16 vlan;
+		};
+		__u64 word;
+	} tail = {
+		.ports = p->ports,
+		.protocol = p->next_header,
+		.obs_point = p->obs_point,
+		.vlan = p->vlan,
+	};
 
-	if (o->is_ipv6) {
-		o->key6.source_port = p->source_port;
-		o->key6.destination_port = p->destination_port;
-		o->key6.protocol = p->next_header;
-		o->key6.obs_point = p->obs_point;
-		o->key6.vlan = p->vlan;
-	} else {
-		o->key4.source_port = p->source_port;
-		o->key4.destination_port = p->destination_port;
-		o->key4.protocol = p->next_header;
-		o->key4.obs_point = p->obs_point;
-		o->key4.vlan = p->vlan;
-	}
+	return tail.word;
+}
+
+static __always_inline __u32 saturated(__u32 length)
+{
+	return length > 0xffff ? 0xffff : length;
 }
 
 /*
  * Octets and packet lengths. A GSO super-packet counts as the segments it
  * leaves the machine as: each repeats the headers in front of its payload.
  */
-static __always_inline void lengths_complete(struct pkt *p)
+static __always_inline void observe_lengths(struct observed *o, const struct pkt *p)
 {
-	struct observed *o = p->seen;
 	__u32 total = p->end_offset - p->ip_offset;
-	__u32 fixed = o->is_ipv6 ? 40 : 0;
+	__u32 fixed = p->is_ipv6 ? 40 : 0;
+	__u32 more = p->packets - 1;
 
 	o->octets = total;
 	o->length_min = total - fixed;
 	o->length_max = total - fixed;
-	if (o->packets > 1) {
+	if (more) {
 		__u32 headers = p->offset - p->ip_offset + p->transport_octets;
 
-		o->octets += (__u64)(o->packets - 1) * headers;
+		o->octets = total + (__u64)more * headers;
 		o->length_max = headers + p->gso_octets - fixed;
-		o->length_min = total - fixed - (o->packets - 1) * p->gso_octets;
+		o->length_min = total - fixed - more * p->gso_octets;
 	}
-	if (o->length_max > 0xffff)
-		o->length_max = 0xffff;
-	if (o->length_min > 0xffff)
-		o->length_min = 0xffff;
+	o->length_max = saturated(o->length_max);
+	o->length_min = saturated(o->length_min);
+}
+
+/* Complete what the headers said of a packet that goes to the Flow Cache. */
+static __always_inline void observe(struct observed *o, const struct pkt *p)
+{
+	bool is_ipv6 = p->is_ipv6;
+
+	o->key[0] = p->addresses[0];
+	o->key[1] = is_ipv6 ? p->addresses[1] : key_tail(p);
+	o->key[2] = p->addresses[2];
+	o->key[3] = p->addresses[3];
+	o->key[4] = key_tail(p);
+	o->now_ns = p->now_ns;
+	o->packets = p->packets;
+	o->flow_label = p->flow_label;
+	o->tcp_flags = p->tcp_flags;
+	o->inner_vlan = p->inner_vlan;
+	o->tos = p->tos;
+	o->ttl = p->ttl;
+	o->is_ipv6 = is_ipv6;
+	o->pad = 0;
+	observe_lengths(o, p);
 }

@@ -30,26 +30,24 @@ GLOBAL_FUNCTION int xfp_account6(const struct observed *o)
 
 static __always_inline void meter_seen(struct xfp_ledger_row *row, const struct pkt *p)
 {
-	ledger_volume(&row->seen, p->seen->packets, p->frame_octets);
+	ledger_volume(&row->seen, p->packets, p->frame_octets);
 }
 
 /* Account a packet whose headers gave `verdict`. */
-static __always_inline void meter_account(struct xfp_ledger_row *row, struct pkt *p,
+static __always_inline void meter_account(struct xfp_ledger_row *row, const struct pkt *p,
 					  enum xfp_reason verdict)
 {
-	const struct observed *o = p->seen;
+	struct observed o;
 	int is_in_cache;
 
 	if (verdict < XFP_N_REASONS) {
-		ledger_volume(&row->reason[verdict], o->packets, p->frame_octets);
+		ledger_volume(&row->reason[verdict], p->packets, p->frame_octets);
 		return;
 	}
-	key_complete(p);
-	lengths_complete(p);
-	is_in_cache = o->is_ipv6 ? xfp_account6(o) : xfp_account4(o);
-	ledger_volume(&row->accounted, o->packets, p->frame_octets);
-	ledger_add(&row->accounted_ip_octets, o->octets);
+	observe(&o, p);
+	is_in_cache = o.is_ipv6 ? xfp_account6(&o) : xfp_account4(&o);
+	ledger_volume(&row->accounted, o.packets, p->frame_octets);
+	ledger_add(&row->accounted_ip_octets, o.octets);
 	if (!is_in_cache)
-		ledger_volume(&row->overflow[protocol_class(p->next_header)], o->packets,
-			      o->octets);
+		ledger_volume(&row->overflow[protocol_class(p->next_header)], o.packets, o.octets);
 }

@@ -26,54 +26,39 @@
 #define IP_OFFSET_MASK	  0x1fff
 #define IP6_OFFSET_MASK	  0xfff8
 
-/*
- * What the Flow Cache needs of a packet: Flow Key and measurements. Holds no
- * packet pointer, so that it can cross into a separately verified function.
- */
-struct observed {
-	union {
-		struct xfp_key4 key4;
-		struct xfp_key6 key6;
-	};
-	__u64 octets; /* IP octets of all segments                             */
-	__u64 now_ns; /* native: the packet's own time                         */
-	__u32 packets; /* segments                                              */
-	__u32 length_min; /* IP octets of the smallest segment (IPv6: payload)     */
-	__u32 length_max;
-	__u32 flow_label;
-	__u16 tcp_flags;
-	__u16 inner_vlan;
-	__u8 tos;
-	__u8 ttl;
-	__u8 is_ipv6;
-	__u8 pad;
-};
-
-/* One packet on its way from the hook through the headers. */
+/* One packet on its way from the hook through the headers; lives in registers. */
 struct pkt {
 	/* given by the hook */
 	const __u8 *data;
 	const __u8 *data_end;
-	__u32 frame_octets; /* on the wire, or of the super-packet a GSO hook sees */
-	__u32 gso_octets; /* payload of one segment, 0 without GSO               */
-	bool is_scratch; /* data is a copy of PARSE_SCRATCH octets              */
-	bool is_tag_in_metadata; /* vlan came from the hook, not from the frame    */
-	__u8 obs_point; /* with direction, as in the Flow Key                  */
+	__u32 frame_octets;	 /* on the wire, or of the super-packet a GSO hook sees  */
+	__u32 packets;		 /* on the wire: 1, or the segments of a super-packet    */
+	__u32 gso_octets;	 /* payload of one segment, 0 without GSO                */
+	bool is_scratch;	 /* data is a copy of PARSE_SCRATCH octets               */
+	bool is_tag_in_metadata; /* vlan came from the hook, not from the frame          */
+	__u8 obs_point;		 /* with direction, as in the Flow Key                   */
+	__u64 now_ns;		 /* native: the packet's own time                        */
 
 	/* cursor */
 	__u8 n_tags;
-	__u8 next_header; /* protocol of the header at offset                */
+	__u8 next_header;	/* protocol of the header at offset                      */
 	bool is_later_fragment;
-	__u16 ethertype; /* host order                                      */
-	__u16 vlan;
-	__u32 offset; /* of the next header                              */
-	__u32 ip_offset; /* of the IP header                                */
-	__u32 end_offset; /* of the end of the IP datagram                   */
-	__u32 transport_octets; /* length of the transport header, for GSO counts  */
-	__be16 source_port;
-	__be16 destination_port;
+	bool is_ipv6;
+	__u16 ethertype;	/* host order                                            */
+	__u32 offset;		/* of the next header                                    */
+	__u32 ip_offset;	/* of the IP header                                      */
+	__u32 end_offset;	/* of the end of the IP datagram                         */
+	__u32 transport_octets; /* length of the transport header, for GSO counts        */
 
-	struct observed *seen; /* a variable of its own: this struct then lives in registers */
+	/* found */
+	__u64 addresses[4];	/* as they stand in the header: 8 octets of IPv4, 32 of IPv6 */
+	__u32 ports;		/* as they stand in the header                           */
+	__u32 flow_label;
+	__u16 vlan;
+	__u16 inner_vlan;
+	__u16 tcp_flags;
+	__u8 tos;
+	__u8 ttl;
 };
 
 /*
@@ -92,6 +77,8 @@ static __always_inline const __u8 *pkt_header(const struct pkt *p, __u32 size)
 			return NULL;
 		return p->data + offset;
 	}
+	/* One register: Linux 6.1 forgets the bound of a value reloaded from the stack. */
+	barrier_var(offset);
 	if (offset > 0x7fff) /* what the verifier wants to know of a packet offset */
 		return NULL;
 	header = p->data + offset;
@@ -103,6 +90,17 @@ static __always_inline const __u8 *pkt_header(const struct pkt *p, __u32 size)
 static __always_inline __u16 load_be16(const __u8 *header, __u32 at)
 {
 	return bpf_ntohs(HEADER_LOAD(__be16, header + at));
+}
+
+/* Two ports as the four octets they are in a header. */
+static __always_inline __u32 ports_image(__be16 source, __be16 destination)
+{
+	union {
+		__be16 port[2];
+		__u32 image;
+	} u = {.port = {source, destination}};
+
+	return u.image;
 }
 
 /* Ports, flags and ICMP type of the first fragment; nothing of a later one. */
@@ -121,7 +119,7 @@ static __always_inline enum xfp_reason parse_transport(struct pkt *p)
 			return XFP_truncated;
 		if (h[12] < 0x50)
 			return XFP_bad_header_length;
-		p->seen->tcp_flags = load_be16(h, 12) & 0x0fff;
+		p->tcp_flags = load_be16(h, 12) & 0x0fff;
 		p->transport_octets = (h[12] >> 4) * 4;
 		break;
 	case IPPROTO_UDP:
@@ -138,18 +136,17 @@ static __always_inline enum xfp_reason parse_transport(struct pkt *p)
 		break;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		if ((p->next_header == IPPROTO_ICMPV6) != p->seen->is_ipv6)
+		if ((p->next_header == IPPROTO_ICMPV6) != p->is_ipv6)
 			return XFP_OK;
 		h = pkt_header(p, 2);
 		if (!h || left < 4)
 			return XFP_truncated;
-		p->destination_port = HEADER_LOAD(__be16, h);
+		p->ports = ports_image(0, HEADER_LOAD(__be16, h));
 		return XFP_OK;
 	default:
 		return XFP_OK;
 	}
-	p->source_port = HEADER_LOAD(__be16, h);
-	p->destination_port = HEADER_LOAD(__be16, h + 2);
+	p->ports = HEADER_LOAD(__u32, h);
 	return XFP_OK;
 }
 
@@ -170,11 +167,10 @@ static __always_inline enum xfp_reason parse_ipv4(struct pkt *p)
 	if (total < header_octets || total > room)
 		return XFP_bad_total_length;
 
-	p->seen->tos = h[1];
-	p->seen->ttl = h[8];
+	p->tos = h[1];
+	p->ttl = h[8];
 	p->next_header = h[9];
-	p->seen->key4.source = HEADER_LOAD(__be32, h + 12);
-	p->seen->key4.destination = HEADER_LOAD(__be32, h + 16);
+	p->addresses[0] = HEADER_LOAD(__u64, h + 12);
 	fragment = load_be16(h, 6);
 	p->is_later_fragment = fragment & IP_OFFSET_MASK;
 	p->end_offset = p->offset + total;
@@ -253,12 +249,15 @@ static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
 	if (total > room)
 		return XFP_bad_total_length;
 
-	p->seen->is_ipv6 = true;
-	p->seen->tos = load_be16(h, 0) >> 4;
-	p->seen->flow_label = bpf_ntohl(HEADER_LOAD(__be32, h)) & 0xfffff;
+	p->is_ipv6 = true;
+	p->tos = load_be16(h, 0) >> 4;
+	p->flow_label = bpf_ntohl(HEADER_LOAD(__be32, h)) & 0xfffff;
 	p->next_header = h[6];
-	p->seen->ttl = h[7];
-	__builtin_memcpy(p->seen->key6.source, h + 8, 32);
+	p->ttl = h[7];
+	p->addresses[0] = HEADER_LOAD(__u64, h + 8);
+	p->addresses[1] = HEADER_LOAD(__u64, h + 16);
+	p->addresses[2] = HEADER_LOAD(__u64, h + 24);
+	p->addresses[3] = HEADER_LOAD(__u64, h + 32);
 	p->end_offset = p->offset + total;
 	p->offset += 40;
 	reason = parse_extensions(p);
@@ -285,7 +284,7 @@ static __always_inline enum xfp_reason parse_tags(struct pkt *p)
 		if (p->n_tags == 0)
 			p->vlan = id;
 		else if (p->n_tags == 1)
-			p->seen->inner_vlan = id;
+			p->inner_vlan = id;
 		p->n_tags++;
 		p->ethertype = load_be16(h, 2);
 		p->offset += 4;

@@ -18,7 +18,12 @@ void native_meter_configure(const struct flow_cache_params *params)
 
 struct native_place native_meter_place(enum flow_family family, const void *key, uint32_t n_buckets)
 {
-	struct place p = key_place(key, family == FLOW_IPV4 ? 4 : 10, n_buckets);
+	__u64 words[KEY_WORDS6];
+	int n_words = family == FLOW_IPV4 ? KEY_WORDS4 : KEY_WORDS6;
+	struct place p;
+
+	memcpy(words, key, (size_t)n_words * sizeof(words[0]));
+	p = key_place(words, n_words, n_buckets);
 
 	return (struct native_place){.first = p.first, .second = p.second, .tag = p.tag};
 }
@@ -38,14 +43,14 @@ static void maps_select(struct flow_cache *cache)
 
 void native_meter_packet(struct flow_cache *cache, const struct native_packet *packet)
 {
-	struct observed seen = {.packets = 1, .now_ns = packet->time_ns};
 	struct pkt p = {
 		.data = packet->data,
 		.data_end = (const __u8 *)packet->data + packet->captured_octets,
 		.frame_octets = packet->wire_octets,
 		.ethertype = packet->ethertype,
 		.offset = packet->offset,
-		.seen = &seen,
+		.packets = 1,
+		.now_ns = packet->time_ns,
 	};
 
 	maps_select(cache);
