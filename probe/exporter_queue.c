@@ -17,7 +17,10 @@ struct queue_block {
 
 #define BLOCK_ROOM (BLOCK_OCTETS - sizeof(struct queue_block))
 
-/* Mapped, not malloc'd: what is given back is back at once. */
+/*
+ * Mapped, not malloc'd: what is given back is back at once. Populated, because
+ * the page faults would cost as much as encoding the records.
+ */
 static struct queue_block *block_take(struct queue *q)
 {
 	struct queue_block *b = q->spare;
@@ -25,8 +28,8 @@ static struct queue_block *block_take(struct queue *q)
 	if (b) {
 		q->spare = NULL;
 	} else {
-		b = mmap(NULL, BLOCK_OCTETS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			 -1, 0);
+		b = mmap(NULL, BLOCK_OCTETS, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 		if (b == MAP_FAILED)
 			return NULL;
 	}
