@@ -67,6 +67,18 @@ static void read_some(struct stream *s)
 		s->octets += (size_t)n;
 }
 
+/* Reads until this many octets are there. */
+static void read_until(struct stream *s, uint64_t octets)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLIN};
+
+	while (s->octets < octets) {
+		assert_int_equal(poll(&p, 1, 5000), 1);
+		read_some(s);
+	}
+	assert_int_equal(s->octets, octets);
+}
+
 static void close_stream(struct stream *s)
 {
 	close(s->fd);
@@ -82,14 +94,31 @@ static void record_samples(struct exporter *e, uint32_t n)
 	}
 }
 
-/* Run until the connection is there. */
+/* Run until the connection is there, or refused. */
+static void try_to_connect(struct exporter *e, uint64_t now_ns)
+{
+	exporter_run(e, now_ns, TIME);
+	struct pollfd p = {.fd = exporter_fd(e), .events = POLLOUT};
+
+	if (p.fd < 0)
+		return;
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	exporter_run(e, now_ns, TIME);
+}
+
 static void connect_exporter(struct exporter *e, uint64_t now_ns)
 {
-	for (int i = 0; i < 500 && e->session.state != SESSION_UP; i++) {
-		exporter_run(e, now_ns, TIME);
-		usleep(1000);
-	}
+	try_to_connect(e, now_ns);
 	assert_int_equal(e->session.state, SESSION_UP);
+}
+
+/* The collector closes; returns when the exporter's kernel knows. */
+static void close_and_tell(struct stream *s, const struct exporter *e)
+{
+	struct pollfd p = {.fd = e->session.fd, .events = POLLIN};
+
+	close_stream(s);
+	assert_int_equal(poll(&p, 1, 5000), 1);
 }
 
 /* Run a second of scripted time, reading as told. */
@@ -126,12 +155,13 @@ static void test_stalled_reader_delays_but_loses_nothing(void **state)
 
 	assert_true(s->queued.records > 0);
 	assert_true(exporter_fd(e) >= 0);
+	struct pollfd room = {.fd = e->session.fd, .events = POLLOUT};
+
 	for (int i = 0; i < 2000 && s->queued.records; i++) {
 		now_ns = run_second(e, now_ns, &reader);
-		usleep(500);
+		poll(&room, 1, 10);
 	}
-	usleep(50000);
-	read_some(&reader);
+	read_until(&reader, s->message_octets);
 	assert_int_equal(s->sent.records, 60000);
 	assert_int_equal(wire_read_stream(&w, reader.data, reader.octets), reader.octets);
 	assert_memory_equal(&w.data, &s->sent, sizeof(w.data));
@@ -159,8 +189,9 @@ static void test_lost_connection_comes_back_as_a_new_session(void **state)
 	uint64_t now_ns = run_second(e, T0, &first);
 
 	assert_int_equal(s->sent.records, 1000);
-	close_stream(&first);
-	usleep(10000);
+	close_and_tell(&first, e);
+	uint64_t octets = s->message_octets;
+
 	record_samples(e, 500);
 	exporter_flush(e, now_ns, S);
 	now_ns = run_second(e, now_ns, NULL);
@@ -174,8 +205,7 @@ static void test_lost_connection_comes_back_as_a_new_session(void **state)
 
 	exporter_flush(e, T0 + 61 * S, S);
 	run_second(e, T0 + 61 * S, &second);
-	usleep(20000);
-	read_some(&second);
+	read_until(&second, s->message_octets - octets);
 	assert_int_equal(wire_read_stream(&w, second.data, second.octets), second.octets);
 	assert_int_equal(w.template_messages, 1);
 	assert_int_equal(w.data.records, 500);
@@ -204,8 +234,7 @@ static void test_message_under_way_when_the_connection_breaks_is_lost(void **sta
 	assert_true(e->partial_octets > 0);
 	uint64_t queued = s->queued.records;
 
-	close_stream(&reader); /* with unread data: RST */
-	usleep(10000);
+	close_and_tell(&reader, e); /* with unread data: RST */
 	now_ns = run_second(e, now_ns, NULL);
 	assert_int_equal(e->session.state, SESSION_WAITING);
 	connect_exporter(e, now_ns + 60 * S);
@@ -232,10 +261,8 @@ static void test_refusing_collector_is_tried_once_a_minute(void **state)
 	close(listener);
 	record_samples(e, 100);
 	exporter_flush(e, T0, S);
-	for (int i = 0; i < 500 && e->session.error != -ECONNREFUSED; i++) {
-		exporter_run(e, T0, TIME);
-		usleep(1000);
-	}
+	try_to_connect(e, T0);
+	assert_int_equal(e->session.error, -ECONNREFUSED);
 	assert_int_equal(exporter_run(e, T0 + S, TIME), T0 + 60 * S);
 	assert_int_equal(exporter_stats(e)->queued.records, 100);
 	listener = listen_on(&port);
