@@ -98,6 +98,21 @@ static bool is_xdp(enum meter_hook hook)
 	return hook == METER_XDP || hook == METER_XDP_FRAGS;
 }
 
+bool meter_fixture_can_run(enum meter_hook hook, const uint8_t *frame, size_t octets)
+{
+	uint32_t type;
+
+	if (hook == METER_NATIVE)
+		return true;
+	if (octets < (is_xdp(hook) ? ETH_HLEN : ETH_HLEN + 1))
+		return false;
+	type = (uint32_t)frame[12] << 8 | frame[13];
+	if (is_xdp(hook) || (type != ETH_P_IP && type != ETH_P_IPV6))
+		return true;
+	return octets >=
+	       ETH_HLEN + (type == ETH_P_IP ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+}
+
 /* One run with a context; 0 when the packet passed as it came, or -errno of the run. */
 static int run(const struct meter_fixture *m, enum meter_hook hook, const void *frame,
 	       size_t octets, struct bpf_test_run_opts *run)

@@ -23,9 +23,6 @@ enum meter_hook {
 	METER_HOOKS,
 };
 
-/* The kernel takes no shorter test frame. */
-#define METER_MIN_OCTETS 15
-
 /* Zeroed is closed; stays where it is while open. */
 struct meter_fixture {
 	struct flow_cache native;
@@ -50,8 +47,14 @@ uint8_t meter_fixture_obs_point(enum meter_hook hook);
 const char *meter_hook_name(enum meter_hook hook);
 
 /*
+ * Whether BPF_PROG_TEST_RUN takes the frame: XDP wants an Ethernet header, tc an
+ * octet more, and a whole IP header where the EtherType says IP.
+ */
+bool meter_fixture_can_run(enum meter_hook hook, const uint8_t *frame, size_t octets);
+
+/*
  * Meter one frame, and check that it passes (XDP_PASS, TC_ACT_UNSPEC) with not
- * an octet changed. Below METER_MIN_OCTETS natively only.
+ * an octet changed.
  */
 void meter_fixture_run(struct meter_fixture *m, enum meter_hook hook, const void *frame,
 		       size_t octets);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Super-packets of GSO behind tc: counted as the segments that leave, each with
+ * the headers of its own. The IP length of a super-packet says nothing.
+ */
+#include <linux/bpf.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/meter_fixture.h"
+#include "tests/lib/parse_cases.h"
+
+static struct meter_fixture m;
+static struct pkt_builder b;
+
+static int setup(void **state)
+{
+	(void)state;
+	meter_fixture_open(&m, 1);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	meter_fixture_close(&m);
+	return 0;
+}
+
+/* Meter b as a super-packet at both tc hooks; the Flow must be *flow. */
+static void meter_segments(const struct meter_flow *flow, uint32_t segments, uint32_t told,
+			   uint32_t size)
+{
+	const struct __sk_buff skb = {.gso_segs = told, .gso_size = size};
+
+	for (enum meter_hook hook = METER_TC_INGRESS; hook <= METER_TC_EGRESS; hook++) {
+		uint8_t obs_point = meter_fixture_obs_point(hook);
+		struct xfp_ledger_row ledger = {
+			.seen = {segments, b.len},
+			.accounted = {segments, b.len},
+			.accounted_ip_octets = flow->octets,
+			.inserts = 1,
+		};
+
+		meter_fixture_clear(&m);
+		meter_fixture_run_skb(&m, hook, b.data, b.len, &skb);
+		meter_assert_flow(&m.kernel, flow, segments, obs_point);
+		meter_assert_ledger(&m.kernel, &ledger);
+	}
+}
+
+/* 3 segments of 1000, 1000 and 500 octets of TCP with 12 octets of options. */
+static void test_tcp(void **state)
+{
+	const struct meter_flow flow = {
+		CASE_ENDS4,
+		CASE_PORTS,
+		.protocol = IPPROTO_TCP,
+		.tcp_flags = PKT_ACK,
+		.octets = 3 * 52 + 2500,
+		.length_min = 552,
+		.length_max = 1052,
+	};
+	struct iphdr *ip = case_start4(&b);
+
+	(void)state;
+	pkt_tcp(&b, 1234, 53, PKT_ACK);
+	pkt_tcp_options(&b, 12);
+	pkt_payload(&b, 2500);
+	pkt_finish(&b);
+	meter_segments(&flow, 3, 3, 1000);
+	/* longer than 64 KiB: the stack leaves the length 0 (BIG TCP) */
+	ip->tot_len = 0;
+	meter_segments(&flow, 3, 3, 1000);
+}
+
+static void test_tcp_over_ipv6_behind_extension(void **state)
+{
+	const struct meter_flow flow = {
+		CASE_ENDS6,
+		CASE_PORTS,
+		.protocol = IPPROTO_TCP,
+		.tcp_flags = PKT_ACK,
+		.octets = 2 * (40 + 8 + 20) + 1300,
+		.length_min = 328,
+		.length_max = 1028,
+	};
+
+	(void)state;
+	case_start6(&b);
+	pkt_ext(&b, IPPROTO_HOPOPTS, 1);
+	pkt_tcp(&b, 1234, 53, PKT_ACK);
+	pkt_payload(&b, 1300);
+	pkt_finish(&b);
+	meter_segments(&flow, 2, 2, 1000);
+}
+
+static void test_udp(void **state)
+{
+	const struct meter_flow flow = {
+		CASE_ENDS4,
+		CASE_PORTS,
+		.protocol = IPPROTO_UDP,
+		.octets = 4 * 28 + 2000,
+		.length_min = 528,
+		.length_max = 528,
+	};
+
+	(void)state;
+	case_start4(&b);
+	case_finish_udp(&b, 2000);
+	meter_segments(&flow, 4, 4, 500);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_tcp_over_ipv6_behind_extension),
+		cmocka_unit_test(test_udp),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
