@@ -9,14 +9,12 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "probe/clock.h"
 #include "probe/log.h"
 #include "tests/bench/report.h"
 #include "tests/bench/trace.h"
@@ -264,11 +262,11 @@ static int chase_open(struct chase *chase)
 
 static double chase_run(struct chase *chase)
 {
-	uint64_t start = clock_monotonic_ns();
+	uint64_t start = report_cpu_ns();
 
 	for (uint32_t i = 0; i < CHASE_STEPS; i++)
 		chase->at = *(volatile uint32_t *)(void *)(chase->lines + chase->at * 64UL);
-	return (double)(clock_monotonic_ns() - start) / CHASE_STEPS;
+	return (double)(report_cpu_ns() - start) / CHASE_STEPS;
 }
 
 /* ---- a cell ---------------------------------------------------------------------------- */
@@ -347,7 +345,6 @@ int main(int argc, char **argv)
 	unsigned int rounds = 7;
 	const char *hook = "tc";
 	struct chase chase = {};
-	cpu_set_t cpu;
 	int option, err;
 
 	while ((option = getopt(argc, argv, "r:k:")) != -1) {
@@ -360,9 +357,7 @@ int main(int argc, char **argv)
 	}
 	if (rounds < 1 || rounds > MAX_ROUNDS)
 		return 2;
-	CPU_ZERO(&cpu);
-	CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpu);
-	sched_setaffinity(0, sizeof(cpu), &cpu);
+	report_pin_to_last_cpu();
 	err = chase_open(&chase);
 	for (size_t i = 0; optind == argc && i < N_GOALS && !err; i++)
 		err = cell_run(goals[i], &chase, hook, rounds);

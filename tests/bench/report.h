@@ -5,8 +5,32 @@
  */
 #pragma once
 
+#include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* CPU time of this thread: what other processes take does not count. */
+static inline uint64_t report_cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+static inline long report_pin_to_last_cpu(void)
+{
+	long last = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	cpu_set_t cpu;
+
+	CPU_ZERO(&cpu);
+	CPU_SET((size_t)last, &cpu);
+	sched_setaffinity(0, sizeof(cpu), &cpu);
+	return last;
+}
 
 static inline int report_compare(const void *a, const void *b)
 {

@@ -27,12 +27,23 @@ const volatile __u32 livegen_ipv6_percent;
 __u64 livegen_packets;
 __u64 livegen_ip_octets;
 
-/* Every n_flows packets in a row are one of each Flow, in scattered order. */
+/* Primes larger than any number of Flows worth generating. */
+const volatile __u32 livegen_stride[4] = {
+	2654435761u,
+	2246822519u,
+	3266489917u,
+	668265263u,
+};
+
+/*
+ * Each round is one packet of each Flow, scattered, and in another order than the
+ * round before: a table must not profit from Flows that come as they were born.
+ */
 static __always_inline __u32 flow_of(__u64 packet)
 {
-	__u64 n = packet % livegen_flows;
+	__u64 round = packet / livegen_flows, n = packet % livegen_flows;
 
-	return n * 2654435761u % livegen_flows + livegen_first_flow;
+	return n * livegen_stride[round & 3] % livegen_flows + livegen_first_flow;
 }
 
 static __always_inline __u16 fold(__u32 sum)

@@ -109,6 +109,11 @@ int livegen_send(struct livegen *g, uint64_t n_packets, struct livegen_sent *sen
 	return err;
 }
 
+int livegen_pass_fd(const struct livegen *g)
+{
+	return bpf_program__fd(g->skeleton->progs.livegen_pass);
+}
+
 void livegen_close(struct livegen *g)
 {
 	if (!g)

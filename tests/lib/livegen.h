@@ -13,7 +13,7 @@ struct livegen_options {
 	uint32_t ifindex;	/* sends out of this interface                         */
 	uint8_t destination[6]; /* MAC address; that of the other end, or packets are
 				 * not for its host and go no further than its hooks   */
-	uint32_t flows;		/* every so many packets in a row are one of each      */
+	uint32_t flows;		/* every so many packets are one of each, shuffled     */
 	uint32_t first_flow;	/* number of the first Flow                            */
 	uint32_t udp_percent;	/* of the Flows; the others are TCP                    */
 	uint32_t ipv6_percent;
@@ -38,6 +38,9 @@ int livegen_open(struct livegen **out, const struct livegen_options *options);
 
 /* Send n packets; *sent is the sum so far. Returns 0 or -errno; printed. */
 int livegen_send(struct livegen *g, uint64_t n_packets, struct livegen_sent *sent);
+
+/* A program that passes everything, for the other end; lives as long as g. */
+int livegen_pass_fd(const struct livegen *g);
 
 /* NULL is allowed. */
 void livegen_close(struct livegen *g);
