@@ -66,6 +66,11 @@ void exporter_note_failure(struct exporter *e, int err)
 {
 	e->stats.send_errors++;
 	session_note_failure(&e->session, e->now_ns, err, "send to");
+	if (e->cfg.transport == TRANSPORT_UDP && err == -ECONNREFUSED) {
+		/* Nobody listens there; who will knows no Template yet. */
+		e->template_copies = 0;
+		e->templates_due_ns = e->now_ns;
+	}
 	if (e->cfg.transport != TRANSPORT_TCP)
 		return;
 	e->session.error = err;

@@ -91,7 +91,7 @@ static uint64_t send_burst(struct exporter *e, uint64_t n_messages)
 {
 	uint64_t n = 0;
 
-	while (n < n_messages && queue_first(&e->queue) &&
+	while (n < n_messages && e->template_copies && queue_first(&e->queue) &&
 	       pace_allows_records(&e->pace, e->now_ns) && exporter_send_first(e))
 		n++;
 	return n;
