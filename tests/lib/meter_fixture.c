@@ -145,16 +145,13 @@ void meter_fixture_run(struct meter_fixture *m, enum meter_hook hook, const void
 		assert_int_equal(run(m, hook, frame, octets, &opts), 0);
 }
 
-int meter_fixture_run_split(struct meter_fixture *m, enum meter_hook hook, const void *frame,
-			    size_t octets, size_t linear)
+int meter_fixture_run_split(struct meter_fixture *m, const void *frame, size_t octets,
+			    size_t linear)
 {
 	struct xdp_md xdp = {.data_end = (uint32_t)linear};
-	struct __sk_buff skb = {.data_end = (uint32_t)linear};
-	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &xdp, .ctx_size_in = sizeof(xdp));
 
-	opts.ctx_in = is_xdp(hook) ? (void *)&xdp : (void *)&skb;
-	opts.ctx_size_in = is_xdp(hook) ? sizeof(xdp) : sizeof(skb);
-	return run(m, hook, frame, octets, &opts);
+	return run(m, METER_XDP_FRAGS, frame, octets, &opts);
 }
 
 void meter_fixture_run_skb(struct meter_fixture *m, enum meter_hook hook, const void *frame,

@@ -60,11 +60,11 @@ void meter_fixture_run(struct meter_fixture *m, enum meter_hook hook, const void
 		       size_t octets);
 
 /*
- * The same with only the first `linear` octets in the first buffer.
- * Returns 0, or -EINVAL when this kernel cannot make such a packet.
+ * The same behind METER_XDP_FRAGS with only the first `linear` octets in the
+ * first buffer. Returns 0, or -EINVAL when this kernel cannot make such a frame.
  */
-int meter_fixture_run_split(struct meter_fixture *m, enum meter_hook hook, const void *frame,
-			    size_t octets, size_t linear);
+int meter_fixture_run_split(struct meter_fixture *m, const void *frame, size_t octets,
+			    size_t linear);
 
 /* The same behind a tc hook with facts about the packet in *skb (gso_segs, gso_size). */
 void meter_fixture_run_skb(struct meter_fixture *m, enum meter_hook hook, const void *frame,
