@@ -91,9 +91,14 @@ static uint64_t send_burst(struct exporter *e, uint64_t n_messages)
 {
 	uint64_t n = 0;
 
-	while (n < n_messages && e->template_copies && queue_first(&e->queue) &&
-	       pace_allows_records(&e->pace, e->now_ns) && exporter_send_first(e))
+	while (n < n_messages && queue_first(&e->queue) &&
+	       pace_allows_records(&e->pace, e->now_ns)) {
+		if (!e->template_copies) /* the Message before was refused */
+			send_templates(e);
+		if (!e->template_copies || !exporter_send_first(e))
+			break;
 		n++;
+	}
 	return n;
 }
 

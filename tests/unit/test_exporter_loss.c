@@ -114,6 +114,27 @@ static void test_refused_messages_are_counted_and_leave_a_gap(void **state)
 	exporter_close(e);
 }
 
+static void test_refusing_collector_does_not_hold_up_the_queue(void **state)
+{
+	uint16_t port = 0;
+	int fd = collector_open(AF_INET, &port);
+	struct exporter *e = open_exporter(TRANSPORT_UDP, AF_INET, port, true);
+	const struct exporter_stats *s = exporter_stats(e);
+
+	(void)state;
+	exporter_run(e, T0, TIME);
+	close(fd);
+	record_samples(e, 18000);
+	exporter_flush(e, T0, S);
+	size_t n_messages = e->queue.n_messages;
+
+	exporter_run(e, T0 + S, TIME);
+	assert_int_equal(e->queue.n_messages, n_messages - PACE_BURST_MESSAGES);
+	assert_true(s->not_sent_refused.records > 0);
+	check_balance(e);
+	exporter_close(e);
+}
+
 static void test_full_queue_is_counted_and_leaves_a_gap(void **state)
 {
 	struct wire w = {0};
@@ -363,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_messages_are_counted_and_leave_a_gap),
+		cmocka_unit_test(test_refusing_collector_does_not_hold_up_the_queue),
 		cmocka_unit_test(test_full_queue_is_counted_and_leaves_a_gap),
 		cmocka_unit_test(test_smaller_path_mtu_cuts_queued_messages),
 		cmocka_unit_test(test_record_larger_than_the_path_is_too_big),
