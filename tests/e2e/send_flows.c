@@ -21,7 +21,7 @@ struct flow {
 	uint8_t protocol;
 	uint16_t sport;
 	uint16_t dport;
-	uint16_t vlan;	     /* outer tag's id, 0 = untagged */
+	uint16_t vlan; /* outer tag's id, 0 = untagged */
 	uint16_t inner_vlan; /* 802.1Q inside 802.1ad        */
 };
 

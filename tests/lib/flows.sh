@@ -4,6 +4,7 @@
 # Sourced after netns.sh: what send_flows sent, what a Collector stored and what
 # the probe printed, all in one form to compare: sorted lines "protocol source
 # destination sport dport vlan packets octets", records of one Flow added up.
+# shellcheck disable=SC2034 # the sourcing script's
 SEND_FLOWS=.output/tests/e2e/send_flows
 
 # ns_mute NS DEV...: the kernel sends nothing there of its own; raw frames only.
