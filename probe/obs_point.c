@@ -291,7 +291,7 @@ int obs_points_open(struct obs_points *o, const struct config *cfg, struct flow_
 			return err;
 		}
 		o->n = o->table.n = i + 1;
-		snprintf(entry->name, sizeof(entry->name), "%s", p->name);
+		memcpy(entry->name, p->name, sizeof(entry->name));
 		entry->ifindex = p->ifindex;
 		entry->has_egress = p->wants_egress && cfg->interfaces[i].ingress != INGRESS_OFF;
 	}

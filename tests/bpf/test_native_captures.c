@@ -109,9 +109,11 @@ static int remove_file(const char *path, const struct stat *st, int kind, struct
 
 static void test_own_captures(void **state)
 {
-	char folder[] = "/tmp/xflow-native-captures.XXXXXX";
+	const char *tmp = getenv("TMPDIR");
+	char folder[4096];
 
 	(void)state;
+	snprintf(folder, sizeof(folder), "%s/xflow-native.XXXXXX", tmp ? tmp : "/tmp");
 	n_files = 0;
 	assert_non_null(mkdtemp(folder));
 	assert_int_equal(capture_set_write(folder), 0);
