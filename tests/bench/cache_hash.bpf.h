@@ -38,9 +38,9 @@ static __always_inline bool hash_insert(enum family family, const __u64 *key,
 	return true;
 }
 
-static __always_inline bool cache_account(enum family family, const struct observed *o)
+static __always_inline bool cache_account(enum family family, const struct observed *o,
+					  const __u64 *key)
 {
-	const __u64 *key = o->key;
 	struct xfp_counts *counts;
 
 	counts = family == FAMILY_IPV4 ? bpf_map_lookup_elem(&bench_flows4, key)

@@ -271,16 +271,16 @@ static double chase_run(struct chase *chase)
 
 /* ---- a cell ---------------------------------------------------------------------------- */
 
-static void cell_report(const struct cell *c, struct subject *table, struct samples *v,
-			unsigned int rounds)
+static void cell_report(const struct cell *c, const char *hook, const struct subject *table,
+			struct samples *v, unsigned int rounds)
 {
-	char name[3][64];
+	char name[3][80];
 	uint64_t inserts, misses;
 	double cost = report_median(v->table, rounds);
 
-	snprintf(name[0], 64, "%u flows, %u %% new", c->max_flows, c->new_percent);
-	snprintf(name[1], 64, "  / hash map (%.0f ns)", report_median(v->hash, rounds));
-	snprintf(name[2], 64, "  / cache-line read (%.0f ns)", report_median(v->line, rounds));
+	snprintf(name[0], 80, "%s, %u Flows, %u %% new", hook, c->max_flows, c->new_percent);
+	snprintf(name[1], 80, "  / hash map (%.0f ns)", report_median(v->hash, rounds));
+	snprintf(name[2], 80, "  / cache-line read (%.0f ns)", report_median(v->line, rounds));
 	report_print(&(struct report_line){name[0], cost, "ns/packet", 0, c->cost_ns, 0});
 	report_print(&(struct report_line){name[1], cost, "ns/packet",
 					   report_median(v->hash_ratio, rounds), c->hash_ratio, 0});
@@ -319,7 +319,7 @@ static int cell_run(struct cell c, struct chase *chase, const char *hook, unsign
 		v.line_ratio[i] = v.table[i] / v.line[i];
 	}
 	if (!err)
-		cell_report(&c, &table, &v, rounds);
+		cell_report(&c, hook, &table, &v, rounds);
 	kernel_table_close(&table.table);
 	kernel_table_close(&hash.table);
 	return err;

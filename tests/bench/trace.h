@@ -10,7 +10,7 @@
 #define TRACE_PACKETS 65536 /* packets in the trace; a power of two */
 
 /* An odd factor: every Flow number has a source address of its own. */
-#define TRACE_SOURCE(flow)	((__u32)(flow) * 2654435761u)
-#define TRACE_DESTINATION(flow) ((__u32)(flow) ^ 0x5a5a5a5au)
-#define TRACE_SOURCE_PORT(flow) ((__u16)(flow))
+#define TRACE_SOURCE(flow)	     ((__u32)(flow)*2654435761u)
+#define TRACE_DESTINATION(flow)	     ((__u32)(flow) ^ 0x5a5a5a5au)
+#define TRACE_SOURCE_PORT(flow)	     ((__u16)(flow))
 #define TRACE_DESTINATION_PORT(flow) ((__u16)((flow) >> 16))

@@ -10,14 +10,14 @@
 #include <stdint.h>
 
 struct livegen_options {
-	uint32_t ifindex;	/* sends out of this interface                         */
+	uint32_t ifindex; /* sends out of this interface                         */
 	uint8_t destination[6]; /* MAC address; that of the other end, or packets are
 				 * not for its host and go no further than its hooks   */
-	uint32_t flows;		/* every so many packets are one of each, shuffled     */
-	uint32_t first_flow;	/* number of the first Flow                            */
-	uint32_t udp_percent;	/* of the Flows; the others are TCP                    */
+	uint32_t flows; /* every so many packets are one of each, shuffled     */
+	uint32_t first_flow; /* number of the first Flow                            */
+	uint32_t udp_percent; /* of the Flows; the others are TCP                    */
 	uint32_t ipv6_percent;
-	uint64_t rate_pps;	/* on average, in bursts of a quarter second; 0: flat out */
+	uint64_t rate_pps; /* on average, in bursts of a quarter second; 0: flat out */
 };
 
 struct livegen;
