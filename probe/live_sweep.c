@@ -31,7 +31,8 @@ static void sweep_complete(struct live *l, uint64_t now_ns)
 	l->sweep_took_ns = now_ns - l->sweep_began_ns;
 	if (sweep_is_under_pressure(&l->sweep) && l->interval_ns > PRESSURE_INTERVAL_NS)
 		due = now_ns + PRESSURE_INTERVAL_NS;
-	sinks_flush(&l->sinks, now_ns, due > now_ns ? due - now_ns : 1);
+	/* over a whole interval, however much of it the sweep took: no bursts */
+	sinks_flush(&l->sinks, now_ns, l->interval_ns);
 	live_export(l, now_ns);
 	loop_timer_set(&l->sweep_timer, due, 0);
 }
