@@ -137,32 +137,47 @@ static __always_inline void flow_update(enum family family, struct xfp_counts *c
 	}
 }
 
+/* Position of the only bit of a match mask, by a de Bruijn sequence. */
+static const __u8 match_place[64] = {0, 0, 0, 0, 13, 0, 6, 0, 5, 11, 0, 0, 0, 4, 0, 0, 3, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 2, 14, 0, 0, 0, 1, 0, 15, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0};
+#define MATCH_DEBRUIJN 0x03f79d71b4cb0a89ULL
+
 /*
- * The slot of the Flow in one bucket, or NULL. Sets *index to its number.
+ * Where a bucket holds `tag`: bit 31 - k for place 2k, 63 - k for place 2k + 1.
+ * Two tags a step and no branch: the place is random, so a branch on it would
+ * be mispredicted for every packet.
  */
+static __always_inline __u64 bucket_match(const struct xfp_bucket *tags, __u32 tag)
+{
+	const __u64 low = 0x7fffffff7fffffffULL, high = ~low;
+	__u64 pair = (__u64)tag << 32 | tag, differs = 0;
+
+	UNROLL
+	for (int k = 0; k < XFP_BUCKET_SLOTS / 2; k++) {
+		__u64 x = READ_ONCE_(tags->pair[k]) ^ pair;
+
+		x |= (x & low) + low;
+		differs |= (x & high) >> k;
+	}
+	differs ^= 0xff000000ff000000ULL;
+	barrier_var(differs);
+	return differs;
+}
+
 static __always_inline void *bucket_find(enum family family, struct xfp_bucket *tags, __u32 bucket,
 					 __u32 tag, const __u64 *key, __u32 *index)
 {
-	for (int i = 0; i < XFP_BUCKET_SLOTS; i++) {
-		__u32 t = READ_ONCE_(tags->tag[i]), zero = t;
-		__u32 at = bucket * XFP_BUCKET_SLOTS + i;
-		void *slot;
+	__u64 match = bucket_match(tags, tag);
 
-		/*
-		 * Weakly ordered CPUs read the slot after the tag only if its address
-		 * depends on it; a copy taken before the test is what the compiler
-		 * cannot replace by the value it was compared with.
-		 */
-		barrier_var(zero);
-		if (t != tag)
-			continue;
-		zero ^= tag;
-		at += zero;
-		slot = slot_at(family, at);
+	for (int i = 0; i < 4 && match; i++) {
+		__u64 bit = match & -match;
+		__u32 at = bucket * XFP_BUCKET_SLOTS + match_place[bit * MATCH_DEBRUIJN >> 58];
+		void *slot = slot_at(family, at);
+
 		if (slot && key_equal(family, slot, key)) {
 			*index = at;
 			return slot;
 		}
+		match ^= bit;
 	}
 	return NULL;
 }
@@ -247,43 +262,55 @@ static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *
 	return false;
 }
 
-/*
- * Account the packet to its Flow, creating it when it is new.
- * Returns false when both buckets are full: the overflow account takes it.
- */
-static __always_inline bool cache_account(enum family family, const struct observed *o)
+static __always_inline struct place cache_place(enum family family, const __u64 *key)
 {
-	const __u64 *key = o->key;
-	struct place place = key_place(key, family == FAMILY_IPV4 ? KEY_WORDS4 : KEY_WORDS6,
-				       family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6);
-	__u32 tag = place.tag, first = place.first, second = place.second;
-	struct xfp_bucket *a, *b, *tags;
-	__u32 free_a, free_b = 0, bucket, index = 0;
-	void *slot;
-	__u64 now;
+	return family == FAMILY_IPV4 ? key_place(key, KEY_WORDS4, xfp_buckets4)
+				     : key_place(key, KEY_WORDS6, xfp_buckets6);
+}
 
-	a = bucket_at(family, first);
-	b = bucket_at(family, second);
+/* Add the packet to its Flow; false when there is none. */
+static __always_inline bool cache_hit(enum family family, const struct observed *o,
+				      const __u64 *key, const struct place *place)
+{
+	struct xfp_bucket *tags = bucket_at(family, place->first);
+	__u32 index = 0;
+	void *slot = NULL;
+
+	if (tags)
+		slot = bucket_find(family, tags, place->first, place->tag, key, &index);
+	if (!slot) {
+		tags = bucket_at(family, place->second);
+		if (tags)
+			slot = bucket_find(family, tags, place->second, place->tag, key, &index);
+	}
+	if (!slot)
+		return false;
+	flow_update(family, counts_of(family, slot), index, o);
+	return true;
+}
+
+/*
+ * Create the packet's Flow. Returns false when both buckets are full: the
+ * overflow account takes it. All look-ups and the clock come before the claim.
+ */
+static __always_inline bool cache_insert(enum family family, const struct observed *o,
+					 const __u64 *key, const struct place *place)
+{
+	struct xfp_bucket *a = bucket_at(family, place->first);
+	struct xfp_bucket *b = bucket_at(family, place->second);
+	__u64 now = clock_precise(o);
+	__u32 free_a, free_b = 0;
+
 	if (!a || !b)
 		return false;
-	slot = bucket_find(family, a, first, tag, key, &index);
-	if (!slot)
-		slot = bucket_find(family, b, second, tag, key, &index);
-	if (slot) {
-		flow_update(family, counts_of(family, slot), index, o);
-		return true;
-	}
-
-	now = clock_precise(o);
 	free_a = bucket_free(a);
 	if (free_a < CACHE_ROOMY)
 		free_b = bucket_free(b);
 	for (int i = 0; i < 2; i++) {
 		bool is_second = (free_b > free_a) ^ i;
 
-		tags = is_second ? b : a;
-		bucket = is_second ? second : first;
-		if (bucket_claim(family, tags, bucket, tag, key, o, now))
+		if (bucket_claim(family, is_second ? b : a,
+				 is_second ? place->second : place->first, place->tag, key, o, now))
 			return true;
 	}
 	return false;

@@ -37,55 +37,42 @@ static __always_inline enum xfp_reason parse_raw_ip(struct pkt *p)
 	if (!h)
 		return XFP_truncated;
 	p->ethertype = h[0] >> 4 == 6 ? ETH_P_IPV6 : ETH_P_IP;
-	return parse_network(p);
+	return XFP_OK;
 }
 
-static __always_inline enum xfp_reason parse_frame(struct pkt *p)
+/* From the packet's first octet to its Flow, or why it has none. */
+static __always_inline enum xfp_reason meter_packet(struct xfp_ledger_row *row, struct pkt *p)
 {
-	return xfp_is_raw_ip ? parse_raw_ip(p) : parse_ethernet(p);
+	enum xfp_reason verdict = xfp_is_raw_ip ? parse_raw_ip(p) : parse_ethernet(p);
+
+	return verdict == XFP_OK ? meter_network(row, p) : verdict;
 }
 
 /* Index << 1 of the Observation Point this instance of the program serves. */
 TUNABLE __u8 xfp_obs_point;
 
-/*
- * Headers that the first buffer does not hold: parse the copy of the packet's
- * first n octets instead.
- */
-static __always_inline void meter_copy(struct xfp_ledger_row *row, const struct pkt *from,
-				       const void *scratch)
+static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool has_fragments)
 {
-	struct pkt p = {
-		.data = scratch,
-		.frame_octets = from->frame_octets,
-		.gso_octets = from->gso_octets,
-		.is_scratch = true,
-		.obs_point = from->obs_point,
-		.n_tags = from->is_tag_in_metadata,
-		.is_tag_in_metadata = from->is_tag_in_metadata,
-		.vlan = from->is_tag_in_metadata ? from->vlan : 0,
-		.packets = from->packets,
-	};
-
-	meter_account(row, &p, parse_frame(&p));
+	p->data = (void *)(long)ctx->data;
+	p->data_end = (void *)(long)ctx->data_end;
+	p->frame_octets = has_fragments ? bpf_xdp_get_buff_len(ctx) : p->data_end - p->data;
+	p->packets = 1;
+	p->obs_point = xfp_obs_point | DIRECTION_INGRESS;
 }
 
-static __always_inline void *scratch_space(void)
+static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, __u8 direction)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&xfp_scratch, &zero);
-}
-
-/* How much to copy: 1 .. PARSE_SCRATCH, as the verifier must see it. */
-static __always_inline __u32 scratch_octets(const struct pkt *p)
-{
-	__u32 n = p->frame_octets;
-
-	barrier_var(n);
-	if (n > PARSE_SCRATCH)
-		n = PARSE_SCRATCH;
-	return n < 1 ? 1 : n;
+	p->data = (void *)(long)skb->data;
+	p->data_end = (void *)(long)skb->data_end;
+	p->frame_octets = skb->len;
+	p->packets = skb->gso_segs ? skb->gso_segs : 1;
+	p->has_segments = skb->gso_segs;
+	p->gso_octets = skb->gso_size;
+	p->obs_point = xfp_obs_point | direction;
+	if (skb->vlan_present) {
+		p->n_tags = 1;
+		p->vlan = skb->vlan_tci & 0x0fff;
+	}
 }
 
 /* True when the parser ran out of linear data though the packet goes on. */
@@ -94,87 +81,100 @@ static __always_inline bool is_split(const struct pkt *p, enum xfp_reason verdic
 	return verdict == XFP_truncated && p->frame_octets > linear && linear < PARSE_SCRATCH;
 }
 
-static __always_inline int meter_xdp(struct xdp_md *ctx, bool has_fragments)
+/* How much of a packet may hold headers: 1 .. PARSE_SCRATCH, as the verifier must see it. */
+static __always_inline __u32 head_octets(__u32 n)
+{
+	barrier_var(n);
+	if (n > PARSE_SCRATCH)
+		n = PARSE_SCRATCH;
+	return n < 1 ? 1 : n;
+}
+
+/* Copy the head of a frame of several buffers to where it is in one piece. */
+static __always_inline bool pkt_to_scratch(struct pkt *p, struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	void *scratch = bpf_map_lookup_elem(&xfp_scratch, &zero);
+
+	if (!scratch || bpf_xdp_load_bytes(ctx, 0, scratch, head_octets(p->frame_octets)))
+		return false;
+	p->data = scratch;
+	p->is_scratch = true;
+	return true;
+}
+
+SEC("xdp")
+int xfp_xdp(struct xdp_md *ctx)
 {
 	struct xfp_ledger_row *row = ledger_row();
-	struct pkt p = {.packets = 1};
-	enum xfp_reason verdict;
-	__u32 linear;
-	void *scratch;
+	struct pkt p = {};
 
 	if (!row)
 		return XDP_PASS;
-	p.data = (void *)(long)ctx->data;
-	p.data_end = (void *)(long)ctx->data_end;
-	linear = p.data_end - p.data;
-	p.frame_octets = has_fragments ? bpf_xdp_get_buff_len(ctx) : linear;
-	p.obs_point = xfp_obs_point | DIRECTION_INGRESS;
+	pkt_from_xdp(&p, ctx, false);
 	meter_seen(row, &p);
-	verdict = parse_frame(&p);
-	if (has_fragments && is_split(&p, verdict, linear)) {
-		scratch = scratch_space();
-		if (scratch && !bpf_xdp_load_bytes(ctx, 0, scratch, scratch_octets(&p))) {
-			meter_copy(row, &p, scratch);
-			return XDP_PASS;
-		}
+	meter_reason(row, &p, meter_packet(row, &p));
+	return XDP_PASS;
+}
+
+/* Twice only when the first buffer ends inside a header: then on a copy. */
+static __always_inline int meter_xdp_frags(struct xdp_md *ctx)
+{
+	struct xfp_ledger_row *row = ledger_row();
+
+	if (!row)
+		return XDP_PASS;
+	NO_UNROLL
+	for (int i = 0; i < 2; i++) {
+		struct pkt p = {};
+		enum xfp_reason verdict;
+		__u32 linear;
+
+		pkt_from_xdp(&p, ctx, true);
+		linear = p.data_end - p.data;
+		if (i == 0)
+			meter_seen(row, &p);
+		else if (!pkt_to_scratch(&p, ctx))
+			break;
+		verdict = meter_packet(row, &p);
+		if (i == 0 && is_split(&p, verdict, linear))
+			continue;
+		meter_reason(row, &p, verdict);
+		break;
 	}
-	meter_account(row, &p, verdict);
 	return XDP_PASS;
 }
 
 SEC("xdp.frags")
 int xfp_xdp_frags(struct xdp_md *ctx)
 {
-	return meter_xdp(ctx, true);
+	return meter_xdp_frags(ctx);
 }
 
-SEC("xdp")
-int xfp_xdp(struct xdp_md *ctx)
-{
-	return meter_xdp(ctx, false);
-}
-
-/* Segments of a super-packet; a guest may leave gso_segs 0 (rare: may divide). */
-static __always_inline __u32 skb_segments(const struct __sk_buff *skb)
-{
-	__u32 segments = skb->gso_segs, size = skb->gso_size;
-
-	if (!segments && size)
-		segments = (skb->len + size - 1) / size;
-	return segments ? segments : 1;
-}
-
+/* Twice only when the head is not linear: then after the kernel made it so. */
 static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 {
 	struct xfp_ledger_row *row = ledger_row();
-	struct pkt p = {.packets = skb_segments(skb)};
-	enum xfp_reason verdict;
-	__u32 linear;
-	void *scratch;
 
 	if (!row)
 		return TC_ACT_UNSPEC;
-	p.data = (void *)(long)skb->data;
-	p.data_end = (void *)(long)skb->data_end;
-	linear = p.data_end - p.data;
-	p.frame_octets = skb->len;
-	p.gso_octets = skb->gso_size;
-	p.obs_point = xfp_obs_point | direction;
-	if (skb->vlan_present) {
-		p.is_tag_in_metadata = true;
-		p.n_tags = 1;
-		p.vlan = skb->vlan_tci & 0x0fff;
+	NO_UNROLL
+	for (int i = 0; i < 2; i++) {
+		struct pkt p = {};
+		enum xfp_reason verdict;
+		__u32 linear;
+
+		pkt_from_skb(&p, skb, direction);
+		linear = p.data_end - p.data;
+		if (i == 0)
+			meter_seen(row, &p);
+		verdict = meter_packet(row, &p);
+		if (i == 0 && is_split(&p, verdict, linear) &&
+		    !bpf_skb_pull_data(skb, head_octets(p.frame_octets)))
+			continue;
+		meter_reason(row, &p, verdict);
+		break;
 	}
-	meter_seen(row, &p);
-	verdict = parse_frame(&p);
-	if (is_split(&p, verdict, linear)) {
-		scratch = scratch_space();
-		if (scratch && !bpf_skb_load_bytes(skb, 0, scratch, scratch_octets(&p))) {
-			meter_copy(row, &p, scratch);
-			return TC_ACT_UNSPEC;
-		}
-	}
-	meter_account(row, &p, verdict);
 	return TC_ACT_UNSPEC;
 }
 

@@ -27,7 +27,10 @@
 #define XFP_TAG_FLOW	 0x80000000u
 
 struct xfp_bucket {
-	__u32 tag[XFP_BUCKET_SLOTS];
+	union {
+		__u32 tag[XFP_BUCKET_SLOTS];
+		__u64 pair[XFP_BUCKET_SLOTS / 2]; /* two tags at once */
+	};
 };
 
 /*

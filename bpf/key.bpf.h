@@ -19,13 +19,8 @@
 TUNABLE __u32 xfp_hash_words[HASH_WORDS];
 TUNABLE __u64 xfp_hash_spread[2];
 
-/*
- * What the Flow Cache needs of a packet. Holds no packet pointer, so that it
- * can cross into a separately verified function; written once, in whole words,
- * so that reading it back never waits for the store buffer.
- */
+/* What the Flow Cache adds to a Flow; no packet pointer in it. */
 struct observed {
-	__u64 key[5];	  /* octets of xfp_key4 (two words) or xfp_key6 (five)     */
 	__u64 octets;	  /* IP octets of all segments                             */
 	__u64 now_ns;	  /* native: the packet's own time                         */
 	__u32 packets;	  /* segments                                              */
@@ -36,14 +31,27 @@ struct observed {
 	__u16 inner_vlan;
 	__u8 tos;
 	__u8 ttl;
-	__u8 is_ipv6;
-	__u8 pad;
+	__u8 pad[2];
 };
 
 #define KEY_WORDS4 2
 #define KEY_WORDS6 5
 _Static_assert(sizeof(struct xfp_key4) == KEY_WORDS4 * 8, "IPv4 key in words");
 _Static_assert(sizeof(struct xfp_key6) == KEY_WORDS6 * 8, "IPv6 key in words");
+
+/*
+ * With its Flow Key, written once and in whole words, so that reading it back
+ * never waits for the store buffer.
+ */
+struct observed4 {
+	struct observed seen;
+	__u64 key[KEY_WORDS4]; /* octets of xfp_key4 */
+};
+
+struct observed6 {
+	struct observed seen;
+	__u64 key[KEY_WORDS6]; /* octets of xfp_key6 */
+};
 
 static __always_inline __u64 nh(const __u64 *key, int n_words)
 {
@@ -117,47 +125,50 @@ static __always_inline __u32 saturated(__u32 length)
 }
 
 /*
- * Octets and packet lengths. A GSO super-packet counts as the segments it
- * leaves the machine as: each repeats the headers in front of its payload.
+ * Complete what the headers said of a packet that goes to the Flow Cache. A GSO
+ * super-packet counts as the segments it leaves the machine as: each repeats
+ * the headers in front of its payload.
+ *
+ * fixed  octets of the header that lengths do not count (IPv6: 40)
  */
-static __always_inline void observe_lengths(struct observed *o, const struct pkt *p)
+static __always_inline void observe(struct observed *o, const struct pkt *p, __u32 fixed)
 {
-	__u32 total = p->end_offset - p->ip_offset;
-	__u32 fixed = p->is_ipv6 ? 40 : 0;
-	__u32 more = p->packets - 1;
+	__u32 total = p->end_offset - p->ip_offset, more = p->packets - 1;
+	__u32 length_min = total - fixed, length_max = total - fixed;
 
 	o->octets = total;
-	o->length_min = total - fixed;
-	o->length_max = total - fixed;
 	if (more) {
 		__u32 headers = p->offset - p->ip_offset + p->transport_octets;
 
 		o->octets = total + (__u64)more * headers;
-		o->length_max = headers + p->gso_octets - fixed;
-		o->length_min = total - fixed - more * p->gso_octets;
+		length_max = headers + p->gso_octets - fixed;
+		length_min -= more * p->gso_octets;
 	}
-	o->length_max = saturated(o->length_max);
-	o->length_min = saturated(o->length_min);
-}
-
-/* Complete what the headers said of a packet that goes to the Flow Cache. */
-static __always_inline void observe(struct observed *o, const struct pkt *p)
-{
-	bool is_ipv6 = p->is_ipv6;
-
-	o->key[0] = p->addresses[0];
-	o->key[1] = is_ipv6 ? p->addresses[1] : key_tail(p);
-	o->key[2] = p->addresses[2];
-	o->key[3] = p->addresses[3];
-	o->key[4] = key_tail(p);
+	o->length_min = saturated(length_min);
+	o->length_max = saturated(length_max);
 	o->now_ns = p->now_ns;
 	o->packets = p->packets;
-	o->flow_label = p->flow_label;
+	o->flow_label = fixed ? p->flow_label : 0;
 	o->tcp_flags = p->tcp_flags;
 	o->inner_vlan = p->inner_vlan;
 	o->tos = p->tos;
 	o->ttl = p->ttl;
-	o->is_ipv6 = is_ipv6;
-	o->pad = 0;
-	observe_lengths(o, p);
+	o->pad[0] = 0;
+	o->pad[1] = 0;
+}
+
+static __always_inline void observe4(struct observed4 *o, const struct pkt *p)
+{
+	observe(&o->seen, p, 0);
+	o->key[0] = p->addresses[0];
+	o->key[1] = key_tail(p);
+}
+
+static __always_inline void observe6(struct observed6 *o, const struct pkt *p)
+{
+	observe(&o->seen, p, 40);
+	UNROLL
+	for (int i = 0; i < 4; i++)
+		o->key[i] = p->addresses[i];
+	o->key[4] = key_tail(p);
 }

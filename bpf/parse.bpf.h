@@ -34,8 +34,8 @@ struct pkt {
 	__u32 frame_octets;	 /* on the wire, or of the super-packet a GSO hook sees  */
 	__u32 packets;		 /* on the wire: 1, or the segments of a super-packet    */
 	__u32 gso_octets;	 /* payload of one segment, 0 without GSO                */
+	bool has_segments;	 /* `packets` is what the hook said, not a guess         */
 	bool is_scratch;	 /* data is a copy of PARSE_SCRATCH octets               */
-	bool is_tag_in_metadata; /* vlan came from the hook, not from the frame          */
 	__u8 obs_point;		 /* with direction, as in the Flow Key                   */
 	__u64 now_ns;		 /* native: the packet's own time                        */
 
@@ -292,22 +292,7 @@ static __always_inline enum xfp_reason parse_tags(struct pkt *p)
 	return XFP_too_deep;
 }
 
-/* From the EtherType in p->ethertype, with the cursor behind it. */
-static __always_inline enum xfp_reason parse_network(struct pkt *p)
-{
-	enum xfp_reason reason = parse_tags(p);
-
-	if (reason != XFP_OK)
-		return reason;
-	p->ip_offset = p->offset;
-	if (p->ethertype == ETH_P_IP)
-		return parse_ipv4(p);
-	if (p->ethertype == ETH_P_IPV6)
-		return parse_ipv6(p);
-	return XFP_not_ip;
-}
-
-/* From the first octet of an Ethernet frame. */
+/* From the first octet of an Ethernet frame to the network header. */
 static __always_inline enum xfp_reason parse_ethernet(struct pkt *p)
 {
 	const __u8 *h = pkt_header(p, ETH_HLEN);
@@ -316,5 +301,5 @@ static __always_inline enum xfp_reason parse_ethernet(struct pkt *p)
 		return XFP_truncated;
 	p->ethertype = load_be16(h, 12);
 	p->offset += ETH_HLEN;
-	return parse_network(p);
+	return parse_tags(p);
 }

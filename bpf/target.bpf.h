@@ -17,7 +17,8 @@
 
 /* Set by the daemon between open and load; the verifier removes dead branches. */
 #define TUNABLE const volatile
-#define UNROLL	_Pragma("unroll")
+#define UNROLL	  _Pragma("unroll")
+#define NO_UNROLL _Pragma("clang loop unroll(disable)")
 
 /* Verified once, for any argument, instead of once per caller's state. */
 #define GLOBAL_FUNCTION __noinline

@@ -53,8 +53,12 @@ void native_meter_packet(struct flow_cache *cache, const struct native_packet *p
 		.now_ns = packet->time_ns,
 	};
 
+	enum xfp_reason verdict;
+
 	maps_select(cache);
 	meter_seen(native_maps.row, &p);
-	meter_account(native_maps.row, &p,
-		      packet->is_ethernet ? parse_ethernet(&p) : parse_network(&p));
+	verdict = packet->is_ethernet ? parse_ethernet(&p) : parse_tags(&p);
+	if (verdict == XFP_OK)
+		verdict = meter_network(native_maps.row, &p);
+	meter_reason(native_maps.row, &p, verdict);
 }

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "probe/clock.h"
 #include "probe/log.h"
 
 #define DRAIN_TIMEOUT_MS 5000
+#define NS_PER_MS	 1000000ULL
 
 int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 {
@@ -66,8 +68,15 @@ uint64_t sinks_run(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 
 void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 {
-	for (size_t i = 0; i < s->n_exporters; i++)
-		exporter_drain(s->exporter[i], now_ns, time_s, DRAIN_TIMEOUT_MS);
+	uint64_t deadline_ns = clock_monotonic_ns() + DRAIN_TIMEOUT_MS * NS_PER_MS;
+
+	/* one deadline for all: collectors that are away do not add up */
+	for (size_t i = 0; i < s->n_exporters; i++) {
+		uint64_t clock_ns = clock_monotonic_ns();
+		uint64_t left_ns = deadline_ns > clock_ns ? deadline_ns - clock_ns : 0;
+
+		exporter_drain(s->exporter[i], now_ns, time_s, (int)(left_ns / NS_PER_MS));
+	}
 	if (s->has_output)
 		output_flush(&s->output);
 }
@@ -89,12 +98,14 @@ void sinks_print_ledger(struct sinks *s, const struct ledger *ledger)
 	json_t *json = ledger_to_json(ledger);
 	char *line = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
-	if (!line)
+	if (!line) {
 		log_error("print the ledger: out of memory");
-	else if (s->has_output)
+	} else if (s->has_output) {
 		output_line(&s->output, line, strlen(line));
-	else
+		output_line(&s->output, "\n", 1);
+	} else {
 		puts(line);
+	}
 	free(line);
 	json_decref(json);
 	if (s->has_output)

@@ -37,7 +37,7 @@ static uint64_t flow_id(enum flow_family family, uint32_t slot, uint64_t first_n
 static uint64_t exported_end_ns(const struct flow_table *t, uint32_t slot, uint64_t first,
 				uint64_t last)
 {
-	uint64_t elapsed = (last - first) / NS_PER_MS;
+	uint64_t elapsed = (last - first) / NS_PER_MS + 1; /* wall clock ms round either way */
 	uint64_t end = (elapsed & ~0xffffffffULL) | (t->end_ms[slot] - 1);
 
 	if (!t->end_ms[slot])
@@ -47,9 +47,9 @@ static uint64_t exported_end_ns(const struct flow_table *t, uint32_t slot, uint6
 	return first + end * NS_PER_MS;
 }
 
-static void exported_end_set(struct flow_table *t, uint32_t slot, uint64_t elapsed_ns)
+static void exported_end_set(struct flow_table *t, uint32_t slot, uint64_t elapsed_ms)
 {
-	uint32_t end_ms = (uint32_t)(elapsed_ns / NS_PER_MS) + 1;
+	uint32_t end_ms = (uint32_t)elapsed_ms + 1;
 
 	t->end_ms[slot] = end_ms ? end_ms : 1;
 }
@@ -166,7 +166,8 @@ void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint8
 	r.end_reason = end_reason;
 	mark->packets = packets;
 	mark->octets = octets;
-	exported_end_set(t, slot, flow.last_ns - flow.first_ns);
+	/* in ms of the wall clock, so that the next record starts where this one ends */
+	exported_end_set(t, slot, r.end_ms - wall_ms(s, flow.first_ns));
 
 	s->stats.exported_records++;
 	s->stats.exported_packets += r.packets;

@@ -5,9 +5,13 @@
  */
 #pragma once
 
-#define cache_account bucket_account
+#define cache_place  bucket_place
+#define cache_hit    bucket_hit
+#define cache_insert bucket_insert
 #include "bpf/cache.bpf.h"
-#undef cache_account
+#undef cache_place
+#undef cache_hit
+#undef cache_insert
 
 #define HASH_MAP(name, flow_key)                                                                   \
 	struct {                                                                                   \
@@ -38,20 +42,34 @@ static __always_inline bool hash_insert(enum family family, const __u64 *key,
 	return true;
 }
 
-static __always_inline bool cache_account(enum family family, const struct observed *o,
-					  const __u64 *key)
+static __always_inline struct place cache_place(enum family family, const __u64 *key)
 {
-	struct xfp_counts *counts;
+	(void)family;
+	(void)key;
+	return (struct place){};
+}
 
-	counts = family == FAMILY_IPV4 ? bpf_map_lookup_elem(&bench_flows4, key)
-				       : bpf_map_lookup_elem(&bench_flows6, key);
-	if (!counts && hash_insert(family, key, o))
-		return true;
-	if (!counts) /* another CPU was faster, or the map is full */
-		counts = family == FAMILY_IPV4 ? bpf_map_lookup_elem(&bench_flows4, key)
-					       : bpf_map_lookup_elem(&bench_flows6, key);
+static __always_inline struct xfp_counts *hash_find(enum family family, const __u64 *key)
+{
+	return family == FAMILY_IPV4 ? bpf_map_lookup_elem(&bench_flows4, key)
+				     : bpf_map_lookup_elem(&bench_flows6, key);
+}
+
+static __always_inline bool cache_hit(enum family family, const struct observed *o,
+				      const __u64 *key, const struct place *place)
+{
+	struct xfp_counts *counts = hash_find(family, key);
+
+	(void)place;
 	if (!counts)
 		return false;
 	flow_update(family, counts, 0, o);
 	return true;
+}
+
+static __always_inline bool cache_insert(enum family family, const struct observed *o,
+					 const __u64 *key, const struct place *place)
+{
+	/* another CPU may have been faster */
+	return hash_insert(family, key, o) || cache_hit(family, o, key, place);
 }

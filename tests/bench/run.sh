@@ -137,7 +137,7 @@ bench_export()
 
 	for rate in $(quick "1600000 800000" "2500000 2000000 1600000 1200000 800000"); do
 		start_nfcapd
-		result=$($BENCH/export_rate 127.0.0.1:9995 $n $rate 2>>"$work/export.log")
+		result=$($BENCH/export_rate 127.0.0.1:9995 "$n" "$rate" 2>>"$work/export.log")
 		sleep 1
 		drops=$(nfcapd_drops)
 		stop "$NFCAPD"

@@ -116,12 +116,44 @@ static void test_udp(void **state)
 	meter_segments(&flow, 4, 4, 500);
 }
 
+/*
+ * A guest's super-packet comes without a number of segments: the payload tells
+ * it, from less than one segment's worth to a whole multiple.
+ */
+static void test_segments_not_told(void **state)
+{
+	static const uint32_t payloads[] = {900, 1000, 1001, 1947, 2000, 2001, 3000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		uint32_t segments = (payloads[i] + 999) / 1000;
+		uint32_t last = payloads[i] - 1000 * (segments - 1);
+		const struct meter_flow flow = {
+			CASE_ENDS4,
+			CASE_PORTS,
+			.protocol = IPPROTO_TCP,
+			.tcp_flags = PKT_ACK,
+			.octets = 52 * segments + payloads[i],
+			.length_min = (uint16_t)(52 + last),
+			.length_max = (uint16_t)(52 + (segments > 1 ? 1000 : last)),
+		};
+
+		case_start4(&b);
+		pkt_tcp(&b, 1234, 53, PKT_ACK);
+		pkt_tcp_options(&b, 12);
+		pkt_payload(&b, payloads[i]);
+		pkt_finish(&b);
+		meter_segments(&flow, segments, 0, 1000);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_tcp_over_ipv6_behind_extension),
 		cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_segments_not_told),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -128,7 +128,8 @@ static uint32_t model_look(uint32_t id, uint64_t now_ns)
 		}
 		flow->unexported = side[i].unexported_octets = 0;
 		flow->exported_ns =
-			flow->first_ns + (flow->last_ns - flow->first_ns) / FIXTURE_MS * FIXTURE_MS;
+			flow->first_ns +
+			(flow->last_ns / FIXTURE_MS - flow->first_ns / FIXTURE_MS) * FIXTURE_MS;
 		if (reason != FLOW_END_ACTIVE_TIMEOUT)
 			side[i] = (struct model_flow){0};
 	}
