@@ -88,24 +88,44 @@ static __always_inline void extremes_update(struct xfp_counts *c, const struct o
 	}
 }
 
-/* Tell the daemon that there is news in this chunk; written only when it is not yet. */
+/*
+ * Tell the daemon that there is news in this chunk. Stored always and after the
+ * news itself: a test first could meet the daemon between its taking the mark
+ * and its looking.
+ */
 static __always_inline void chunk_mark(enum family family, __u32 bucket)
 {
 	__u64 *mark = mark_at(family, bucket / XFP_CHUNK_BUCKETS);
 
-	if (mark && !READ_ONCE_(*mark))
+	if (mark)
 		WRITE_ONCE_(*mark, 1);
 }
 
 static __always_inline void hint_end(enum family family, __u32 slot)
 {
 	__u32 bucket = slot / XFP_BUCKET_SLOTS;
-	__u64 *hint = hint_at(family, bucket);
+	__u64 *hint = hint_at(family, bucket), before;
 
 	if (!hint)
 		return;
-	ATOMIC_OR(hint, 1ULL << (slot % XFP_BUCKET_SLOTS));
+	before = ATOMIC_FETCH_OR(hint, 1ULL << (slot % XFP_BUCKET_SLOTS)); /* a full barrier */
+	barrier_var(before);
 	chunk_mark(family, bucket);
+}
+
+/*
+ * Show a filled slot to everybody. Where stores become visible in their order
+ * (x86) a store will do, and the next packet need not wait for the slot's line;
+ * elsewhere an exchange is a full barrier.
+ */
+static __always_inline void tag_publish(__u32 *tag, __u32 value)
+{
+	if (xfp_is_store_ordered) {
+		asm volatile("" ::: "memory");
+		WRITE_ONCE_(*tag, value);
+	} else {
+		__sync_lock_test_and_set(tag, value);
+	}
 }
 
 /*
@@ -250,7 +270,7 @@ static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *
 		publish_early(&tags->tag[i], tag);
 		stall(STALL_CLAIM);
 		flow_begin(family, slot, key, o, now);
-		__sync_lock_test_and_set(&tags->tag[i], tag);
+		tag_publish(&tags->tag[i], tag);
 		if (o->tcp_flags & (TCP_FIN | TCP_RST))
 			hint_end(family, index);
 		else

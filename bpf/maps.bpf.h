@@ -21,6 +21,9 @@ TUNABLE __u32 xfp_buckets6 = 2;
 /* PREEMPT_RT: two programs can interleave on one CPU, so rows need atomics. */
 TUNABLE bool xfp_is_rt;
 
+/* The CPU shows stores to others in their order (x86). */
+TUNABLE bool xfp_is_store_ordered;
+
 #ifdef __bpf__
 
 #define MMAPABLE_ARRAY(name, content)                                                              \

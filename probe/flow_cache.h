@@ -53,6 +53,13 @@ struct flow_cache_params {
 	uint32_t n_buckets[FLOW_FAMILIES];
 };
 
+/* This CPU shows stores to others in their order: publishing a slot needs no barrier. */
+#if defined(__x86_64__) || defined(__i386__)
+#define FLOW_CACHE_STORE_ORDERED true
+#else
+#define FLOW_CACHE_STORE_ORDERED false
+#endif
+
 struct flow_cache {
 	struct flow_table table[FLOW_FAMILIES];
 	struct xfp_ledger_row *rows; /* [n_rows] shared, one per CPU id */

@@ -148,6 +148,7 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	s->rodata->xfp_tick_origin_ns = loader->tick_origin_ns;
 	s->rodata->xfp_is_precise = loader->is_precise;
 	s->rodata->xfp_is_rt = is_rt_kernel();
+	s->rodata->xfp_is_store_ordered = FLOW_CACHE_STORE_ORDERED;
 	s->rodata->xfp_obs_point = index << 1;
 	s->rodata->xfp_is_raw_ip = point->is_raw_ip;
 }
