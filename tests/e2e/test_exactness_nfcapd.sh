@@ -14,7 +14,8 @@ need nfcapd nfdump ethtool jq
 PORT=9995
 # The cap holds as well when the probe has to catch up: nfcapd gets its turn.
 exactness_setup "{name: nfcapd, address: '127.0.0.1:$PORT', max_records_per_s: 300000}" \
-	"start_nfcapd $TEST_DIR/flows $PORT observer -B 8000000"
+	"start_nfcapd $TEST_DIR/flows $PORT observer"
+.output/tests/e2e/grow_buffer "$NFCAPD" $PORT 8000000 || fail "nfcapd keeps its small buffer"
 exactness_send -n 2400000 -r 200000
 exactness_assert_seen
 # The Flows end by themselves and leave at their pace; stopping would send all at once.
