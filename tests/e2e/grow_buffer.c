@@ -60,8 +60,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: grow_buffer PID PORT OCTETS\n");
 		return 2;
 	}
-	process = (int)syscall(SYS_pidfd_open, atoi(argv[1]), 0);
-	n = process < 0 ? -errno : grow(process, atoi(argv[2]), atoi(argv[3]));
+	process = (int)syscall(SYS_pidfd_open, (int)strtol(argv[1], NULL, 10), 0);
+	n = process < 0
+		    ? -errno
+		    : grow(process, (int)strtol(argv[2], NULL, 10), (int)strtol(argv[3], NULL, 10));
 	if (n > 0)
 		return 0;
 	fprintf(stderr, "grow_buffer: process %s, UDP port %s: %s\n", argv[1], argv[2],
