@@ -114,21 +114,6 @@ static __always_inline void hint_end(enum family family, __u32 slot)
 }
 
 /*
- * Show a filled slot to everybody. Where stores become visible in their order
- * (x86) a store will do, and the next packet need not wait for the slot's line;
- * elsewhere an exchange is a full barrier.
- */
-static __always_inline void tag_publish(__u32 *tag, __u32 value)
-{
-	if (xfp_is_store_ordered) {
-		asm volatile("" ::: "memory");
-		WRITE_ONCE_(*tag, value);
-	} else {
-		__sync_lock_test_and_set(tag, value);
-	}
-}
-
-/*
  * Add the packet to its Flow. SYN, FIN, RST and the ACK that completes a
  * handshake take the precise clock, so that ends and round-trips are exact.
  */
@@ -158,29 +143,41 @@ static __always_inline void flow_update(enum family family, struct xfp_counts *c
 }
 
 /* Position of the only bit of a match mask, by a de Bruijn sequence. */
-static const __u8 match_place[64] = {0, 0, 0, 0, 13, 0, 6, 0, 5, 11, 0, 0, 0, 4, 0, 0, 3, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 2, 14, 0, 0, 0, 1, 0, 15, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0};
+static const __u8 match_place[64] = {0, 0, 0, 0, 0, 0, 13, 0, 11, 0, 0, 0, 0, 9, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 5, 0, 0, 12, 0, 3, 2, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 6, 0, 0, 0, 0, 0, 1, 0, 0, 4, 0, 0, 8, 0, 0, 0};
 #define MATCH_DEBRUIJN 0x03f79d71b4cb0a89ULL
 
+/* One bit per tag of a quad, and the rest of it. */
+#define QUAD_HIGH 0x8000800080008000ULL
+#define QUAD_LOW  (~QUAD_HIGH)
+
+/* The high bit of each tag that is not zero; no carry from one to the next. */
+static __always_inline __u64 quad_nonzero(__u64 x)
+{
+	return (((x & QUAD_LOW) + QUAD_LOW) | x) & QUAD_HIGH;
+}
+
 /*
- * Where a bucket holds `tag`: bit 31 - k for place 2k, 63 - k for place 2k + 1.
- * Two tags a step and no branch: the place is random, so a branch on it would
+ * Where a bucket holds `tag`: bit 15 - k of the j-th sixteen for place 4k + j.
+ * Four tags a step and no branch: the place is random, so a branch on it would
  * be mispredicted for every packet.
  */
 static __always_inline __u64 bucket_match(const struct xfp_bucket *tags, __u32 tag)
 {
-	const __u64 low = 0x7fffffff7fffffffULL, high = ~low;
-	__u64 pair = (__u64)tag << 32 | tag, differs = 0;
+	__u64 all = (__u64)tag << 16 | tag, differs = 0;
 
+	all |= all << 32;
 	UNROLL
-	for (int k = 0; k < XFP_BUCKET_SLOTS / 2; k++) {
-		__u64 x = READ_ONCE_(tags->pair[k]) ^ pair;
-
-		x |= (x & low) + low;
-		differs |= (x & high) >> k;
-	}
-	differs ^= 0xff000000ff000000ULL;
+	for (int k = 0; k < XFP_BUCKET_SLOTS / 4; k++)
+		differs |= quad_nonzero(READ_ONCE_(tags->quad[k]) ^ all) >> k;
+	differs ^= QUAD_HIGH | QUAD_HIGH >> 1 | QUAD_HIGH >> 2 | QUAD_HIGH >> 3;
 	barrier_var(differs);
 	return differs;
+}
+
+/* The first place of a match mask. */
+static __always_inline __u32 match_first(__u64 match)
+{
+	return match_place[(match & -match) * MATCH_DEBRUIJN >> 58];
 }
 
 static __always_inline void *bucket_find(enum family family, struct xfp_bucket *tags, __u32 bucket,
@@ -189,35 +186,71 @@ static __always_inline void *bucket_find(enum family family, struct xfp_bucket *
 	__u64 match = bucket_match(tags, tag);
 
 	for (int i = 0; i < 4 && match; i++) {
-		__u64 bit = match & -match;
-		__u32 at = bucket * XFP_BUCKET_SLOTS + match_place[bit * MATCH_DEBRUIJN >> 58];
+		__u32 at = bucket * XFP_BUCKET_SLOTS + match_first(match);
 		void *slot = slot_at(family, at);
 
 		if (slot && key_equal(family, slot, key)) {
 			*index = at;
 			return slot;
 		}
-		match ^= bit;
+		match &= match - 1;
 	}
 	return NULL;
 }
 
-/* Branch-free: sixteen branches would explode into as many verifier states. */
-static __always_inline __u32 bucket_free(const struct xfp_bucket *tags)
+/* Number of places in a match mask. */
+static __always_inline __u32 match_count(__u64 match)
 {
-	__u64 free = 0;
+	__u64 n = match >> 12; /* four bits of each sixteen */
 
-	UNROLL
-	for (int i = 0; i < XFP_BUCKET_SLOTS; i++) {
-		__u64 t = READ_ONCE_(tags->tag[i]);
+	n = (n & 0x0005000500050005ULL) + (n >> 1 & 0x0005000500050005ULL);
+	n = (n & 0x0003000300030003ULL) + (n >> 2 & 0x0003000300030003ULL);
+	n = n * 0x0001000100010001ULL >> 48;
+	barrier_var(n);
+	return n;
+}
 
-		barrier_var(t);
-		t -= 1;
-		barrier_var(t);
-		free += t >> 63;
+/* Where in its pair a place's tag is. */
+static __always_inline __u32 pair_shift(__u32 place)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (place & 1) * 16;
+#else
+	return (~place & 1) * 16;
+#endif
+}
+
+/*
+ * Take a free place. The kernel swaps 32 bits and no less, so a change of the
+ * neighbour fails it as well. True when the place is ours.
+ */
+static __always_inline bool tag_claim(struct xfp_bucket *tags, __u32 place)
+{
+	__u32 *pair = &tags->pair[place / 2], shift = pair_shift(place);
+	__u32 old = READ_ONCE_(*pair);
+
+	if ((__u16)(old >> shift) != XFP_TAG_FREE)
+		return false;
+	return __sync_val_compare_and_swap(pair, old, old | XFP_TAG_BUSY << shift) == old;
+}
+
+/*
+ * Show a filled slot to everybody. Where stores become visible in their order
+ * (x86) a store will do, and the next packet need not wait for the slot's line;
+ * elsewhere an atomic addition with its result is a full barrier. BUSY is ours
+ * alone, so adding the difference makes it the tag.
+ */
+static __always_inline void tag_publish(struct xfp_bucket *tags, __u32 place, __u32 tag)
+{
+	if (xfp_is_store_ordered) {
+		asm volatile("" ::: "memory");
+		WRITE_ONCE_(tags->tag[place], tag);
+	} else {
+		__u32 before = __sync_fetch_and_add(&tags->pair[place / 2],
+						    (tag - XFP_TAG_BUSY) << pair_shift(place));
+
+		barrier_var(before);
 	}
-	barrier_var(free);
-	return free;
 }
 
 static __always_inline void flow_begin(enum family family, void *slot, const __u64 *key,
@@ -252,25 +285,23 @@ static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *
 {
 	struct xfp_ledger_row *row = ledger_row();
 
-	for (int i = 0; i < XFP_BUCKET_SLOTS; i++) {
-		__u32 index = bucket * XFP_BUCKET_SLOTS + i;
-		void *slot;
+	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
+		__u64 free = bucket_match(tags, XFP_TAG_FREE);
+		__u32 place = match_first(free) & (XFP_BUCKET_SLOTS - 1);
+		__u32 index = bucket * XFP_BUCKET_SLOTS + place;
+		void *slot = slot_at(family, index);
 
-		if (READ_ONCE_(tags->tag[i]) != XFP_TAG_FREE)
-			continue;
-		slot = slot_at(family, index);
-		if (!slot)
-			continue;
-		if (__sync_val_compare_and_swap(&tags->tag[i], XFP_TAG_FREE, XFP_TAG_BUSY) !=
-		    XFP_TAG_FREE) {
+		if (!free || !slot)
+			return false;
+		if (!tag_claim(tags, place)) {
 			if (row)
 				ledger_add(&row->insert_races, 1);
 			continue;
 		}
-		publish_early(&tags->tag[i], tag);
+		publish_early(tags, place, tag);
 		stall(STALL_CLAIM);
 		flow_begin(family, slot, key, o, now);
-		tag_publish(&tags->tag[i], tag);
+		tag_publish(tags, place, tag);
 		if (o->tcp_flags & (TCP_FIN | TCP_RST))
 			hint_end(family, index);
 		else
@@ -323,9 +354,9 @@ static __always_inline bool cache_insert(enum family family, const struct observ
 
 	if (!a || !b)
 		return false;
-	free_a = bucket_free(a);
+	free_a = match_count(bucket_match(a, XFP_TAG_FREE));
 	if (free_a < CACHE_ROOMY)
-		free_b = bucket_free(b);
+		free_b = match_count(bucket_match(b, XFP_TAG_FREE));
 	for (int i = 0; i < 2; i++) {
 		bool is_second = (free_b > free_a) ^ i;
 

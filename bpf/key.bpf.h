@@ -94,7 +94,7 @@ static __always_inline struct place key_place(const __u64 *key, int n_words, __u
 	return (struct place){
 		.first = (__u64)high * n_buckets >> 32,
 		.second = (__u64)(__u32)(high * 0x9e3779b1u) * n_buckets >> 32,
-		.tag = (__u32)h | XFP_TAG_FLOW,
+		.tag = ((__u32)h & 0xffff) | XFP_TAG_FLOW,
 	};
 }
 

@@ -36,13 +36,14 @@ static __always_inline void stall(enum stall_point point)
 		bpf_loop(xfp_stall_rounds[point], stall_round, NULL, 0);
 }
 
-static __always_inline void publish_early(__u32 *tag, __u32 value)
+static __always_inline void publish_early(struct xfp_bucket *tags, __u32 place, __u32 tag)
 {
 #ifdef XFP_MUTANT_PUBLISH_FIRST
-	__sync_lock_test_and_set(tag, value);
+	WRITE_ONCE_(tags->tag[place], tag);
 #else
+	(void)tags;
+	(void)place;
 	(void)tag;
-	(void)value;
 #endif
 }
 
@@ -53,10 +54,11 @@ static __always_inline void stall(enum stall_point point)
 	(void)point;
 }
 
-static __always_inline void publish_early(__u32 *tag, __u32 value)
+static __always_inline void publish_early(struct xfp_bucket *tags, __u32 place, __u32 tag)
 {
+	(void)tags;
+	(void)place;
 	(void)tag;
-	(void)value;
 }
 
 #endif

@@ -14,7 +14,7 @@
 
 uint32_t flow_cache_buckets(uint32_t max_flows)
 {
-	uint64_t slots = ((uint64_t)max_flows * 5 + 3) / 4;
+	uint64_t slots = ((uint64_t)max_flows * 100 + 75) / 76;
 	uint64_t chunks = (slots + XFP_CHUNK_SLOTS - 1) / XFP_CHUNK_SLOTS;
 
 	return (uint32_t)(chunks * XFP_CHUNK_BUCKETS);
