@@ -16,18 +16,30 @@
 _Static_assert(offsetof(struct xfp_key4, protocol) == sizeof(struct xfp_key4) - 4, "IPv4 key");
 _Static_assert(offsetof(struct xfp_key6, protocol) == sizeof(struct xfp_key6) - 4, "IPv6 key");
 
-/*
- * Unique in the Observation Domain: a place is reused only after a grace
- * period of milliseconds, so place and start (in ticks of 2^20 ns) tell Flows
- * apart for 8 years of uptime.
- */
-#define FLOW_ID_PLACE_BITS 26
-
-static uint64_t flow_id(enum flow_family family, uint32_t slot, uint64_t first_ns)
+/* One more word into 64 bits, by the mixer "moremur"; a bijection of either argument. */
+static uint64_t id_mix(uint64_t id, uint64_t word)
 {
-	uint64_t place = (uint64_t)slot << 1 | family;
+	id ^= word;
+	id ^= id >> 27;
+	id *= 0x3c79ac492ba7b653ULL;
+	id ^= id >> 33;
+	id *= 0x1c69b3f74ac4ae35ULL;
+	return id ^ (id >> 27);
+}
 
-	return first_ns >> 20 << FLOW_ID_PLACE_BITS ^ place;
+/*
+ * Unique in the Observation Domain by 64 bits of Flow Key and start, wherever
+ * the Flow is stored: two Flows of one key always differ, those of two keys
+ * but for one pair in 2^64. The same capture file gives the same ids.
+ */
+static uint64_t flow_id(const struct flow_table *t, uint32_t slot, uint64_t first_ns)
+{
+	uint64_t words[sizeof(struct xfp_key6) / sizeof(uint64_t)], id = id_mix(0, first_ns);
+
+	memcpy(words, flow_key_at(t, slot), t->key_octets);
+	for (uint32_t i = 0; i < t->key_octets / sizeof(*words); i++)
+		id = id_mix(id, words[i]);
+	return id;
 }
 
 /*
@@ -134,7 +146,7 @@ static void record_describe(const struct sweep *s, enum flow_family family, uint
 	r->ttl_max = ttl_flags >> 24;
 	r->tcp_flags = ttl_flags & 0xffff;
 	r->tos = c->tos;
-	r->flow_id = flow_id(family, slot, __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED));
+	r->flow_id = flow_id(t, slot, __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED));
 }
 
 static uint64_t wall_ms(const struct sweep *s, uint64_t ns)
