@@ -2,7 +2,7 @@
 /*
  * Geometry, memory and look-up of the Flow Cache. See flow_cache.h.
  */
-#include "probe/flow_cache.h"
+#include "probe/flow_cache_private.h"
 
 #include <errno.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static int table_open_shared(struct flow_table *t)
 	return t->tags && t->slots && t->hints && t->news ? 0 : -ENOMEM;
 }
 
-static int table_open(struct flow_table *t, uint32_t n_buckets, bool is_native)
+int flow_table_open(struct flow_table *t, uint32_t n_buckets, bool is_native)
 {
 	t->n_buckets = n_buckets;
 	t->n_slots = n_buckets * XFP_BUCKET_SLOTS;
@@ -77,7 +77,7 @@ static int table_open(struct flow_table *t, uint32_t n_buckets, bool is_native)
 	return is_native ? table_open_shared(t) : 0;
 }
 
-static void table_close(struct flow_table *t, bool is_native)
+void flow_table_close(struct flow_table *t, bool is_native)
 {
 	if (is_native) {
 		array_free(t->tags, t->n_buckets, sizeof(*t->tags));
@@ -108,7 +108,7 @@ int flow_cache_open(struct flow_cache *cache, const struct flow_cache_params *pa
 	t[FLOW_IPV6].key_octets = sizeof(struct xfp_key6);
 	t[FLOW_IPV6].slot_octets = sizeof(struct xfp_slot6);
 	for (int f = 0; f < FLOW_FAMILIES && !err; f++)
-		err = table_open(&t[f], params->n_buckets[f], is_native);
+		err = flow_table_open(&t[f], params->n_buckets[f], is_native);
 	if (!err && is_native) {
 		cache->n_rows = 1;
 		cache->rows = array_alloc(1, sizeof(*cache->rows));
@@ -127,7 +127,7 @@ int flow_cache_open(struct flow_cache *cache, const struct flow_cache_params *pa
 void flow_cache_close(struct flow_cache *cache)
 {
 	for (int f = 0; f < FLOW_FAMILIES; f++)
-		table_close(&cache->table[f], cache->is_native);
+		flow_table_close(&cache->table[f], cache->is_native);
 	if (cache->is_native)
 		array_free(cache->rows, cache->n_rows, sizeof(*cache->rows));
 	memset(cache, 0, sizeof(*cache));

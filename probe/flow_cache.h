@@ -65,11 +65,14 @@ struct flow_cache {
 	struct xfp_ledger_row *rows; /* [n_rows] shared, one per CPU id */
 	uint32_t n_rows;
 	struct flow_cache_params params;
-	bool is_native; /* all arrays are ours */
+	bool is_native; /* all arrays are ours: may be opened smaller than max_flows, and grow */
 };
 
 /* Buckets for max_flows at load 0.76, where 0.002 % of inserts find no place. */
 uint32_t flow_cache_buckets(uint32_t max_flows);
+
+/* Buckets to open a table with that grows up to those for max_flows. */
+uint32_t flow_cache_buckets_start(uint32_t max_flows);
 
 /* Fill *params: geometry from the two limits, secrets from getrandom(). */
 int flow_cache_params_init(struct flow_cache_params *params, uint32_t max_flows,
@@ -84,6 +87,17 @@ int flow_cache_params_init(struct flow_cache_params *params, uint32_t max_flows,
  */
 int flow_cache_open(struct flow_cache *cache, const struct flow_cache_params *params,
 		    uint32_t max_flows, uint32_t max_flows_ipv6, bool is_native);
+
+/*
+ * Move a native family's Flows, with all that is known of them, to twice the
+ * places, at most those of flow_cache_buckets(max_flows). Slot numbers change;
+ * the next sweep looks at every Flow. Not between sweep_mark() and
+ * sweep_harvest(): no place may be RETIRING.
+ *
+ * Returns false, with the table as it was, when it is as large as it may be or
+ * memory does not suffice.
+ */
+bool flow_cache_grow(struct flow_cache *cache, enum flow_family family);
 
 /* Free what flow_cache_open() allocated; idempotent. */
 void flow_cache_close(struct flow_cache *cache);

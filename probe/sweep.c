@@ -11,10 +11,11 @@
 #include "probe/log.h"
 #include "probe/sweep_private.h"
 
-#define SLICE_SHARE 30 /* places retired per grace period: one in so many            */
-#define GROUP_MAX   8 /* slots that one decision can retire: 2 directions x twins  */
-#define SLICE_MIN   (2 * GROUP_MAX)
-#define TICK_SHIFT  20 /* due[] counts 2^20 ns: 52 days before it wraps             */
+#define SLICE_SHARE   30 /* places retired per grace period: one in so many            */
+#define GROUP_MAX     8 /* slots that one decision can retire: 2 directions x twins  */
+#define SLICE_MIN     (2 * GROUP_MAX)
+#define SLICE_OVERRUN (XFP_CHUNK_SLOTS * GROUP_MAX) /* of the chunk that fills a slice */
+#define TICK_SHIFT    20 /* due[] counts 2^20 ns: 52 days before it wraps             */
 
 static uint32_t due_tick(uint64_t ns)
 {
@@ -99,7 +100,7 @@ int sweep_open(struct sweep *s)
 	for (int f = 0; f < FLOW_FAMILIES; f++)
 		if (s->cache->table[f].n_slots > most)
 			most = s->cache->table[f].n_slots;
-	s->n_retired_max = most / SLICE_SHARE + SLICE_MIN + XFP_CHUNK_SLOTS * GROUP_MAX;
+	s->n_retired_max = most / SLICE_SHARE + SLICE_MIN + SLICE_OVERRUN;
 	s->retired = calloc(s->n_retired_max, sizeof(*s->retired));
 	if (!s->retired)
 		return log_errno(-ENOMEM, "allocate the list of expiring Flows");
@@ -123,6 +124,8 @@ static void family_begin(struct sweep *s, uint8_t family)
 	s->slice_places = s->cache->table[family].n_slots / SLICE_SHARE;
 	if (s->slice_places < SLICE_MIN)
 		s->slice_places = SLICE_MIN;
+	if (s->slice_places > s->n_retired_max - SLICE_OVERRUN) /* the table has grown */
+		s->slice_places = s->n_retired_max - SLICE_OVERRUN;
 }
 
 void sweep_begin(struct sweep *s, uint64_t now_ns)

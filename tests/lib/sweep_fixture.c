@@ -29,12 +29,14 @@ static void keep_record(void *arg, const struct flow_record *r)
 	f->record[f->n_records++] = *r;
 }
 
-void fixture_open(struct sweep_fixture *f, uint32_t max_flows)
+static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_buckets)
 {
 	struct flow_cache_params params;
 
 	memset(f, 0, sizeof(*f));
 	assert_int_equal(flow_cache_params_init(&params, max_flows, max_flows), 0);
+	params.n_buckets[FLOW_IPV4] = n_buckets;
+	params.n_buckets[FLOW_IPV6] = n_buckets;
 	assert_int_equal(flow_cache_open(&f->cache, &params, max_flows, max_flows, true), 0);
 	f->obs.n = 1;
 	f->sweep.cache = &f->cache;
@@ -46,6 +48,16 @@ void fixture_open(struct sweep_fixture *f, uint32_t max_flows)
 	f->sweep.sink = keep_record;
 	f->sweep.sink_arg = f;
 	assert_int_equal(sweep_open(&f->sweep), 0);
+}
+
+void fixture_open(struct sweep_fixture *f, uint32_t max_flows)
+{
+	open_table(f, max_flows, flow_cache_buckets(max_flows));
+}
+
+void fixture_open_small(struct sweep_fixture *f, uint32_t max_flows)
+{
+	open_table(f, max_flows, flow_cache_buckets_start(max_flows));
 }
 
 void fixture_close(struct sweep_fixture *f)

@@ -39,6 +39,9 @@ struct sweep_fixture {
 /* Active timeout 60 s, idle 15 s, high-water mark 100 %. */
 void fixture_open(struct sweep_fixture *f, uint32_t max_flows);
 
+/* The same with tables that grow. */
+void fixture_open_small(struct sweep_fixture *f, uint32_t max_flows);
+
 /* Meter a packet that arrived at now_ns; fails the test if it overflows. */
 void fixture_meter(struct sweep_fixture *f, uint64_t now_ns, const struct fixture_packet *p);
 
