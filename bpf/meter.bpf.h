@@ -74,29 +74,50 @@ static __always_inline void meter_segments(struct xfp_ledger_row *row, struct pk
 	p->packets += more;
 }
 
-/* Each family has its own way to the end: what one does not know is a constant there. */
-static __always_inline enum xfp_reason meter_ipv4(struct xfp_ledger_row *row, struct pkt *p)
+/* From the IP header to what the Flow Cache adds. */
+static __always_inline enum xfp_reason read_ipv4(struct xfp_ledger_row *row, struct pkt *p,
+						 struct observed4 *o)
 {
 	enum xfp_reason verdict = parse_ipv4(p);
-	struct observed4 o;
 
 	if (verdict != XFP_OK)
 		return verdict;
 	meter_segments(row, p);
-	observe4(&o, p);
+	observe4(o, p);
+	return XFP_OK;
+}
+
+static __always_inline enum xfp_reason read_ipv6(struct xfp_ledger_row *row, struct pkt *p,
+						 struct observed6 *o)
+{
+	enum xfp_reason verdict = parse_ipv6(p);
+
+	if (verdict != XFP_OK)
+		return verdict;
+	meter_segments(row, p);
+	observe6(o, p);
+	return XFP_OK;
+}
+
+/* Each family has its own way to the end: what one does not know is a constant there. */
+static __always_inline enum xfp_reason meter_ipv4(struct xfp_ledger_row *row, struct pkt *p)
+{
+	struct observed4 o;
+	enum xfp_reason verdict = read_ipv4(row, p, &o);
+
+	if (verdict != XFP_OK)
+		return verdict;
 	meter_accounted(row, p, &o.seen, account4(&o));
 	return XFP_OK;
 }
 
 static __always_inline enum xfp_reason meter_ipv6(struct xfp_ledger_row *row, struct pkt *p)
 {
-	enum xfp_reason verdict = parse_ipv6(p);
 	struct observed6 o;
+	enum xfp_reason verdict = read_ipv6(row, p, &o);
 
 	if (verdict != XFP_OK)
 		return verdict;
-	meter_segments(row, p);
-	observe6(&o, p);
 	meter_accounted(row, p, &o.seen, xfp_account6(&o));
 	return XFP_OK;
 }

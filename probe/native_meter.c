@@ -41,8 +41,107 @@ static void maps_select(struct flow_cache *cache)
 	native_maps.row = cache->rows;
 }
 
-void native_meter_packet(struct flow_cache *cache, const struct native_packet *packet)
+/* A packet between its headers and its Flow. */
+struct waiting {
+	union {
+		struct observed seen; /* what both begin with */
+		struct observed4 v4;
+		struct observed6 v6;
+	};
+	struct place place;
+	enum family family;
+	__u32 frame_octets;
+	__u8 protocol;
+};
+
+static struct {
+	struct waiting packet[NATIVE_BATCH];
+	__u32 n;
+} batch;
+
+static const __u64 *waiting_key(const struct waiting *w)
 {
+	return w->family == FAMILY_IPV4 ? w->v4.key : w->v6.key;
+}
+
+static void waiting_place(struct waiting *w)
+{
+	w->place = cache_place(w->family, waiting_key(w));
+	__builtin_prefetch(bucket_at(w->family, w->place.first));
+	__builtin_prefetch(bucket_at(w->family, w->place.second));
+}
+
+/* Fetch the slot of the packet's Flow, by its tag only. */
+static void waiting_prefetch(const struct waiting *w)
+{
+	__u32 bucket = w->place.first, slot;
+	__u64 match = bucket_match(bucket_at(w->family, bucket), w->place.tag);
+
+	if (!match) {
+		bucket = w->place.second;
+		match = bucket_match(bucket_at(w->family, bucket), w->place.tag);
+	}
+	if (!match)
+		return;
+	slot = bucket * XFP_BUCKET_SLOTS + match_first(match);
+	__builtin_prefetch(slot_at(w->family, slot), 1);
+	if (w->family == FAMILY_IPV6)
+		__builtin_prefetch((const char *)slot_at(w->family, slot) + 64, 1);
+}
+
+static bool waiting_account(const struct waiting *w)
+{
+	if (w->family == FAMILY_IPV4)
+		return cache_hit(FAMILY_IPV4, &w->seen, w->v4.key, &w->place) ||
+		       cache_insert(FAMILY_IPV4, &w->seen, w->v4.key, &w->place);
+	return cache_hit(FAMILY_IPV6, &w->seen, w->v6.key, &w->place) ||
+	       cache_insert(FAMILY_IPV6, &w->seen, w->v6.key, &w->place);
+}
+
+/* Where a Flow finds no place, the table grows: what waits then has other places. */
+static bool batch_account(struct flow_cache *cache, __u32 at)
+{
+	while (!waiting_account(&batch.packet[at])) {
+		if (!flow_cache_grow(cache, (enum flow_family)batch.packet[at].family))
+			return false;
+		maps_select(cache);
+		for (__u32 i = at; i < batch.n; i++)
+			waiting_place(&batch.packet[i]);
+	}
+	return true;
+}
+
+void native_meter_flush(struct flow_cache *cache)
+{
+	maps_select(cache);
+	for (__u32 i = 0; i < batch.n; i++)
+		waiting_prefetch(&batch.packet[i]);
+	for (__u32 i = 0; i < batch.n; i++) {
+		const struct waiting *w = &batch.packet[i];
+		struct pkt p = {.frame_octets = w->frame_octets, .next_header = w->protocol};
+
+		meter_accounted(native_maps.row, &p, &w->seen, batch_account(cache, i));
+	}
+	batch.n = 0;
+}
+
+static enum xfp_reason waiting_read(struct waiting *w, struct pkt *p)
+{
+	p->ip_offset = p->offset;
+	if (p->ethertype == ETH_P_IP) {
+		w->family = FAMILY_IPV4;
+		return read_ipv4(native_maps.row, p, &w->v4);
+	}
+	if (p->ethertype == ETH_P_IPV6) {
+		w->family = FAMILY_IPV6;
+		return read_ipv6(native_maps.row, p, &w->v6);
+	}
+	return XFP_not_ip;
+}
+
+void native_meter_add(struct flow_cache *cache, const struct native_packet *packet)
+{
+	struct waiting *w = &batch.packet[batch.n];
 	struct pkt p = {
 		.data = packet->data,
 		.data_end = (const __u8 *)packet->data + packet->captured_octets,
@@ -52,13 +151,26 @@ void native_meter_packet(struct flow_cache *cache, const struct native_packet *p
 		.packets = 1,
 		.now_ns = packet->time_ns,
 	};
-
 	enum xfp_reason verdict;
 
 	maps_select(cache);
 	meter_seen(native_maps.row, &p);
 	verdict = packet->is_ethernet ? parse_ethernet(&p) : parse_tags(&p);
 	if (verdict == XFP_OK)
-		verdict = meter_network(native_maps.row, &p);
-	meter_reason(native_maps.row, &p, verdict);
+		verdict = waiting_read(w, &p);
+	if (verdict != XFP_OK) {
+		meter_reason(native_maps.row, &p, verdict);
+		return;
+	}
+	w->frame_octets = p.frame_octets;
+	w->protocol = p.next_header;
+	waiting_place(w);
+	if (++batch.n == NATIVE_BATCH)
+		native_meter_flush(cache);
+}
+
+void native_meter_packet(struct flow_cache *cache, const struct native_packet *packet)
+{
+	native_meter_add(cache, packet);
+	native_meter_flush(cache);
 }

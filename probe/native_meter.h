@@ -36,5 +36,17 @@ struct native_packet {
 	uint32_t offset;
 };
 
-/* Meter one packet into *cache (is_native), as seen at Observation Point 0, ingress. */
+/* Packets that wait together: their cache misses overlap. */
+#define NATIVE_BATCH 32
+
+/*
+ * Meter packets into *cache (is_native), as seen at Observation Point 0,
+ * ingress. native_meter_add() reads the packet's headers at once, but up to
+ * NATIVE_BATCH packets wait for native_meter_flush() to be accounted, in their
+ * order; the result is as if one by one. Flush before anything reads the cache
+ * or another cache is metered into. native_meter_packet() is both. A table
+ * opened smaller than its max_flows grows where a Flow finds no place.
+ */
+void native_meter_add(struct flow_cache *cache, const struct native_packet *packet);
+void native_meter_flush(struct flow_cache *cache);
 void native_meter_packet(struct flow_cache *cache, const struct native_packet *packet);

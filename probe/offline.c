@@ -32,6 +32,7 @@ struct offline {
 /* One sweep at packet time `now_ns`; no program runs beside us, so no grace period. */
 static void offline_sweep(struct offline *o, uint64_t now_ns)
 {
+	native_meter_flush(&o->cache);
 	sweep_begin(&o->sweep, now_ns);
 	while (sweep_mark(&o->sweep))
 		sweep_harvest(&o->sweep);
@@ -86,7 +87,7 @@ static void offline_packet(struct offline *o, const struct capture_packet *p)
 			offline_sweep_until(o, o->clock_ns);
 	}
 	packet.time_ns = p->time_ns;
-	native_meter_packet(&o->cache, &packet);
+	native_meter_add(&o->cache, &packet);
 	o->has_news = true;
 }
 
@@ -110,6 +111,7 @@ static int offline_finish(struct offline *o, const struct config *cfg)
 {
 	static struct ledger ledger;
 
+	native_meter_flush(&o->cache);
 	sweep_flush(&o->sweep, o->clock_ns, FLOW_END_FORCED);
 	sinks_flush(&o->sinks, o->clock_ns, 0);
 	sinks_drain(&o->sinks, o->clock_ns, (uint32_t)(o->clock_ns / NS_PER_S));
@@ -131,8 +133,11 @@ static int offline_open(struct offline *o, const struct config *cfg)
 	err = capture_open(&o->capture, cfg->read_path);
 	if (!err)
 		err = flow_cache_params_init(&params, fc->max_flows, fc->max_flows_ipv6);
-	if (!err)
-		err = flow_cache_open(&o->cache, &params, fc->max_flows, fc->max_flows_ipv6, true);
+	if (err)
+		return err;
+	params.n_buckets[FLOW_IPV4] = flow_cache_buckets_start(fc->max_flows);
+	params.n_buckets[FLOW_IPV6] = flow_cache_buckets_start(fc->max_flows_ipv6);
+	err = flow_cache_open(&o->cache, &params, fc->max_flows, fc->max_flows_ipv6, true);
 	if (!err)
 		err = sinks_open(&o->sinks, cfg, false);
 	if (err)
