@@ -142,34 +142,39 @@ static __always_inline void flow_update(enum family family, struct xfp_counts *c
 	}
 }
 
-/* Position of the only bit of a match mask, by a de Bruijn sequence. */
-static const __u8 match_place[64] = {0, 0, 0, 0, 0, 0, 13, 0, 11, 0, 0, 0, 0, 9, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 5, 0, 0, 12, 0, 3, 2, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 6, 0, 0, 0, 0, 0, 1, 0, 0, 4, 0, 0, 8, 0, 0, 0};
+/*
+ * A match mask has a bit for each place: bit 7 - k of octet j for place 8k + j.
+ * This is the place of a mask's only bit, found by a de Bruijn sequence.
+ */
+static const __u8 match_place[64] = {
+	0, 0,  0, 0, 0,	 0,  0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 15, 6, 0,  0, 0, 0,
+	0, 10, 0, 4, 0,	 11, 0, 0, 0, 0, 7, 5, 0,  0, 0, 0, 0,	0, 14, 0, 0, 0,
+	0, 0,  2, 0, 13, 0,  0, 1, 0, 0, 3, 0, 0,  9, 0, 0, 0,	0, 0,  8,
+};
 #define MATCH_DEBRUIJN 0x03f79d71b4cb0a89ULL
 
-/* One bit per tag of a quad, and the rest of it. */
-#define QUAD_HIGH 0x8000800080008000ULL
-#define QUAD_LOW  (~QUAD_HIGH)
+/* One bit per tag of eight, and the rest of it. */
+#define EIGHT_HIGH 0x8080808080808080ULL
+#define EIGHT_LOW  (~EIGHT_HIGH)
 
-/* The high bit of each tag that is not zero; no carry from one to the next. */
-static __always_inline __u64 quad_nonzero(__u64 x)
+/* The high bit of each octet that is not zero; no carry from one to the next. */
+static __always_inline __u64 octets_nonzero(__u64 x)
 {
-	return (((x & QUAD_LOW) + QUAD_LOW) | x) & QUAD_HIGH;
+	return (((x & EIGHT_LOW) + EIGHT_LOW) | x) & EIGHT_HIGH;
 }
 
 /*
- * Where a bucket holds `tag`: bit 15 - k of the j-th sixteen for place 4k + j.
- * Four tags a step and no branch: the place is random, so a branch on it would
- * be mispredicted for every packet.
+ * The places of a bucket that hold `tag`. Eight a step and no branch: the place
+ * is random, so a branch on it would be mispredicted for every packet, and the
+ * verifier would follow each.
  */
 static __always_inline __u64 bucket_match(const struct xfp_bucket *tags, __u32 tag)
 {
-	__u64 all = (__u64)tag << 16 | tag, differs = 0;
+	__u64 all = tag * 0x0101010101010101ULL;
+	__u64 differs = octets_nonzero(READ_ONCE_(tags->eight[0]) ^ all) |
+			octets_nonzero(READ_ONCE_(tags->eight[1]) ^ all) >> 1;
 
-	all |= all << 32;
-	UNROLL
-	for (int k = 0; k < XFP_BUCKET_SLOTS / 4; k++)
-		differs |= quad_nonzero(READ_ONCE_(tags->quad[k]) ^ all) >> k;
-	differs ^= QUAD_HIGH | QUAD_HIGH >> 1 | QUAD_HIGH >> 2 | QUAD_HIGH >> 3;
+	differs ^= EIGHT_HIGH | EIGHT_HIGH >> 1;
 	barrier_var(differs);
 	return differs;
 }
@@ -180,12 +185,13 @@ static __always_inline __u32 match_first(__u64 match)
 	return match_place[(match & -match) * MATCH_DEBRUIJN >> 58];
 }
 
+/* The slot of the Flow in one bucket, or NULL. Sets *index to its number. */
 static __always_inline void *bucket_find(enum family family, struct xfp_bucket *tags, __u32 bucket,
 					 __u32 tag, const __u64 *key, __u32 *index)
 {
 	__u64 match = bucket_match(tags, tag);
 
-	for (int i = 0; i < 4 && match; i++) {
+	for (int i = 0; i < XFP_BUCKET_SLOTS && match; i++) {
 		__u32 at = bucket * XFP_BUCKET_SLOTS + match_first(match);
 		void *slot = slot_at(family, at);
 
@@ -201,37 +207,35 @@ static __always_inline void *bucket_find(enum family family, struct xfp_bucket *
 /* Number of places in a match mask. */
 static __always_inline __u32 match_count(__u64 match)
 {
-	__u64 n = match >> 12; /* four bits of each sixteen */
+	__u64 n = (match >> 7 & 0x0101010101010101ULL) + (match >> 6 & 0x0101010101010101ULL);
 
-	n = (n & 0x0005000500050005ULL) + (n >> 1 & 0x0005000500050005ULL);
-	n = (n & 0x0003000300030003ULL) + (n >> 2 & 0x0003000300030003ULL);
-	n = n * 0x0001000100010001ULL >> 48;
+	n = n * 0x0101010101010101ULL >> 56;
 	barrier_var(n);
 	return n;
 }
 
-/* Where in its pair a place's tag is. */
-static __always_inline __u32 pair_shift(__u32 place)
+/* Where in its word a place's tag is. */
+static __always_inline __u32 word_shift(__u32 place)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return (place & 1) * 16;
+	return (place & 3) * 8;
 #else
-	return (~place & 1) * 16;
+	return (~place & 3) * 8;
 #endif
 }
 
 /*
- * Take a free place. The kernel swaps 32 bits and no less, so a change of the
+ * Take a free place. The kernel swaps 32 bits and no less, so a change of a
  * neighbour fails it as well. True when the place is ours.
  */
 static __always_inline bool tag_claim(struct xfp_bucket *tags, __u32 place)
 {
-	__u32 *pair = &tags->pair[place / 2], shift = pair_shift(place);
-	__u32 old = READ_ONCE_(*pair);
+	__u32 *word = &tags->word[place / 4], shift = word_shift(place);
+	__u32 old = READ_ONCE_(*word);
 
-	if ((__u16)(old >> shift) != XFP_TAG_FREE)
+	if ((__u8)(old >> shift) != XFP_TAG_FREE)
 		return false;
-	return __sync_val_compare_and_swap(pair, old, old | XFP_TAG_BUSY << shift) == old;
+	return __sync_val_compare_and_swap(word, old, old | XFP_TAG_BUSY << shift) == old;
 }
 
 /*
@@ -246,8 +250,8 @@ static __always_inline void tag_publish(struct xfp_bucket *tags, __u32 place, __
 		asm volatile("" ::: "memory");
 		WRITE_ONCE_(tags->tag[place], tag);
 	} else {
-		__u32 before = __sync_fetch_and_add(&tags->pair[place / 2],
-						    (tag - XFP_TAG_BUSY) << pair_shift(place));
+		__u32 before = __sync_fetch_and_add(&tags->word[place / 4],
+						    (tag - XFP_TAG_BUSY) << word_shift(place));
 
 		barrier_var(before);
 	}
@@ -323,17 +327,20 @@ static __always_inline struct place cache_place(enum family family, const __u64 
 static __always_inline bool cache_hit(enum family family, const struct observed *o,
 				      const __u64 *key, const struct place *place)
 {
-	struct xfp_bucket *tags = bucket_at(family, place->first);
+	struct xfp_bucket *a = bucket_at(family, place->first);
+	struct xfp_bucket *b = bucket_at(family, place->second);
 	__u32 index = 0;
-	void *slot = NULL;
+	void *slot;
+	__u64 touched;
 
-	if (tags)
-		slot = bucket_find(family, tags, place->first, place->tag, key, &index);
-	if (!slot) {
-		tags = bucket_at(family, place->second);
-		if (tags)
-			slot = bucket_find(family, tags, place->second, place->tag, key, &index);
-	}
+	if (!a || !b)
+		return false;
+	/* a miss of the second bucket's tags passes while the first's are waited for */
+	touched = READ_ONCE_(b->eight[0]);
+	barrier_var(touched);
+	slot = bucket_find(family, a, place->first, place->tag, key, &index);
+	if (!slot)
+		slot = bucket_find(family, b, place->second, place->tag, key, &index);
 	if (!slot)
 		return false;
 	flow_update(family, counts_of(family, slot), index, o);

@@ -11,28 +11,27 @@
 /* Goes into every pin path: a table of another layout is never reused. */
 #define XFP_ABI_VERSION 1
 
-/* Geometry: a bucket is sixteen tags, half a cache line, in front of as many slots. */
+/* Geometry: a bucket is sixteen tags of an octet each in front of as many slots. */
 #define XFP_BUCKET_SLOTS  16
 #define XFP_CHUNK_BUCKETS 16 /* buckets that share one "something happened" mark */
 #define XFP_CHUNK_SLOTS	  (XFP_BUCKET_SLOTS * XFP_CHUNK_BUCKETS)
 
 /*
- * Tag of a slot: 15 bits of its key's hash. FREE -> BUSY -> tag is the
+ * Tag of a slot: an octet of its key's hash. FREE -> BUSY -> tag is the
  * kernel's, tag -> RETIRING -> FREE the daemon's; every step but the publishing
- * one is a compare-and-swap. Sixteen bits keep the tags of a million Flows
- * within reach of the second-level TLB; one look-up in 2500 reads a slot in
- * vain. A Flow's tag always has XFP_TAG_FLOW set.
+ * one is a compare-and-swap. An octet keeps the tags of a million Flows within
+ * reach of the caches and the TLB; one look-up in 40 reads a slot in vain.
  */
 #define XFP_TAG_FREE	 0
 #define XFP_TAG_BUSY	 1
 #define XFP_TAG_RETIRING 2
-#define XFP_TAG_FLOW	 0x8000
+#define XFP_TAG_FLOW	 4 /* this and above: a Flow's */
 
 struct xfp_bucket {
 	union {
-		__u16 tag[XFP_BUCKET_SLOTS];
-		__u32 pair[XFP_BUCKET_SLOTS / 2]; /* what a compare-and-swap takes: two tags */
-		__u64 quad[XFP_BUCKET_SLOTS / 4]; /* what a look-up takes: four              */
+		__u8 tag[XFP_BUCKET_SLOTS];
+		__u32 word[XFP_BUCKET_SLOTS / 4]; /* what a compare-and-swap takes */
+		__u64 eight[XFP_BUCKET_SLOTS / 8]; /* what a look-up takes          */
 	};
 };
 
@@ -91,7 +90,7 @@ struct xfp_slot6 {
 	__u8 spare[40]; /* zero: second cache line, room for layer-2 facts */
 };
 
-_Static_assert(sizeof(struct xfp_bucket) == 32, "a bucket of tags is half a cache line");
+_Static_assert(sizeof(struct xfp_bucket) == 16, "tags of four buckets in a cache line");
 _Static_assert(sizeof(struct xfp_slot4) == 64, "an IPv4 slot is one cache line");
 _Static_assert(sizeof(struct xfp_slot6) == 128, "an IPv6 slot is two cache lines");
 

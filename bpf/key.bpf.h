@@ -21,9 +21,9 @@ TUNABLE __u64 xfp_hash_spread[2];
 
 /* What the Flow Cache adds to a Flow; no packet pointer in it. */
 struct observed {
-	__u64 octets;	  /* IP octets of all segments                             */
-	__u64 now_ns;	  /* native: the packet's own time                         */
-	__u32 packets;	  /* segments                                              */
+	__u64 octets; /* IP octets of all segments                             */
+	__u64 now_ns; /* native: the packet's own time                         */
+	__u32 packets; /* segments                                              */
 	__u32 length_min; /* IP octets of the smallest segment (IPv6: payload)     */
 	__u32 length_max;
 	__u32 flow_label;
@@ -79,6 +79,12 @@ static __always_inline __u64 key_hash(const __u64 *key, int n_words)
 	return h ^ (h >> 32);
 }
 
+/* A tag of eight bits of the hash: what would be a reserved value moves up. */
+static __always_inline __u32 tag_of(__u32 octet)
+{
+	return octet | (octet < XFP_TAG_FLOW) << 7;
+}
+
 /* Where a key's Flow can be: two buckets, and its tag in either. */
 struct place {
 	__u32 first;
@@ -94,7 +100,7 @@ static __always_inline struct place key_place(const __u64 *key, int n_words, __u
 	return (struct place){
 		.first = (__u64)high * n_buckets >> 32,
 		.second = (__u64)(__u32)(high * 0x9e3779b1u) * n_buckets >> 32,
-		.tag = ((__u32)h & 0xffff) | XFP_TAG_FLOW,
+		.tag = tag_of((__u32)h & 0xff),
 	};
 }
 

@@ -55,7 +55,8 @@ static __always_inline void meter_accounted(struct xfp_ledger_row *row, const st
 	ledger_volume(&row->accounted, o->packets, p->frame_octets);
 	ledger_add(&row->accounted_ip_octets, o->octets);
 	if (!is_in_cache)
-		ledger_volume(&row->overflow[protocol_class(p->next_header)], o->packets, o->octets);
+		ledger_volume(&row->overflow[protocol_class(p->next_header)], o->packets,
+			      o->octets);
 }
 
 /*

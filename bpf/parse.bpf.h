@@ -31,28 +31,28 @@ struct pkt {
 	/* given by the hook */
 	const __u8 *data;
 	const __u8 *data_end;
-	__u32 frame_octets;	 /* on the wire, or of the super-packet a GSO hook sees  */
-	__u32 packets;		 /* on the wire: 1, or the segments of a super-packet    */
-	__u32 gso_octets;	 /* payload of one segment, 0 without GSO                */
-	bool has_segments;	 /* `packets` is what the hook said, not a guess         */
-	bool is_scratch;	 /* data is a copy of PARSE_SCRATCH octets               */
-	__u8 obs_point;		 /* with direction, as in the Flow Key                   */
-	__u64 now_ns;		 /* native: the packet's own time                        */
+	__u32 frame_octets; /* on the wire, or of the super-packet a GSO hook sees  */
+	__u32 packets; /* on the wire: 1, or the segments of a super-packet    */
+	__u32 gso_octets; /* payload of one segment, 0 without GSO                */
+	bool has_segments; /* `packets` is what the hook said, not a guess         */
+	bool is_scratch; /* data is a copy of PARSE_SCRATCH octets               */
+	__u8 obs_point; /* with direction, as in the Flow Key                   */
+	__u64 now_ns; /* native: the packet's own time                        */
 
 	/* cursor */
 	__u8 n_tags;
-	__u8 next_header;	/* protocol of the header at offset                      */
+	__u8 next_header; /* protocol of the header at offset                      */
 	bool is_later_fragment;
 	bool is_ipv6;
-	__u16 ethertype;	/* host order                                            */
-	__u32 offset;		/* of the next header                                    */
-	__u32 ip_offset;	/* of the IP header                                      */
-	__u32 end_offset;	/* of the end of the IP datagram                         */
+	__u16 ethertype; /* host order                                            */
+	__u32 offset; /* of the next header                                    */
+	__u32 ip_offset; /* of the IP header                                      */
+	__u32 end_offset; /* of the end of the IP datagram                         */
 	__u32 transport_octets; /* length of the transport header, for GSO counts        */
 
 	/* found */
-	__u64 addresses[4];	/* as they stand in the header: 8 octets of IPv4, 32 of IPv6 */
-	__u32 ports;		/* as they stand in the header                           */
+	__u64 addresses[4]; /* as they stand in the header: 8 octets of IPv4, 32 of IPv6 */
+	__u32 ports; /* as they stand in the header                           */
 	__u32 flow_label;
 	__u16 vlan;
 	__u16 inner_vlan;

@@ -16,7 +16,7 @@
 #include <bpf/bpf_endian.h>
 
 /* Set by the daemon between open and load; the verifier removes dead branches. */
-#define TUNABLE const volatile
+#define TUNABLE	  const volatile
 #define UNROLL	  _Pragma("unroll")
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
 
@@ -28,8 +28,8 @@
 #define barrier_var(var) asm volatile("" : "+r"(var))
 #endif
 
-#define ATOMIC_ADD(ptr, value) ((void)__sync_fetch_and_add((ptr), (value)))
-#define ATOMIC_OR(ptr, value)  ((void)__sync_fetch_and_or((ptr), (value)))
+#define ATOMIC_ADD(ptr, value)	    ((void)__sync_fetch_and_add((ptr), (value)))
+#define ATOMIC_OR(ptr, value)	    ((void)__sync_fetch_and_or((ptr), (value)))
 #define ATOMIC_FETCH_OR(ptr, value) __sync_fetch_and_or((ptr), (value))
 
 /* A number of a packet header: aligned there, or the kernel says that it need not be. */
@@ -42,13 +42,13 @@
 #define TUNABLE static __attribute__((unused))
 #define UNROLL
 #undef __always_inline
-#define __always_inline	       inline __attribute__((always_inline))
-#define GLOBAL_FUNCTION	       static inline
-#define barrier_var(var)       asm volatile("" : "+r"(var))
-#define ATOMIC_ADD(ptr, value) ((void)(*(ptr) += (value)))
-#define ATOMIC_OR(ptr, value)  ((void)(*(ptr) |= (value)))
+#define __always_inline		    inline __attribute__((always_inline))
+#define GLOBAL_FUNCTION		    static inline
+#define barrier_var(var)	    asm volatile("" : "+r"(var))
+#define ATOMIC_ADD(ptr, value)	    ((void)(*(ptr) += (value)))
+#define ATOMIC_OR(ptr, value)	    ((void)(*(ptr) |= (value)))
 #define ATOMIC_FETCH_OR(ptr, value) ((*(ptr) |= (value)))
-#define HEADER_LOAD(type, at)  (((const struct { type v; } __attribute__((packed)) *)(at))->v)
+#define HEADER_LOAD(type, at)	    (((const struct { type v; } __attribute__((packed)) *)(at))->v)
 
 #endif
 

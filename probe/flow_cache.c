@@ -14,7 +14,7 @@
 
 uint32_t flow_cache_buckets(uint32_t max_flows)
 {
-	uint64_t slots = ((uint64_t)max_flows * 100 + 75) / 76;
+	uint64_t slots = ((uint64_t)max_flows * 4 + 2) / 3;
 	uint64_t chunks = (slots + XFP_CHUNK_SLOTS - 1) / XFP_CHUNK_SLOTS;
 
 	return (uint32_t)(chunks * XFP_CHUNK_BUCKETS);
@@ -193,7 +193,7 @@ static void table_content(const struct flow_table *t, struct flow_cache_content 
 		uint32_t tag = __atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE);
 		struct xfp_counts *c;
 
-		if (!(tag & XFP_TAG_FLOW) && tag != XFP_TAG_RETIRING)
+		if (tag < XFP_TAG_FLOW && tag != XFP_TAG_RETIRING)
 			continue;
 		c = flow_counts_at(t, slot);
 		content->flows++;

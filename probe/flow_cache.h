@@ -68,7 +68,7 @@ struct flow_cache {
 	bool is_native; /* all arrays are ours: may be opened smaller than max_flows, and grow */
 };
 
-/* Buckets for max_flows at load 0.76, where 0.002 % of inserts find no place. */
+/* Buckets for max_flows at load 0.75, where 0.001 % of inserts find no place. */
 uint32_t flow_cache_buckets(uint32_t max_flows);
 
 /* Buckets to open a table with that grows up to those for max_flows. */
@@ -112,7 +112,7 @@ static inline struct xfp_counts *flow_counts_at(const struct flow_table *t, uint
 	return (struct xfp_counts *)(t->slots + (size_t)slot * t->slot_octets + t->key_octets);
 }
 
-static inline uint16_t *flow_tag_at(const struct flow_table *t, uint32_t slot)
+static inline uint8_t *flow_tag_at(const struct flow_table *t, uint32_t slot)
 {
 	return &t->tags[slot / XFP_BUCKET_SLOTS].tag[slot % XFP_BUCKET_SLOTS];
 }

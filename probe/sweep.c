@@ -45,7 +45,7 @@ static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, 
 		if (tag == XFP_TAG_FREE)
 			continue;
 		t->chunk_live[s->chunk]++;
-		if (!(tag & XFP_TAG_FLOW)) {
+		if (tag < XFP_TAG_FLOW) {
 			sweep_odd_tag(s, s->family, slot, tag);
 			continue;
 		}
@@ -242,8 +242,8 @@ void sweep_each_flow(const struct sweep *s, record_sink_fn fn, void *arg)
 		const struct flow_table *t = &s->cache->table[f];
 
 		for (uint32_t slot = 0; slot < t->n_slots; slot++) {
-			if (!(__atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE) &
-			      XFP_TAG_FLOW))
+			if (__atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE) <
+			    XFP_TAG_FLOW)
 				continue;
 			sweep_describe(s, f, slot, &r);
 			fn(arg, &r);

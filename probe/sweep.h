@@ -68,7 +68,7 @@ struct sweep {
 	uint64_t earliest_due_ns; /* over everything looked at or skipped      */
 
 	/* places met BUSY: still so after the grace period, their program died */
-	uint16_t *suspect[SWEEP_MAX_SUSPECTS];
+	uint8_t *suspect[SWEEP_MAX_SUSPECTS];
 	uint32_t n_suspects;
 
 	struct sweep_stats stats;

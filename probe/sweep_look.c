@@ -10,10 +10,10 @@ static bool slot_retire(struct sweep *s, enum flow_family family, uint32_t slot,
 			uint32_t survivor)
 {
 	struct flow_table *t = &s->cache->table[family];
-	uint16_t *tag = flow_tag_at(t, slot);
-	uint16_t old = __atomic_load_n(tag, __ATOMIC_ACQUIRE);
+	uint8_t *tag = flow_tag_at(t, slot);
+	uint8_t old = __atomic_load_n(tag, __ATOMIC_ACQUIRE);
 
-	if (!(old & XFP_TAG_FLOW) ||
+	if (old < XFP_TAG_FLOW ||
 	    !__atomic_compare_exchange_n(tag, &old, XFP_TAG_RETIRING, false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST))
 		return false;
@@ -116,7 +116,7 @@ static void busy_suspect(struct sweep *s, struct flow_table *t, uint32_t slot)
 void sweep_free_suspects(struct sweep *s)
 {
 	for (uint32_t i = 0; i < s->n_suspects; i++) {
-		uint16_t busy = XFP_TAG_BUSY;
+		uint8_t busy = XFP_TAG_BUSY;
 
 		if (__atomic_compare_exchange_n(s->suspect[i], &busy, XFP_TAG_FREE, false,
 						__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))

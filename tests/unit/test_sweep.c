@@ -331,7 +331,7 @@ static void test_flush_includes_what_a_sweep_had_marked(void **state)
 
 static void test_busy_place_is_freed_after_a_grace_period_and_counted(void **state)
 {
-	uint16_t *tag = flow_tag_at(&f.cache.table[FLOW_IPV4], 1234);
+	uint8_t *tag = flow_tag_at(&f.cache.table[FLOW_IPV4], 1234);
 
 	(void)state;
 	*tag = XFP_TAG_BUSY;
@@ -348,7 +348,7 @@ static void test_busy_place_that_becomes_a_flow_is_left_alone(void **state)
 {
 	struct flow_table *t = &f.cache.table[FLOW_IPV4];
 	struct fixture_packet p = {.id = 7};
-	uint16_t *tag, value;
+	uint8_t *tag, value;
 	uint32_t slot;
 
 	(void)state;
