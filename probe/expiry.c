@@ -31,7 +31,7 @@ static enum tcp_end tcp_end(const struct expiry_flow *flow, const struct expiry_
 static uint64_t idle_timeout_ns(const struct expiry_timeouts *timeouts,
 				const struct expiry_flow *flow)
 {
-	uint64_t cut = timeouts->idle_ns / 1000 * timeouts->pressure_permille;
+	uint64_t cut = expiry_cut_ns(timeouts);
 
 	return timeouts->idle_ns - (flow->packets == 1 ? cut : cut / 2);
 }

@@ -24,6 +24,12 @@ struct expiry_timeouts {
 	uint32_t pressure_permille;
 };
 
+/* The most that pressure takes from an idle timeout. */
+static inline uint64_t expiry_cut_ns(const struct expiry_timeouts *timeouts)
+{
+	return timeouts->idle_ns / 1000 * timeouts->pressure_permille;
+}
+
 /* One Flow as the sweep sees it. */
 struct expiry_flow {
 	uint64_t first_ns;

@@ -29,10 +29,10 @@ static bool due_is_past(uint32_t due, uint32_t now_tick)
 	return (int32_t)(due - now_tick) <= 0;
 }
 
-static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, bool all,
-			uint64_t *chunk_due)
+static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, uint64_t *chunk_due)
 {
 	uint32_t now_tick = (uint32_t)(s->now_ns >> TICK_SHIFT);
+	uint32_t horizon_tick = due_tick(s->horizon_ns);
 	uint64_t hints = 0;
 
 	if (__atomic_load_n(&t->hints[bucket], __ATOMIC_RELAXED))
@@ -49,7 +49,7 @@ static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, 
 			sweep_odd_tag(s, s->family, slot, tag);
 			continue;
 		}
-		if (!all && t->due[slot] != DUE_NEW && !due_is_past(t->due[slot], now_tick) &&
+		if (t->due[slot] != DUE_NEW && !due_is_past(t->due[slot], horizon_tick) &&
 		    !(hints >> i & 1)) {
 			uint32_t ahead = t->due[slot] - now_tick;
 
@@ -65,18 +65,18 @@ static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, 
 }
 
 /* Look at one chunk unless nothing happened in it and nothing is due. */
-static void chunk_look(struct sweep *s, struct flow_table *t, bool all)
+static void chunk_look(struct sweep *s, struct flow_table *t)
 {
 	uint64_t due = UINT64_MAX;
 	bool has_news = __atomic_load_n(&t->news[s->chunk], __ATOMIC_RELAXED) &&
 			__atomic_exchange_n(&t->news[s->chunk], 0, __ATOMIC_SEQ_CST);
 
-	if (!has_news && !all && t->chunk_due_ns[s->chunk] > s->now_ns)
+	if (!has_news && t->chunk_due_ns[s->chunk] > s->horizon_ns)
 		return;
 	t->n_live -= t->chunk_live[s->chunk];
 	t->chunk_live[s->chunk] = 0;
 	for (uint32_t i = 0; i < XFP_CHUNK_BUCKETS; i++)
-		bucket_look(s, t, s->chunk * XFP_CHUNK_BUCKETS + i, all, &due);
+		bucket_look(s, t, s->chunk * XFP_CHUNK_BUCKETS + i, &due);
 	t->chunk_due_ns[s->chunk] = due;
 	t->n_live += t->chunk_live[s->chunk];
 }
@@ -121,6 +121,7 @@ static void family_begin(struct sweep *s, uint8_t family)
 	if (family >= FLOW_FAMILIES)
 		return;
 	s->timeouts.pressure_permille = pressure_permille(s, &s->cache->table[family]);
+	s->horizon_ns = s->now_ns + expiry_cut_ns(&s->timeouts);
 	s->slice_places = s->cache->table[family].n_slots / SLICE_SHARE;
 	if (s->slice_places < SLICE_MIN)
 		s->slice_places = SLICE_MIN;
@@ -140,12 +141,11 @@ bool sweep_mark(struct sweep *s)
 {
 	while (s->family < FLOW_FAMILIES) {
 		struct flow_table *t = &s->cache->table[s->family];
-		bool all = s->timeouts.pressure_permille > 0;
 
 		for (; s->chunk < t->n_chunks; s->chunk++) {
 			if (s->n_retired >= s->slice_places)
 				return true;
-			chunk_look(s, t, all);
+			chunk_look(s, t);
 			if (t->chunk_due_ns[s->chunk] < s->earliest_due_ns)
 				s->earliest_due_ns = t->chunk_due_ns[s->chunk];
 		}

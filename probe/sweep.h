@@ -59,6 +59,7 @@ struct sweep {
 
 	/* the slice in progress */
 	uint64_t now_ns;
+	uint64_t horizon_ns; /* what is due by then without pressure may be due now */
 	uint8_t family;
 	uint32_t chunk;
 	uint32_t n_retired;
