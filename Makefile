@@ -34,7 +34,9 @@ $(SAN_OUT)/%: SAN_CFLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-
 $(SAN_OUT)/%: SAN_LDFLAGS := -fsanitize=$(SANITIZE)
 
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Wno-unused-function \
+# Blocks stay in source order: the verifiers before Linux 6.3 refuse a loop whose
+# back edge is a fall-through ("back-edge from insn ..."), which placement makes.
+BPF_CFLAGS := -O2 -g -mcpu=v3 -mllvm -disable-block-placement -target bpf -Wall -Wextra -Wno-unused-function \
               $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) -I. $(if $(WERROR),-Werror)
 
 PROBE_SRC     := $(filter-out probe/xflowctl.c,$(wildcard probe/*.c))

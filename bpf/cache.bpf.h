@@ -72,6 +72,7 @@ static __always_inline void extremes_update(struct xfp_counts *c, const struct o
 {
 	if (is_within(c, o))
 		return;
+	NO_UNROLL
 	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
 		__u32 old = READ_ONCE_(c->lengths);
 		__u32 new = lengths_merge(old, o);
@@ -79,6 +80,7 @@ static __always_inline void extremes_update(struct xfp_counts *c, const struct o
 		if (new == old || __sync_val_compare_and_swap(&c->lengths, old, new) == old)
 			break;
 	}
+	NO_UNROLL
 	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
 		__u32 old = READ_ONCE_(c->ttl_flags);
 		__u32 new = ttl_merge(old, o);
@@ -104,13 +106,13 @@ static __always_inline void chunk_mark(enum family family, __u32 bucket)
 static __always_inline void hint_end(enum family family, __u32 slot)
 {
 	__u32 bucket = slot / XFP_BUCKET_SLOTS;
-	__u64 *hint = hint_at(family, bucket), before;
+	__u64 *hint = hint_at(family, bucket);
+	__u64 *mark = mark_at(family, bucket / XFP_CHUNK_BUCKETS);
 
-	if (!hint)
+	if (!hint || !mark)
 		return;
-	before = ATOMIC_FETCH_OR(hint, 1ULL << (slot % XFP_BUCKET_SLOTS)); /* a full barrier */
-	barrier_var(before);
-	chunk_mark(family, bucket);
+	ATOMIC_OR(hint, 1ULL << (slot % XFP_BUCKET_SLOTS));
+	__sync_lock_test_and_set(mark, 1); /* a full barrier: the hint comes first */
 }
 
 /*

@@ -28,9 +28,8 @@
 #define barrier_var(var) asm volatile("" : "+r"(var))
 #endif
 
-#define ATOMIC_ADD(ptr, value)	    ((void)__sync_fetch_and_add((ptr), (value)))
-#define ATOMIC_OR(ptr, value)	    ((void)__sync_fetch_and_or((ptr), (value)))
-#define ATOMIC_FETCH_OR(ptr, value) __sync_fetch_and_or((ptr), (value))
+#define ATOMIC_ADD(ptr, value) ((void)__sync_fetch_and_add((ptr), (value)))
+#define ATOMIC_OR(ptr, value)  ((void)__sync_fetch_and_or((ptr), (value)))
 
 /* A number of a packet header: aligned there, or the kernel says that it need not be. */
 #define HEADER_LOAD(type, at) (*(const type *)(at))
@@ -41,14 +40,14 @@
 
 #define TUNABLE static __attribute__((unused))
 #define UNROLL
+#define NO_UNROLL
 #undef __always_inline
-#define __always_inline		    inline __attribute__((always_inline))
-#define GLOBAL_FUNCTION		    static inline
-#define barrier_var(var)	    asm volatile("" : "+r"(var))
-#define ATOMIC_ADD(ptr, value)	    ((void)(*(ptr) += (value)))
-#define ATOMIC_OR(ptr, value)	    ((void)(*(ptr) |= (value)))
-#define ATOMIC_FETCH_OR(ptr, value) ((*(ptr) |= (value)))
-#define HEADER_LOAD(type, at)	    (((const struct { type v; } __attribute__((packed)) *)(at))->v)
+#define __always_inline	       inline __attribute__((always_inline))
+#define GLOBAL_FUNCTION	       static inline
+#define barrier_var(var)       asm volatile("" : "+r"(var))
+#define ATOMIC_ADD(ptr, value) ((void)(*(ptr) += (value)))
+#define ATOMIC_OR(ptr, value)  ((void)(*(ptr) |= (value)))
+#define HEADER_LOAD(type, at)  (((const struct { type v; } __attribute__((packed)) *)(at))->v)
 
 #endif
 

@@ -151,9 +151,10 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	if (!e)
 		return log_errno(-ENOMEM, "open exporter %s", cfg->name);
 	e->cfg = *cfg;
-	e->is_paced = is_paced;
+	/* a file takes what comes at once: nothing to spare it, nothing to lose */
+	e->is_paced = is_paced && cfg->transport != TRANSPORT_FILE;
 	e->unpaced_stall_ms = UNPACED_STALL_MS;
-	pace_init(&e->pace, is_paced ? cfg->max_records_per_s : 0);
+	pace_init(&e->pace, e->is_paced ? cfg->max_records_per_s : 0);
 	int err = encode_templates(e, domain_id);
 
 	if (!err)
