@@ -28,9 +28,10 @@ static uint64_t id_mix(uint64_t id, uint64_t word)
 }
 
 /*
- * Unique in the Observation Domain by 64 bits of Flow Key and start, wherever
+ * Unique in the Observation Domain by 63 bits of Flow Key and start, wherever
  * the Flow is stored: two Flows of one key always differ, those of two keys
- * but for one pair in 2^64. The same capture file gives the same ids.
+ * but for one pair in 2^63: the sign bit stays clear for readers of JSON that
+ * know signed integers only. The same capture file gives the same ids.
  */
 static uint64_t flow_id(const struct flow_table *t, uint32_t slot, uint64_t first_ns)
 {
@@ -39,7 +40,7 @@ static uint64_t flow_id(const struct flow_table *t, uint32_t slot, uint64_t firs
 	memcpy(words, flow_key_at(t, slot), t->key_octets);
 	for (uint32_t i = 0; i < t->key_octets / sizeof(*words); i++)
 		id = id_mix(id, words[i]);
-	return id;
+	return id & INT64_MAX;
 }
 
 /*
