@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A control socket, its probe and its clients in one loop. See control_fixture.h. */
+#include "tests/lib/control_fixture.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define REPLY_OCTETS (CONTROL_REPLY_OCTETS + 65536)
+
+static int give_status(void *arg, json_t *into)
+{
+	const struct control_fixture *f = arg;
+
+	json_object_set_new(into, "flows", json_integer(f->n_flows));
+	return f->status_err;
+}
+
+void control_fixture_give_ledger(struct control_fixture *f)
+{
+	const struct ledger l = {.exported = {.packets = (uint64_t)f->n_ledgers}};
+	control_ledger_fn done = f->done;
+
+	f->done = NULL;
+	done(f->done_ctx, &l);
+}
+
+static void ask_ledger(void *arg, control_ledger_fn done, void *ctx)
+{
+	struct control_fixture *f = arg;
+
+	assert_null(f->done);
+	f->done = done;
+	f->done_ctx = ctx;
+	f->n_ledgers++;
+	if (!f->is_slow)
+		control_fixture_give_ledger(f);
+}
+
+/* Flow i: 10.0.0.i -> 10.0.1.(i % 2), port i % 3, i octets, 1 packet. */
+static void each_flow(void *arg, record_sink_fn fn, void *fn_arg)
+{
+	const struct control_fixture *f = arg;
+
+	for (uint32_t i = 1; i <= f->n_flows; i++) {
+		const struct flow_record r = {.source4 = 0x0a000000 + i,
+					      .destination4 = 0x0a000100 + i % 2,
+					      .destination_port = (uint16_t)(i % 3),
+					      .protocol = 17,
+					      .octets = i,
+					      .packets = 1};
+
+		fn(fn_arg, &r);
+	}
+}
+
+static void on_signal(void *arg, int signo)
+{
+	(void)arg;
+	fail_msg("signal %d", signo);
+}
+
+int control_fixture_open(void **state)
+{
+	struct control_fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	*state = f;
+	f->ops = (struct control_ops){f, give_status, ask_ledger, each_flow};
+	f->n_flows = 5;
+	strcpy(f->folder, "/tmp/xflow-test-control-XXXXXX");
+	if (!mkdtemp(f->folder))
+		return -errno;
+	snprintf(f->path, sizeof(f->path), "%s/control.sock", f->folder);
+	alarm(60); /* a loop that is not ended fails */
+	return loop_open(&f->loop, on_signal, f) ||
+	       control_open(&f->control, &f->loop, f->path, &f->ops);
+}
+
+int control_fixture_close(void **state)
+{
+	struct control_fixture *f = *state;
+	int err;
+
+	control_close(&f->control);
+	control_close(&f->control);
+	loop_close(&f->loop);
+	err = rmdir(f->folder);
+	free(f);
+	return err;
+}
+
+static void stop_at_tick(void *arg, uint64_t now_ns)
+{
+	(void)now_ns;
+	loop_stop(arg);
+}
+
+void control_fixture_serve(struct control_fixture *f)
+{
+	struct loop_timer t = {.fn = stop_at_tick, .arg = &f->loop};
+
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(loop_timer_open(&f->loop, &t), 0);
+		loop_timer_set(&t, 0, 0);
+		loop_run(&f->loop);
+		loop_timer_close(&f->loop, &t);
+	}
+}
+
+int client_connect(const struct control_fixture *f)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	strcpy(address.sun_path, f->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+struct client client_open(struct control_fixture *f, const void *request, size_t n)
+{
+	struct client c = {.loop = &f->loop, .reply = calloc(1, REPLY_OCTETS + 1)};
+
+	assert_non_null(c.reply);
+	c.watch.fd = client_connect(f);
+	assert_int_equal(send(c.watch.fd, request, n, MSG_NOSIGNAL), n);
+	return c;
+}
+
+static void read_reply(void *arg, uint64_t now_ns, uint32_t events)
+{
+	struct client *c = arg;
+	ssize_t n = recv(c->watch.fd, c->reply + c->n, REPLY_OCTETS - c->n, MSG_DONTWAIT);
+
+	(void)now_ns;
+	(void)events;
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n > 0) {
+		c->n += (size_t)n;
+		return;
+	}
+	loop_unwatch(c->loop, &c->watch);
+	close(c->watch.fd);
+	loop_stop(c->loop);
+}
+
+void client_await(struct client *c)
+{
+	c->watch.fn = read_reply;
+	c->watch.arg = c;
+	assert_int_equal(loop_watch_fd(c->loop, &c->watch, c->watch.fd, EPOLLIN), 0);
+	assert_int_equal(loop_run(c->loop), 0);
+}
+
+char *ask(struct control_fixture *f, const char *request)
+{
+	struct client c = client_open(f, request, strlen(request));
+
+	client_await(&c);
+	return c.reply;
+}
+
+size_t count_lines(const char *text)
+{
+	size_t n = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		n++;
+	return n;
+}
+
+void check_reply(struct control_fixture *f, const char *request, const char *expected)
+{
+	char *reply = ask(f, request);
+
+	if (!strstr(reply, expected))
+		fail_msg("'%s' is answered '%s'", request, reply);
+	free(reply);
+}
+
+void check_lines(struct control_fixture *f, const char *request, size_t n)
+{
+	char *reply = ask(f, request);
+
+	assert_int_equal(count_lines(reply), n);
+	free(reply);
+}
