@@ -18,18 +18,18 @@ struct wire {
 	uint32_t domain_id;
 	bool is_begun;
 	uint32_t next_sequence;
-	uint32_t gaps;		     /* Sequence Number was not the expected one */
-	uint32_t gap_records;	     /* sum of the differences */
-	uint32_t export_time_s;	     /* of the last Message */
+	uint32_t gaps; /* Sequence Number was not the expected one */
+	uint32_t gap_records; /* sum of the differences */
+	uint32_t export_time_s; /* of the last Message */
 	uint16_t record_octets[512]; /* by Template ID */
-	uint16_t octets_at[512];     /* octetDeltaCount in the record */
+	uint16_t octets_at[512]; /* octetDeltaCount in the record */
 	uint16_t packets_at[512];
 	uint64_t messages;
 	uint64_t template_messages;
 	uint64_t templates;
 	struct exporter_volume data;
 	uint64_t records_of[512]; /* by Template ID */
-	size_t largest;		  /* Message, octets */
+	size_t largest; /* Message, octets */
 	uint8_t last[WIRE_MAX_OCTETS];
 	size_t last_octets;
 };
