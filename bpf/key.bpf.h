@@ -14,10 +14,10 @@
 /*
  * Secrets of the hash, from getrandom(): ten words for NH (UMAC, RFC 4418 5.2.2:
  * two different keys collide with probability 2^-32 whoever chooses them), then
- * two odd multipliers that spread the sum over all bits.
+ * an odd multiplier that spreads the sum over the upper bits.
  */
 TUNABLE __u32 xfp_hash_words[HASH_WORDS];
-TUNABLE __u64 xfp_hash_spread[2];
+TUNABLE __u64 xfp_hash_spread;
 
 /* What the Flow Cache adds to a Flow; no packet pointer in it. */
 struct observed {
@@ -73,9 +73,7 @@ static __always_inline __u64 key_hash(const __u64 *key, int n_words)
 	__u64 h = nh(key, n_words);
 
 	h ^= h >> 32;
-	h *= xfp_hash_spread[0];
-	h ^= h >> 29;
-	h *= xfp_hash_spread[1];
+	h *= xfp_hash_spread;
 	return h ^ (h >> 32);
 }
 

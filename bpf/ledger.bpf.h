@@ -20,8 +20,13 @@ static __always_inline void ledger_add(__u64 *counter, __u64 value)
 
 static __always_inline void ledger_volume(struct xfp_volume *volume, __u64 packets, __u64 octets)
 {
-	ledger_add(&volume->packets, packets);
-	ledger_add(&volume->octets, octets);
+	if (xfp_is_rt) {
+		ATOMIC_ADD(&volume->packets, packets);
+		ATOMIC_ADD(&volume->octets, octets);
+	} else {
+		WRITE_ONCE_(volume->packets, volume->packets + packets);
+		WRITE_ONCE_(volume->octets, volume->octets + octets);
+	}
 }
 
 static __always_inline enum xfp_protocol_class protocol_class(__u8 protocol)

@@ -27,8 +27,7 @@ int flow_cache_params_init(struct flow_cache_params *params, uint32_t max_flows,
 
 	if (getrandom(&p, sizeof(p), 0) != sizeof(p))
 		return log_errno(-errno, "draw the secrets of the Flow Cache from getrandom()");
-	p.hash_spread[0] |= 1;
-	p.hash_spread[1] |= 1;
+	p.hash_spread |= 1;
 	p.n_buckets[FLOW_IPV4] = flow_cache_buckets(max_flows);
 	p.n_buckets[FLOW_IPV6] = flow_cache_buckets(max_flows_ipv6);
 	*params = p;

@@ -11,7 +11,7 @@
 void native_meter_configure(const struct flow_cache_params *params)
 {
 	memcpy(xfp_hash_words, params->hash_words, sizeof(xfp_hash_words));
-	memcpy(xfp_hash_spread, params->hash_spread, sizeof(xfp_hash_spread));
+	xfp_hash_spread = params->hash_spread;
 	xfp_buckets4 = params->n_buckets[FLOW_IPV4];
 	xfp_buckets6 = params->n_buckets[FLOW_IPV6];
 }

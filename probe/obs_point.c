@@ -140,8 +140,7 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	const struct flow_cache_params *params = &loader->cache->params;
 
 	memcpy((void *)s->rodata->xfp_hash_words, params->hash_words, sizeof(params->hash_words));
-	memcpy((void *)s->rodata->xfp_hash_spread, params->hash_spread,
-	       sizeof(params->hash_spread));
+	s->rodata->xfp_hash_spread = params->hash_spread;
 	s->rodata->xfp_buckets4 = params->n_buckets[FLOW_IPV4];
 	s->rodata->xfp_buckets6 = params->n_buckets[FLOW_IPV6];
 	s->rodata->xfp_tick_ns = loader->tick_ns;

@@ -151,7 +151,7 @@ static int constants_set(const struct kernel_table *k, const struct kernel_table
 		size_t octets;
 	} constants[] = {
 		{"xfp_hash_words", params->hash_words, sizeof(params->hash_words)},
-		{"xfp_hash_spread", params->hash_spread, sizeof(params->hash_spread)},
+		{"xfp_hash_spread", &params->hash_spread, sizeof(params->hash_spread)},
 		{"xfp_buckets4", &params->n_buckets[FLOW_IPV4], sizeof(uint32_t)},
 		{"xfp_buckets6", &params->n_buckets[FLOW_IPV6], sizeof(uint32_t)},
 		{"xfp_is_store_ordered", &is_store_ordered, sizeof(is_store_ordered)},
