@@ -65,7 +65,7 @@ static int xdp_attach_any(struct obs_points *o, uint32_t index, bool is_generic)
 	if (!err || !p->is_multi_buffer)
 		return err;
 	log_info("%s: driver refuses multi-buffer XDP (%s), trying plain XDP", p->name,
-		  strerror(-err));
+		 strerror(-err));
 	p->is_multi_buffer = false;
 	if (obs_instance_replace(&o->loader, p, index))
 		return err;

@@ -25,32 +25,32 @@ enum flow_direction {
 };
 
 struct flow_record {
-	uint64_t start_ms;	/* Unix ms   flowStartMilliseconds (152)            */
-	uint64_t end_ms;	/* Unix ms   flowEndMilliseconds (153)              */
-	uint64_t octets;	/* since the last record   octetDeltaCount (1)      */
-	uint64_t packets;	/* since the last record   packetDeltaCount (2)     */
-	uint64_t flow_id;	/* flowId (148)                                     */
-	uint8_t source6[16];	/* network order, all 0 in an IPv4 record           */
+	uint64_t start_ms; /* Unix ms   flowStartMilliseconds (152)            */
+	uint64_t end_ms; /* Unix ms   flowEndMilliseconds (153)              */
+	uint64_t octets; /* since the last record   octetDeltaCount (1)      */
+	uint64_t packets; /* since the last record   packetDeltaCount (2)     */
+	uint64_t flow_id; /* flowId (148)                                     */
+	uint8_t source6[16]; /* network order, all 0 in an IPv4 record           */
 	uint8_t destination6[16];
-	uint32_t source4;	/* host order, 0 in an IPv6 record                  */
+	uint32_t source4; /* host order, 0 in an IPv6 record                  */
 	uint32_t destination4;
-	uint32_t ingress;	/* ifIndex, 0 = unknown                             */
+	uint32_t ingress; /* ifIndex, 0 = unknown                             */
 	uint32_t egress;
-	uint32_t length_min;	/* IP octets of the smallest packet                 */
+	uint32_t length_min; /* IP octets of the smallest packet                 */
 	uint32_t length_max;
-	uint16_t source_port;	/* host order; 0 where the protocol has none        */
+	uint16_t source_port; /* host order; 0 where the protocol has none        */
 	uint16_t destination_port;
 	uint16_t icmp_type_code; /* type << 8 | code of an ICMP record              */
-	uint16_t tcp_flags;	/* union over the Flow so far                       */
-	uint16_t vlan;		/* outer VLAN id, 0 = untagged                      */
+	uint16_t tcp_flags; /* union over the Flow so far                       */
+	uint16_t vlan; /* outer VLAN id, 0 = untagged                      */
 	uint8_t protocol;
-	uint8_t tos;		/* of the first packet                              */
+	uint8_t tos; /* of the first packet                              */
 	uint8_t ttl_min;
 	uint8_t ttl_max;
-	uint8_t direction;	/* enum flow_direction                              */
-	uint8_t end_reason;	/* enum flow_end_reason                             */
-	uint8_t is_ipv6;	/* not exported: picks the Template                 */
-	uint8_t pad[7];		/* zero                                             */
+	uint8_t direction; /* enum flow_direction                              */
+	uint8_t end_reason; /* enum flow_end_reason                             */
+	uint8_t is_ipv6; /* not exported: picks the Template                 */
+	uint8_t pad[7]; /* zero                                             */
 };
 
 _Static_assert(sizeof(struct flow_record) == 120, "no hidden padding");

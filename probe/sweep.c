@@ -242,8 +242,7 @@ void sweep_each_flow(const struct sweep *s, record_sink_fn fn, void *arg)
 		const struct flow_table *t = &s->cache->table[f];
 
 		for (uint32_t slot = 0; slot < t->n_slots; slot++) {
-			if (__atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE) <
-			    XFP_TAG_FLOW)
+			if (__atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE) < XFP_TAG_FLOW)
 				continue;
 			sweep_describe(s, f, slot, &r);
 			fn(arg, &r);

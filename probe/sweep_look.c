@@ -13,9 +13,8 @@ static bool slot_retire(struct sweep *s, enum flow_family family, uint32_t slot,
 	uint8_t *tag = flow_tag_at(t, slot);
 	uint8_t old = __atomic_load_n(tag, __ATOMIC_ACQUIRE);
 
-	if (old < XFP_TAG_FLOW ||
-	    !__atomic_compare_exchange_n(tag, &old, XFP_TAG_RETIRING, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST))
+	if (old < XFP_TAG_FLOW || !__atomic_compare_exchange_n(tag, &old, XFP_TAG_RETIRING, false,
+							       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return false;
 	t->due[slot] = DUE_RETIRED;
 	s->retired[s->n_retired++] = (struct sweep_retired){

@@ -165,7 +165,8 @@ static void print_truncated(const json_t *object)
 		fprintf(stderr, "xflowctl: %lld of %lld Flows are shown: narrow the filter\n",
 			printed, matching);
 	else
-		fprintf(stderr, "xflowctl: too many hosts or ports to keep apart: some are missing\n");
+		fprintf(stderr,
+			"xflowctl: too many hosts or ports to keep apart: some are missing\n");
 }
 
 /* Print one line of the reply; false when it is, or the line itself is, an error. */

@@ -17,6 +17,9 @@ start_probe server -c "$(probe_config 'interfaces: [{name: veth0}]' 'flow_cache:
 start_stamping
 bg_stdout=$TEST_DIR/sent start_bg_in client SENDER $SEND_FLOWS veth0 0 100
 wait_for "[ \$(grep -c '\"flowEndReason\":2' $TEST_DIR/probe.out) -ge $((2 * N_FLOWS)) ]" 8
+# One more round at least, so that every Flow has a rest to tell.
+seen=$(live_ledger | jq .seen_packets)
+wait_seen $((seen + 4 * N_FLOWS))
 stop_bg SENDER
 wait_for "live_ledger | jq -e '.in_cache_flows == 0'" 8
 stop_bg PROBE || fail "the probe ended with status $?"
