@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Loads configurations from text and keeps what was printed, for the tests of
- * the configuration. Included once in a test, after cmocka.h.
+ * the configuration. Included once in a test.
  */
 #pragma once
 
 #include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
 
 #include "probe/config.h"
 #include "probe/log.h"
