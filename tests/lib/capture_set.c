@@ -26,8 +26,8 @@ static struct pkt_builder b;
 /* What precedes the IP header, and which families may follow. */
 struct link_kind {
 	const char *name;
-	int link_type;
 	size_t octets;
+	int link_type;
 	uint8_t ipv4[LINK_MAX];
 	uint8_t ipv6[LINK_MAX];
 	bool is_ipv4_only, is_ipv6_only;

@@ -3,6 +3,7 @@
 #include "tests/lib/exporter_fixture.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,7 +90,7 @@ static void read_data(struct wire *w, uint32_t id, const uint8_t *p, size_t octe
 	assert_true(id < 512);
 	size_t record_octets = w->record_octets[id];
 
-	assert_true(record_octets > 0); /* its Template came before */
+	assert(record_octets > 0); /* its Template came before */
 	assert_int_equal(octets % record_octets, 0);
 	for (size_t at = 0; at < octets; at += record_octets) {
 		w->data.records++;
