@@ -21,8 +21,8 @@ static char *printed; /* by the last parse */
 /* Parse a command line given as words between single spaces. */
 static int parse(struct options *opt, const char *line)
 {
-	static char words[4096];
-	char *argv[300] = {"xflow-probe"}, *save;
+	static char program[] = "xflow-probe", words[4096];
+	char *argv[300] = {program}, *save;
 	int argc = 1, err;
 
 	snprintf(words, sizeof(words), "%s", line);
