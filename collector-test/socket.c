@@ -56,7 +56,7 @@ static int resolve(int type, const char *address, struct addrinfo **out)
 
 static void announce(int fd, int type)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof(address);
 	char host[NI_MAXHOST];
 	char port[NI_MAXSERV];
