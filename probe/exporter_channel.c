@@ -29,12 +29,14 @@ int channel_create_file(const char *path)
 static void set_udp_options(int fd, int family)
 {
 	int one = 1;
-	int discover = family == AF_INET6 ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO;
+	int discover;
 
 	if (family == AF_INET6) {
+		discover = IPV6_PMTUDISC_DO;
 		setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover, sizeof(discover));
 		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &one, sizeof(one));
 	} else {
+		discover = IP_PMTUDISC_DO;
 		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover));
 		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof(one));
 	}
@@ -125,7 +127,7 @@ static void take_error_report(int fd)
 	struct iovec iov = {.iov_base = &none, .iov_len = sizeof(none)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+	(void)recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
 }
 
 int channel_send(int fd, enum transport transport, const uint8_t *data, size_t octets)

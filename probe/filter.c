@@ -111,7 +111,7 @@ static int parse_address(struct parser *p, const char *text, struct filter_term 
 static int parse_net(struct parser *p, struct filter_term *t)
 {
 	char *slash = strchr(p->word, '/');
-	uint64_t length;
+	uint64_t length = 0;
 	int err;
 
 	if (!slash)
@@ -143,7 +143,7 @@ static int parse_protocol(struct parser *p, struct filter_term *t)
 static int parse_comparison(struct parser *p, const struct keyword *k, struct filter_term *t)
 {
 	for (size_t i = 0; i < sizeof(relations) / sizeof(*relations); i++) {
-		if (strcmp(p->word, relations[i]))
+		if (strcmp(p->word, relations[i]) != 0)
 			continue;
 		int err = take_argument(p, relations[i], "a number");
 
@@ -242,7 +242,7 @@ static bool is_in_net(const struct filter_term *t, const uint8_t *address)
 {
 	size_t octets = t->prefix_length / 8, bits = t->prefix_length % 8;
 
-	if (memcmp(address, t->address, octets))
+	if (memcmp(address, t->address, octets) != 0)
 		return false;
 	return !bits || !((address[octets] ^ t->address[octets]) >> (8 - bits));
 }

@@ -217,7 +217,7 @@ void sweep_flush(struct sweep *s, uint64_t now_ns, enum flow_end_reason reason)
 {
 	s->now_ns = now_ns;
 	sweep_harvest(s);
-	for (uint8_t f = 0; f < FLOW_FAMILIES; f++) {
+	for (int f = 0; f < FLOW_FAMILIES; f++) {
 		table_fold(s, f);
 		table_flush(s, f, reason);
 	}
@@ -238,7 +238,7 @@ void sweep_each_flow(const struct sweep *s, record_sink_fn fn, void *arg)
 {
 	struct flow_record r;
 
-	for (uint8_t f = 0; f < FLOW_FAMILIES; f++) {
+	for (int f = 0; f < FLOW_FAMILIES; f++) {
 		const struct flow_table *t = &s->cache->table[f];
 
 		for (uint32_t slot = 0; slot < t->n_slots; slot++) {

@@ -154,7 +154,7 @@ void top_record(void *arg, const struct flow_record *r)
 		struct subject to = subject_of_address(r, r->destination4, r->destination6);
 
 		add_to_subject(top, &from, r);
-		if (memcmp(&from, &to, sizeof(from)))
+		if (memcmp(&from, &to, sizeof(from)) != 0)
 			add_to_subject(top, &to, r);
 	}
 }

@@ -209,7 +209,8 @@ static int print_reply(const struct options *o, FILE *reply)
 			errno == EAGAIN ? "nothing came for 30 s" : strerror(errno));
 		return EXIT_FAILURE;
 	}
-	if (!has_answer && strncmp(o->request, "flows", 5) && strncmp(o->request, "top", 3)) {
+	if (!has_answer && strncmp(o->request, "flows", 5) != 0 &&
+	    strncmp(o->request, "top", 3) != 0) {
 		fprintf(stderr, "xflowctl: %s hung up without an answer\n", o->socket_path);
 		return EXIT_FAILURE;
 	}

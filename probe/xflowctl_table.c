@@ -153,7 +153,7 @@ static bool ends_with_records(const char *name, size_t *stem)
 	static const char suffix[] = "_records";
 	size_t n = strlen(name);
 
-	if (n < sizeof(suffix) || strcmp(name + n - (sizeof(suffix) - 1), suffix))
+	if (n < sizeof(suffix) || strcmp(name + n - (sizeof(suffix) - 1), suffix) != 0)
 		return false;
 	*stem = n - (sizeof(suffix) - 1);
 	return true;
