@@ -9,7 +9,7 @@
 #include "bpf/parse.bpf.h"
 #include "bpf/target.bpf.h"
 
-#define HASH_WORDS 12
+#define HASH_WORDS 10 /* 32 bits each: the longest key */
 
 /*
  * Secrets of the hash, from getrandom(): ten words for NH (UMAC, RFC 4418 5.2.2:

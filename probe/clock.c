@@ -6,14 +6,12 @@
 
 #include <time.h>
 
-#define NS_PER_S 1000000000LL
-
 static int64_t clock_read(clockid_t id)
 {
 	struct timespec t;
 
 	clock_gettime(id, &t);
-	return t.tv_sec * NS_PER_S + t.tv_nsec;
+	return t.tv_sec * (int64_t)NS_PER_S + t.tv_nsec;
 }
 
 uint64_t clock_monotonic_ns(void)
@@ -44,7 +42,7 @@ bool wall_clock_update(struct wall_clock *clock)
 	int64_t offset = offset_measure();
 	int64_t moved = offset - clock->offset_ns;
 	bool is_first = clock->offset_ns == 0;
-	bool is_step = !is_first && (moved > NS_PER_S || moved < -NS_PER_S);
+	bool is_step = !is_first && (moved > (int64_t)NS_PER_S || moved < -(int64_t)NS_PER_S);
 
 	clock->offset_ns = offset;
 	clock->steps += is_step;
@@ -57,5 +55,5 @@ uint64_t clock_tick_ns(void)
 
 	if (clock_getres(CLOCK_MONOTONIC_COARSE, &t))
 		return 4000000;
-	return (uint64_t)(t.tv_sec * NS_PER_S + t.tv_nsec);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define NS_PER_S  1000000000ULL
+#define NS_PER_MS 1000000ULL
+
 /* CLOCK_MONOTONIC + offset_ns = Unix time. A capture's packet clock has offset 0. */
 struct wall_clock {
 	int64_t offset_ns;

@@ -2,7 +2,8 @@
 /* Even spreading over a window, and a virtual clock for the cap on records. */
 #include "probe/exporter_pace.h"
 
-#define NS_PER_S      1000000000ull
+#include "probe/clock.h"
+
 #define CREDIT_MAX_NS 10000000ull /* of unused cap that may be caught up: 10 ms */
 
 void pace_init(struct pace *p, uint32_t max_records_per_s)

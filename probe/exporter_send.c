@@ -7,12 +7,10 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 
+#include "probe/clock.h"
 #include "probe/log.h"
 
-#define NS_PER_S	  1000000000ull
-#define NS_PER_MS	  1000000ull
 #define STEP_NS		  1000000ull /* between two looks at a backlog */
 #define STEP_FAST_NS	  250000ull /* ... that one burst did not bring up to date */
 #define TEMPLATE_COPIES	  3 /* RFC 7011 8.4: several before use */
@@ -139,14 +137,6 @@ uint64_t exporter_run(struct exporter *e, uint64_t now_ns, uint32_t time_s)
 	return next_call(e, n == PACE_BURST_MESSAGES);
 }
 
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 /* Wait 1 ms, less when a blocked TCP collector reads on. */
 static void wait_a_moment(const struct exporter *e)
 {
@@ -157,13 +147,13 @@ static void wait_a_moment(const struct exporter *e)
 
 void exporter_send_all(struct exporter *e, int stall_ms)
 {
-	uint64_t start_ns = clock_ns();
+	uint64_t start_ns = clock_monotonic_ns();
 	uint64_t origin_ns = e->now_ns;
 	uint64_t progress_ns = start_ns;
 	uint64_t n;
 
 	for (;;) {
-		uint64_t clock = clock_ns();
+		uint64_t clock = clock_monotonic_ns();
 
 		e->now_ns = origin_ns + (clock - start_ns);
 		n = make_ready(e) ? send_burst(e, PACE_BURST_MESSAGES) : 0;

@@ -7,11 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "probe/clock.h"
 #include "probe/exporter_channel.h"
 #include "probe/log.h"
 
-#define NS_PER_S	   1000000000ull
-#define NS_PER_MS	   1000000ull
 #define RETRY_RESOLVE_NS   (10 * NS_PER_S)
 #define RETRY_CONNECT_NS   (60 * NS_PER_S) /* RFC 7011 10.4.4: not more often by default */
 #define POLL_NS		   (10 * NS_PER_MS)

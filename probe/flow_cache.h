@@ -48,7 +48,7 @@ struct flow_table {
 
 /* Secrets and geometry: the same for the program in the kernel and the native one. */
 struct flow_cache_params {
-	uint32_t hash_words[12];
+	uint32_t hash_words[10];
 	uint64_t hash_spread; /* odd */
 	uint32_t n_buckets[FLOW_FAMILIES];
 };

@@ -23,12 +23,17 @@ static int membarrier_call(int command)
 	return (int)syscall(__NR_membarrier, command, 0, 0);
 }
 
-/* On one online CPU it is no more than a barrier; under nohz_full it refuses. */
-static bool membarrier_is_safe(void)
+bool grace_is_rt_kernel(void)
 {
 	struct utsname name;
 
-	if (uname(&name) || strstr(name.version, "PREEMPT_RT"))
+	return uname(&name) || strstr(name.version, "PREEMPT_RT");
+}
+
+/* On one online CPU it is no more than a barrier; under nohz_full it refuses. */
+static bool membarrier_is_safe(void)
+{
+	if (grace_is_rt_kernel())
 		return false;
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		return false;

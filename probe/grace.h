@@ -30,6 +30,12 @@ struct grace {
  */
 int grace_open(struct grace *g, int map_fd);
 
+/*
+ * True under PREEMPT_RT, where program runs interleave on a CPU and membarrier
+ * is no help; and, to be safe, when the kernel does not tell.
+ */
+bool grace_is_rt_kernel(void);
+
 /* Begin a grace period in the helper thread; event_fd tells its end. 0 or -errno. */
 int grace_request(struct grace *g);
 

@@ -29,8 +29,9 @@ static void on_signal(void *arg, int signo)
 
 static void on_grace(void *arg, uint64_t now_ns, uint32_t events)
 {
+	(void)now_ns;
 	(void)events;
-	live_grace_over(arg, now_ns);
+	live_grace_over(arg);
 }
 
 static void on_sweep_timer(void *arg, uint64_t now_ns)

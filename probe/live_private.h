@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "probe/config.h"
+#include "probe/clock.h"
 #include "probe/control.h"
 #include "probe/flow_cache.h"
 #include "probe/grace.h"
@@ -16,8 +17,6 @@
 #include "probe/obs_point.h"
 #include "probe/sinks.h"
 #include "probe/sweep.h"
-
-#define NS_PER_S 1000000000ULL
 
 #define LIVE_MAX_READERS CONTROL_MAX_CLIENTS
 
@@ -69,7 +68,7 @@ struct live {
 void live_sweep_begin(struct live *l, uint64_t now_ns);
 
 /* A grace period is over: harvest, or answer the readers of the ledger. */
-void live_grace_over(struct live *l, uint64_t now_ns);
+void live_grace_over(struct live *l);
 
 /* Start whatever waits for a grace period, if none is in progress. */
 void live_grace_next(struct live *l);

@@ -127,12 +127,11 @@ static void readers_answer(struct live *l, bool is_good)
 		reader[i].done(reader[i].ctx, is_good ? &ledger : NULL);
 }
 
-void live_grace_over(struct live *l, uint64_t now_ns)
+void live_grace_over(struct live *l)
 {
 	int err = grace_result(&l->grace);
 	enum grace_owner owner = l->grace_owner;
 
-	(void)now_ns;
 	l->grace_owner = GRACE_NOBODY;
 	if (err)
 		log_errno(

@@ -14,17 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "probe/clock.h"
 #include "probe/log.h"
-
-#define NS_PER_S 1000000000ull
-
-static uint64_t read_clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
 
 static struct timespec timespec_of_ns(uint64_t ns)
 {
@@ -73,7 +64,7 @@ int loop_open(struct loop *loop, loop_signal_fn on_signal, void *arg)
 	if (fd < 0)
 		return log_errno(-errno, "create the event loop");
 	*loop = (struct loop){.epoll_fd = fd, .on_signal = on_signal, .signal_arg = arg};
-	loop->now_ns = read_clock_ns();
+	loop->now_ns = clock_monotonic_ns();
 	err = open_signals(loop);
 	if (err) {
 		close(fd);
@@ -96,7 +87,7 @@ int loop_run(struct loop *loop)
 			continue;
 		struct loop_watch *w = event.data.ptr;
 
-		loop->now_ns = read_clock_ns();
+		loop->now_ns = clock_monotonic_ns();
 		w->fn(w->arg, loop->now_ns, event.events);
 	}
 	return 0;

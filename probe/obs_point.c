@@ -15,10 +15,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "probe/clock.h"
+#include "probe/grace.h"
 #include "probe/log.h"
 #include "probe/obs_private.h"
 
@@ -46,13 +46,6 @@ static int link_type(const char *name)
 	err = ioctl(fd, SIOCGIFHWADDR, &request) ? -errno : 0;
 	close(fd);
 	return err ? err : request.ifr_hwaddr.sa_family;
-}
-
-static bool is_rt_kernel(void)
-{
-	struct utsname name;
-
-	return !uname(&name) && strstr(name.version, "PREEMPT_RT");
 }
 
 /*
@@ -146,7 +139,7 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	s->rodata->xfp_tick_ns = loader->tick_ns;
 	s->rodata->xfp_tick_origin_ns = loader->tick_origin_ns;
 	s->rodata->xfp_is_precise = loader->is_precise;
-	s->rodata->xfp_is_rt = is_rt_kernel();
+	s->rodata->xfp_is_rt = grace_is_rt_kernel();
 	s->rodata->xfp_is_store_ordered = FLOW_CACHE_STORE_ORDERED;
 	s->rodata->xfp_obs_point = index << 1;
 	s->rodata->xfp_is_raw_ip = point->is_raw_ip;

@@ -8,13 +8,12 @@
 #include <string.h>
 
 #include "probe/capture.h"
+#include "probe/clock.h"
 #include "probe/flow_cache.h"
 #include "probe/log.h"
 #include "probe/native_meter.h"
 #include "probe/sinks.h"
 #include "probe/sweep.h"
-
-#define NS_PER_S 1000000000ULL
 
 struct offline {
 	struct capture capture;

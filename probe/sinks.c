@@ -13,7 +13,6 @@
 #include "probe/log.h"
 
 #define DRAIN_TIMEOUT_MS 5000
-#define NS_PER_MS	 1000000ULL
 
 int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 {

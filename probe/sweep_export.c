@@ -9,8 +9,6 @@
 
 #include "probe/sweep_private.h"
 
-#define NS_PER_MS 1000000ULL
-
 /* Where both families' keys hold the protocol. */
 #define KEY_PROTOCOL_FROM_END 4
 _Static_assert(offsetof(struct xfp_key4, protocol) == sizeof(struct xfp_key4) - 4, "IPv4 key");
