@@ -49,7 +49,7 @@ SKELETONS     := $(BPF_SRC:%.bpf.c=$(OUT)/%.skel.h)
 # Unit tests are always sanitized; programs that load BPF never are.
 UNIT_TESTS    := $(patsubst %.c,$(SAN_OUT)/%,$(wildcard tests/unit/test_*.c))
 PROGRAM_SRC   := $(filter-out $(BPF_SRC),$(wildcard tests/bpf/test_*.c tests/full/test_*.c \
-                   tests/bench/*.c tests/e2e/*.c tests/demo/*.c))
+                   tests/bench/*.c tests/e2e/*.c tests/demo/*.c tests/vm/*.c))
 PROGRAMS      := $(PROGRAM_SRC:%.c=$(OUT)/%)
 
 BINARIES := xflow-probe xflowctl xflow-collector-test

@@ -19,17 +19,23 @@
 #define CACHE_ROOMY	 3 /* a first bucket with that many free places is taken at once */
 #define CACHE_CAS_ROUNDS 16 /* each failed round means that another CPU made progress      */
 
-static __always_inline struct xfp_counts *counts_of(enum family family, void *slot)
+/* Where a slot is. */
+struct cell {
+	__u64 bucket;
+	__u32 place;
+};
+
+static __always_inline struct xfp_counts *counts_of(struct table t, void *slot)
 {
-	return family == FAMILY_IPV4 ? &((struct xfp_slot4 *)slot)->counts
-				     : &((struct xfp_slot6 *)slot)->counts;
+	return t.family == FAMILY_IPV4 ? &((struct xfp_slot4 *)slot)->counts
+				       : &((struct xfp_slot6 *)slot)->counts;
 }
 
-static __always_inline bool key_equal(enum family family, const void *slot, const __u64 *b)
+static __always_inline bool key_equal(struct table t, const void *slot, const __u64 *b)
 {
 	const __u64 *a = slot;
 
-	if (family == FAMILY_IPV4)
+	if (t.family == FAMILY_IPV4)
 		return a[0] == b[0] && a[1] == b[1];
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]));
 }
@@ -71,7 +77,7 @@ static __always_inline bool is_within(const struct xfp_counts *c, const struct o
 /* Test first, compare-and-swap only on change. */
 static __always_inline void extremes_update(struct xfp_counts *c, const struct observed *o)
 {
-	if (is_within(c, o))
+	if (LIKELY(is_within(c, o)))
 		return;
 	NO_UNROLL
 	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
@@ -96,23 +102,22 @@ static __always_inline void extremes_update(struct xfp_counts *c, const struct o
  * news itself: a test first could meet the daemon between its taking the mark
  * and its looking.
  */
-static __always_inline void chunk_mark(enum family family, __u32 bucket)
+static __always_inline void chunk_mark(struct table t, __u64 bucket)
 {
-	__u64 *mark = mark_at(family, bucket / XFP_CHUNK_BUCKETS);
+	__u64 *mark = mark_at(t, bucket / XFP_CHUNK_BUCKETS);
 
 	if (mark)
 		WRITE_ONCE_(*mark, 1);
 }
 
-static __always_inline void hint_end(enum family family, __u32 slot)
+static __always_inline void hint_end(struct table t, const struct cell *at)
 {
-	__u32 bucket = slot / XFP_BUCKET_SLOTS;
-	__u64 *hint = hint_at(family, bucket);
-	__u64 *mark = mark_at(family, bucket / XFP_CHUNK_BUCKETS);
+	__u64 *hint = hint_at(t, at->bucket);
+	__u64 *mark = mark_at(t, at->bucket / XFP_CHUNK_BUCKETS);
 
 	if (!hint || !mark)
 		return;
-	ATOMIC_OR(hint, 1ULL << (slot % XFP_BUCKET_SLOTS));
+	ATOMIC_OR(hint, 1ULL << at->place);
 	__sync_lock_test_and_set(mark, 1); /* a full barrier: the hint comes first */
 }
 
@@ -120,17 +125,16 @@ static __always_inline void hint_end(enum family family, __u32 slot)
  * Add the packet to its Flow. SYN, FIN, RST and the ACK that completes a
  * handshake take the precise clock, so that ends and round-trips are exact.
  */
-static __always_inline void flow_update(enum family family, struct xfp_counts *c, __u32 slot,
+static __always_inline void flow_update(struct table t, struct xfp_counts *c, const struct cell *at,
 					const struct observed *o)
 {
 	__u32 had = READ_ONCE_(c->ttl_flags) & 0xffff;
 	__u32 flags = o->tcp_flags;
-	__u64 now;
+	__u64 now = o->now_ns;
 
-	if ((flags & (TCP_SYN | TCP_FIN | TCP_RST)) || ((flags & TCP_ACK) && had == TCP_SYN))
+	if (UNLIKELY((flags & (TCP_SYN | TCP_FIN | TCP_RST)) ||
+		     ((flags & TCP_ACK) && had == TCP_SYN)))
 		now = clock_precise(o);
-	else
-		now = clock_tick(o);
 
 	stall(STALL_MATCH);
 	ATOMIC_ADD(&c->octets, o->octets);
@@ -138,25 +142,25 @@ static __always_inline void flow_update(enum family family, struct xfp_counts *c
 	extremes_update(c, o);
 	if (now > READ_ONCE_(c->last_ns))
 		WRITE_ONCE_(c->last_ns, now);
-	if ((had & flags) != flags) {
+	if (UNLIKELY((had & flags) != flags)) {
 		ATOMIC_OR(&c->ttl_flags, flags);
 		if (flags & ~had & (TCP_FIN | TCP_RST))
-			hint_end(family, slot);
+			hint_end(t, at);
 	}
 }
 
-/* The slot of the Flow in one bucket, or NULL. Sets *index to its number. */
-static __always_inline void *bucket_find(enum family family, struct xfp_bucket *tags, __u32 bucket,
-					 __u32 tag, const __u64 *key, __u32 *index)
+/* The slot of the Flow in one bucket, or NULL. Sets *found to where it is. */
+static __always_inline void *bucket_find(struct table t, struct xfp_bucket *tags, __u64 bucket,
+					 __u32 tag, const __u64 *key, struct cell *found)
 {
-	__u64 match = bucket_match(tags, tag);
+	__u64 match = bucket_match_roughly(tags, tag);
 
 	for (int i = 0; i < XFP_BUCKET_SLOTS && match; i++) {
-		__u32 at = bucket * XFP_BUCKET_SLOTS + match_first(match);
-		void *slot = slot_at(family, at);
+		__u32 place = match_first(match);
+		void *slot = slot_at(t, bucket, place);
 
-		if (slot && key_equal(family, slot, key)) {
-			*index = at;
+		if (slot && key_equal(t, slot, key)) {
+			*found = (struct cell){bucket, place};
 			return slot;
 		}
 		match &= match - 1;
@@ -164,14 +168,14 @@ static __always_inline void *bucket_find(enum family family, struct xfp_bucket *
 	return NULL;
 }
 
-static __always_inline void flow_begin(enum family family, void *slot, const __u64 *key,
+static __always_inline void flow_begin(struct table t, void *slot, const __u64 *key,
 				       const struct observed *o, __u64 now)
 {
-	struct xfp_counts *c = counts_of(family, slot);
+	struct xfp_counts *c = counts_of(t, slot);
 	__u64 *to = slot;
 
 	UNROLL
-	for (int i = 0; i < (family == FAMILY_IPV4 ? KEY_WORDS4 : KEY_WORDS6); i++)
+	for (int i = 0; i < (t.family == FAMILY_IPV4 ? KEY_WORDS4 : KEY_WORDS6); i++)
 		to[i] = key[i];
 	c->packets = o->packets;
 	c->octets = o->octets;
@@ -190,7 +194,7 @@ static __always_inline void flow_begin(enum family family, void *slot, const __u
  * there is no return and no helper call: a stranded BUSY is the one thing this
  * program could do wrong.
  */
-static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *tags, __u32 bucket,
+static __always_inline bool bucket_claim(struct table t, struct xfp_bucket *tags, __u64 bucket,
 					 __u32 tag, const __u64 *key, const struct observed *o,
 					 __u64 now)
 {
@@ -198,25 +202,24 @@ static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *
 
 	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
 		__u64 free = bucket_match(tags, XFP_TAG_FREE);
-		__u32 place = match_first(free) & (XFP_BUCKET_SLOTS - 1);
-		__u32 index = bucket * XFP_BUCKET_SLOTS + place;
-		void *slot = slot_at(family, index);
+		struct cell at = {bucket, match_first(free)};
+		void *slot = slot_at(t, at.bucket, at.place);
 
 		if (!free || !slot)
 			return false;
-		if (!tag_claim(tags, place)) {
+		if (!tag_claim(tags, at.place)) {
 			if (row)
 				ledger_add(&row->insert_races, 1);
 			continue;
 		}
-		publish_early(tags, place, tag);
+		publish_early(tags, at.place, tag);
 		stall(STALL_CLAIM);
-		flow_begin(family, slot, key, o, now);
-		tag_publish(tags, place, tag);
+		flow_begin(t, slot, key, o, now);
+		tag_publish(tags, at.place, tag);
 		if (o->tcp_flags & (TCP_FIN | TCP_RST))
-			hint_end(family, index);
+			hint_end(t, &at);
 		else
-			chunk_mark(family, bucket);
+			chunk_mark(t, bucket);
 		if (row)
 			ledger_add(&row->inserts, 1);
 		return true;
@@ -224,19 +227,23 @@ static __always_inline bool bucket_claim(enum family family, struct xfp_bucket *
 	return false;
 }
 
-static __always_inline struct place cache_place(enum family family, const __u64 *key)
+static __always_inline __u64 cache_hash(struct table t, const __u64 *key)
 {
-	return family == FAMILY_IPV4 ? key_place(key, KEY_WORDS4, xfp_buckets4)
-				     : key_place(key, KEY_WORDS6, xfp_buckets6);
+	return key_hash(key, t.family == FAMILY_IPV4 ? KEY_WORDS4 : KEY_WORDS6);
+}
+
+static __always_inline struct place cache_place(struct table t, __u64 hash)
+{
+	return hash_place(hash, t.family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6);
 }
 
 /* Add the packet to its Flow; false when there is none. */
-static __always_inline bool cache_hit(enum family family, const struct observed *o,
-				      const __u64 *key, const struct place *place)
+static __always_inline bool cache_hit(struct table t, const struct observed *o, const __u64 *key,
+				      const struct place *place)
 {
-	struct xfp_bucket *a = bucket_at(family, place->first);
-	struct xfp_bucket *b = bucket_at(family, place->second);
-	__u32 index = 0;
+	struct xfp_bucket *a = bucket_at(t, place->first);
+	struct xfp_bucket *b = bucket_at(t, place->second);
+	struct cell at = {};
 	void *slot;
 	__u64 touched;
 
@@ -245,12 +252,12 @@ static __always_inline bool cache_hit(enum family family, const struct observed 
 	/* a miss of the second bucket's tags passes while the first's are waited for */
 	touched = READ_ONCE_(b->eight[0]);
 	barrier_var(touched);
-	slot = bucket_find(family, a, place->first, place->tag, key, &index);
+	slot = bucket_find(t, a, place->first, place->tag, key, &at);
 	if (!slot)
-		slot = bucket_find(family, b, place->second, place->tag, key, &index);
+		slot = bucket_find(t, b, place->second, place->tag, key, &at);
 	if (!slot)
 		return false;
-	flow_update(family, counts_of(family, slot), index, o);
+	flow_update(t, counts_of(t, slot), &at, o);
 	return true;
 }
 
@@ -258,11 +265,11 @@ static __always_inline bool cache_hit(enum family family, const struct observed 
  * Create the packet's Flow. Returns false when both buckets are full: the
  * overflow account takes it. All look-ups and the clock come before the claim.
  */
-static __always_inline bool cache_insert(enum family family, const struct observed *o,
-					 const __u64 *key, const struct place *place)
+static __always_inline bool cache_insert(struct table t, const struct observed *o, const __u64 *key,
+					 const struct place *place)
 {
-	struct xfp_bucket *a = bucket_at(family, place->first);
-	struct xfp_bucket *b = bucket_at(family, place->second);
+	struct xfp_bucket *a = bucket_at(t, place->first);
+	struct xfp_bucket *b = bucket_at(t, place->second);
 	__u64 now = clock_precise(o);
 	__u32 free_a, free_b = 0;
 
@@ -274,8 +281,8 @@ static __always_inline bool cache_insert(enum family family, const struct observ
 	for (int i = 0; i < 2; i++) {
 		bool is_second = (free_b > free_a) ^ i;
 
-		if (bucket_claim(family, is_second ? b : a,
-				 is_second ? place->second : place->first, place->tag, key, o, now))
+		if (bucket_claim(t, is_second ? b : a, is_second ? place->second : place->first,
+				 place->tag, key, o, now))
 			return true;
 	}
 	return false;

@@ -13,9 +13,6 @@
 #define DIRECTION_INGRESS 0
 #define DIRECTION_EGRESS  1
 
-/* The device has no Ethernet header (tun, GRE, ...): packets begin with IP. */
-TUNABLE bool xfp_is_raw_ip;
-
 /* What the daemon's grace period updates; see flow_cache grace. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -58,6 +55,7 @@ static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool
 	p->frame_octets = has_fragments ? bpf_xdp_get_buff_len(ctx) : p->data_end - p->data;
 	p->packets = 1;
 	p->obs_point = xfp_obs_point | DIRECTION_INGRESS;
+	p->now_ns = clock_coarse();
 }
 
 static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, __u8 direction)
@@ -69,6 +67,7 @@ static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, _
 	p->has_segments = skb->gso_segs;
 	p->gso_octets = skb->gso_size;
 	p->obs_point = xfp_obs_point | direction;
+	p->now_ns = clock_coarse();
 	if (skb->vlan_present) {
 		p->n_tags = 1;
 		p->vlan = skb->vlan_tci & 0x0fff;
@@ -103,8 +102,11 @@ static __always_inline bool pkt_to_scratch(struct pkt *p, struct xdp_md *ctx)
 	return true;
 }
 
-SEC("xdp")
-int xfp_xdp(struct xdp_md *ctx)
+/*
+ * Whatever meter_plain() leaves, counted as seen already. Functions of their own:
+ * the plain packet does not carry the weight of the others.
+ */
+GLOBAL_FUNCTION int xfp_xdp_other(struct xdp_md *ctx)
 {
 	struct xfp_ledger_row *row = ledger_row();
 	struct pkt p = {};
@@ -112,13 +114,12 @@ int xfp_xdp(struct xdp_md *ctx)
 	if (!row)
 		return XDP_PASS;
 	pkt_from_xdp(&p, ctx, false);
-	meter_seen(row, &p);
 	meter_reason(row, &p, meter_packet(row, &p));
 	return XDP_PASS;
 }
 
 /* Twice only when the first buffer ends inside a header: then on a copy. */
-static __always_inline int meter_xdp_frags(struct xdp_md *ctx)
+GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx)
 {
 	struct xfp_ledger_row *row = ledger_row();
 
@@ -132,9 +133,7 @@ static __always_inline int meter_xdp_frags(struct xdp_md *ctx)
 
 		pkt_from_xdp(&p, ctx, true);
 		linear = p.data_end - p.data;
-		if (i == 0)
-			meter_seen(row, &p);
-		else if (!pkt_to_scratch(&p, ctx))
+		if (i && !pkt_to_scratch(&p, ctx))
 			break;
 		verdict = meter_packet(row, &p);
 		if (i == 0 && is_split(&p, verdict, linear))
@@ -145,14 +144,8 @@ static __always_inline int meter_xdp_frags(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-SEC("xdp.frags")
-int xfp_xdp_frags(struct xdp_md *ctx)
-{
-	return meter_xdp_frags(ctx);
-}
-
 /* Twice only when the head is not linear: then after the kernel made it so. */
-static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
+static __always_inline int meter_tc_other(struct __sk_buff *skb, __u8 direction)
 {
 	struct xfp_ledger_row *row = ledger_row();
 
@@ -166,8 +159,6 @@ static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 
 		pkt_from_skb(&p, skb, direction);
 		linear = p.data_end - p.data;
-		if (i == 0)
-			meter_seen(row, &p);
 		verdict = meter_packet(row, &p);
 		if (i == 0 && is_split(&p, verdict, linear) &&
 		    !bpf_skb_pull_data(skb, head_octets(p.frame_octets)))
@@ -176,6 +167,72 @@ static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 		break;
 	}
 	return TC_ACT_UNSPEC;
+}
+
+GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction)
+{
+	return meter_tc_other(skb, direction);
+}
+
+/* True when all is done; else seen is counted and nothing more. */
+static __always_inline bool plain_xdp(struct xdp_md *ctx, bool has_fragments)
+{
+	struct xfp_ledger_row *row = ledger_row();
+	struct pkt p = {};
+
+	if (!row)
+		return true;
+	pkt_from_xdp(&p, ctx, has_fragments);
+	meter_seen(row, &p);
+	return meter_plain(row, &p);
+}
+
+static __noinline int xfp_xdp_plain(struct xdp_md *ctx)
+{
+	return plain_xdp(ctx, false);
+}
+
+static __noinline int xfp_xdp_frags_plain(struct xdp_md *ctx)
+{
+	return plain_xdp(ctx, true);
+}
+
+static __always_inline int meter_xdp(struct xdp_md *ctx, bool has_fragments)
+{
+	if (has_fragments ? xfp_xdp_frags_plain(ctx) : xfp_xdp_plain(ctx))
+		return XDP_PASS;
+	return has_fragments ? xfp_xdp_frags_other(ctx) : xfp_xdp_other(ctx);
+}
+
+static __noinline int xfp_tc_plain(struct __sk_buff *skb, __u8 direction)
+{
+	struct xfp_ledger_row *row = ledger_row();
+	struct pkt p = {};
+
+	if (!row)
+		return true;
+	pkt_from_skb(&p, skb, direction);
+	meter_seen(row, &p);
+	return meter_plain(row, &p);
+}
+
+static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
+{
+	if (xfp_tc_plain(skb, direction))
+		return TC_ACT_UNSPEC;
+	return xfp_tc_other(skb, direction);
+}
+
+SEC("xdp")
+int xfp_xdp(struct xdp_md *ctx)
+{
+	return meter_xdp(ctx, false);
+}
+
+SEC("xdp.frags")
+int xfp_xdp_frags(struct xdp_md *ctx)
+{
+	return meter_xdp(ctx, true);
 }
 
 SEC("tc")

@@ -22,7 +22,7 @@ TUNABLE __u64 xfp_hash_spread;
 /* What the Flow Cache adds to a Flow; no packet pointer in it. */
 struct observed {
 	__u64 octets; /* IP octets of all segments                             */
-	__u64 now_ns; /* native: the packet's own time                         */
+	__u64 now_ns; /* coarse time of the packet, clock.bpf.h */
 	__u32 packets; /* segments                                              */
 	__u32 length_min; /* IP octets of the smallest segment (IPv6: payload)     */
 	__u32 length_max;
@@ -77,22 +77,21 @@ static __always_inline __u64 key_hash(const __u64 *key, int n_words)
 	return h ^ (h >> 32);
 }
 
-/* A tag of eight bits of the hash: what would be a reserved value moves up. */
+/* A tag from eight bits of the hash, evenly over the values that are not reserved. */
 static __always_inline __u32 tag_of(__u32 octet)
 {
-	return octet | (octet < XFP_TAG_FLOW) << 7;
+	return XFP_TAG_FLOW + (octet * (256 - XFP_TAG_FLOW) >> 8);
 }
 
 /* Where a key's Flow can be: two buckets, and its tag in either. */
 struct place {
-	__u32 first;
-	__u32 second;
+	__u64 first;
+	__u64 second;
 	__u32 tag;
 };
 
-static __always_inline struct place key_place(const __u64 *key, int n_words, __u32 n_buckets)
+static __always_inline struct place hash_place(__u64 h, __u32 n_buckets)
 {
-	__u64 h = key_hash(key, n_words);
 	__u32 high = h >> 32;
 
 	return (struct place){
@@ -148,8 +147,12 @@ static __always_inline void observe(struct observed *o, const struct pkt *p, __u
 		length_max = headers + p->gso_octets - fixed;
 		length_min -= more * p->gso_octets;
 	}
-	o->length_min = saturated(length_min);
-	o->length_max = saturated(length_max);
+	if (p->gso_octets) { /* else a header said it in 16 bits */
+		length_min = saturated(length_min);
+		length_max = saturated(length_max);
+	}
+	o->length_min = length_min;
+	o->length_max = length_max;
 	o->now_ns = p->now_ns;
 	o->packets = p->packets;
 	o->flow_label = fixed ? p->flow_label : 0;

@@ -14,6 +14,12 @@ enum family {
 	FAMILY_IPV6,
 };
 
+/* A family's table; known to the compiler in every copy of the code. */
+struct table {
+	enum family family;
+	bool is_flat; /* its arrays are single values, see array_at() */
+};
+
 /* Buckets per family; the daemon sizes the maps to match. Even, at least 2. */
 TUNABLE __u32 xfp_buckets4 = 2;
 TUNABLE __u32 xfp_buckets6 = 2;
@@ -31,8 +37,8 @@ TUNABLE bool xfp_is_store_ordered;
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
 		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
 		__uint(max_entries, 1);                                                            \
-		__type(key, __u32);                                                                \
-		__type(value, content);                                                            \
+		__uint(key_size, sizeof(__u32));                                                   \
+		__uint(value_size, sizeof(content));                                               \
 	} name SEC(".maps")
 
 /* Tags: bucket -> 16 tag words. Claimed and published here, retired by the daemon. */
@@ -58,35 +64,75 @@ struct {
 	__type(value, __u8[PARSE_SCRATCH]);
 } xfp_scratch SEC(".maps");
 
-#define SELECT(family, name, index)                                                                \
-	((family) == FAMILY_IPV4 ? bpf_map_lookup_elem(&name##4, (index))                          \
-				 : bpf_map_lookup_elem(&name##6, (index)))
+/*
+ * Each array is a single value, and indexing it an addition; the daemon makes it
+ * so (probe/bpf_arrays.h), where it fits into what the verifier lets us index.
+ */
+TUNABLE bool xfp_is_flat;
 
-static __always_inline struct xfp_bucket *bucket_at(enum family family, __u32 bucket)
+/* Rows of the ledger. */
+TUNABLE __u32 xfp_n_cpus;
+
+#define TABLE(of_family) ((struct table){.family = (of_family), .is_flat = xfp_is_flat})
+
+/*
+ * Entry of an array; NULL where a look-up finds none. `index` is within its
+ * bounds, and has 64 bits all the way: of 32 Linux 6.1 knows powers of two only.
+ */
+static __always_inline void *array_at(void *array, __u64 index, __u32 octets, bool is_flat)
 {
-	return SELECT(family, xfp_tags, &bucket);
+	__u32 key;
+
+	if (is_flat) {
+		barrier_var(array);
+		return (__u8 *)array + index * octets;
+	}
+	key = index; /* what is in memory has no bound that the verifier knows */
+	return bpf_map_lookup_elem(array, &key);
 }
 
-static __always_inline void *slot_at(enum family family, __u32 slot)
+#define ARRAY_AT(t, name, index, octets)                                                           \
+	array_at((t).family == FAMILY_IPV4 ? (void *)&name##4 : (void *)&name##6, index, octets,   \
+		 (t).is_flat)
+
+static __always_inline struct xfp_bucket *bucket_at(struct table t, __u64 bucket)
 {
-	return SELECT(family, xfp_slots, &slot);
+	return ARRAY_AT(t, xfp_tags, bucket, sizeof(struct xfp_bucket));
 }
 
-static __always_inline __u64 *hint_at(enum family family, __u32 bucket)
+/* Bucket and place apart: of their sum the verifier would not know the bound. */
+static __always_inline void *slot_at(struct table t, __u64 bucket, __u32 place)
 {
-	return SELECT(family, xfp_hints, &bucket);
+	__u32 octets =
+		t.family == FAMILY_IPV4 ? sizeof(struct xfp_slot4) : sizeof(struct xfp_slot6);
+	void *slot;
+
+	if (!t.is_flat)
+		return ARRAY_AT(t, xfp_slots, bucket * XFP_BUCKET_SLOTS + place, octets);
+	slot = ARRAY_AT(t, xfp_slots, bucket, XFP_BUCKET_SLOTS * octets);
+	barrier_var(slot);
+	return (__u8 *)slot + place * octets;
 }
 
-static __always_inline __u64 *mark_at(enum family family, __u32 chunk)
+static __always_inline __u64 *hint_at(struct table t, __u64 bucket)
 {
-	return SELECT(family, xfp_marks, &chunk);
+	return ARRAY_AT(t, xfp_hints, bucket, sizeof(__u64));
 }
 
+static __always_inline __u64 *mark_at(struct table t, __u64 chunk)
+{
+	barrier_var(chunk); /* else it is shifted and masked, and its bound forgotten */
+	return ARRAY_AT(t, xfp_marks, chunk, sizeof(__u64));
+}
+
+/* The ledger is small: always a single value. */
 static __always_inline struct xfp_ledger_row *ledger_row(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&xfp_ledger, &cpu);
+	if (cpu >= xfp_n_cpus)
+		return NULL;
+	return array_at(&xfp_ledger, cpu, sizeof(struct xfp_ledger_row), true);
 }
 
 #else
@@ -100,25 +146,29 @@ static struct {
 	struct xfp_ledger_row *row;
 } native_maps;
 
-static __always_inline struct xfp_bucket *bucket_at(enum family family, __u32 bucket)
+#define TABLE(of_family) ((struct table){.family = (of_family)})
+
+static __always_inline struct xfp_bucket *bucket_at(struct table t, __u64 bucket)
 {
-	return &native_maps.tags[family][bucket];
+	return &native_maps.tags[t.family][bucket];
 }
 
-static __always_inline void *slot_at(enum family family, __u32 slot)
+static __always_inline void *slot_at(struct table t, __u64 bucket, __u32 place)
 {
-	return family == FAMILY_IPV4 ? (void *)((struct xfp_slot4 *)native_maps.slots[0] + slot)
-				     : (void *)((struct xfp_slot6 *)native_maps.slots[1] + slot);
+	__u64 slot = bucket * XFP_BUCKET_SLOTS + place;
+
+	return t.family == FAMILY_IPV4 ? (void *)((struct xfp_slot4 *)native_maps.slots[0] + slot)
+				       : (void *)((struct xfp_slot6 *)native_maps.slots[1] + slot);
 }
 
-static __always_inline __u64 *hint_at(enum family family, __u32 bucket)
+static __always_inline __u64 *hint_at(struct table t, __u64 bucket)
 {
-	return &native_maps.hints[family][bucket];
+	return &native_maps.hints[t.family][bucket];
 }
 
-static __always_inline __u64 *mark_at(enum family family, __u32 chunk)
+static __always_inline __u64 *mark_at(struct table t, __u64 chunk)
 {
-	return &native_maps.marks[family][chunk];
+	return &native_maps.marks[t.family][chunk];
 }
 
 static __always_inline struct xfp_ledger_row *ledger_row(void)

@@ -15,34 +15,61 @@
 
 /*
  * Functions of their own, so that the verifier takes each once, whatever way
- * the headers took: a new IPv4 Flow, and all of IPv6. The update of an IPv4
- * Flow is inlined. Return 1 when a Flow has the packet, 0 when it overflowed.
+ * the headers took. Return 1 when a Flow has the packet, 0 when it overflowed.
  */
-GLOBAL_FUNCTION int xfp_insert4(const struct observed4 *o, __u32 first, __u32 second, __u32 tag)
+GLOBAL_FUNCTION int xfp_account4(const struct observed4 *o)
 {
-	struct place place = {.first = first, .second = second, .tag = tag};
-
-	return o ? cache_insert(FAMILY_IPV4, &o->seen, o->key, &place) : 0;
-}
-
-GLOBAL_FUNCTION int xfp_account6(const struct observed6 *o)
-{
+	const struct table t = TABLE(FAMILY_IPV4);
 	struct place place;
 
 	if (!o)
 		return 0;
-	place = cache_place(FAMILY_IPV6, o->key);
-	return cache_hit(FAMILY_IPV6, &o->seen, o->key, &place) ||
-	       cache_insert(FAMILY_IPV6, &o->seen, o->key, &place);
+	place = cache_place(t, cache_hash(t, o->key));
+	return cache_hit(t, &o->seen, o->key, &place) || cache_insert(t, &o->seen, o->key, &place);
 }
 
-static __always_inline int account4(const struct observed4 *o)
+GLOBAL_FUNCTION int xfp_account6(const struct observed6 *o)
 {
-	struct place place = cache_place(FAMILY_IPV4, o->key);
+	const struct table t = TABLE(FAMILY_IPV6);
+	struct place place;
 
-	return cache_hit(FAMILY_IPV4, &o->seen, o->key, &place) ||
-	       xfp_insert4(o, place.first, place.second, place.tag);
+	if (!o)
+		return 0;
+	place = cache_place(t, cache_hash(t, o->key));
+	return cache_hit(t, &o->seen, o->key, &place) || cache_insert(t, &o->seen, o->key, &place);
 }
+
+/* What is left to do when the hit was inlined and missed. */
+GLOBAL_FUNCTION int xfp_insert4(const struct observed4 *o, __u64 hash)
+{
+	const struct table t = TABLE(FAMILY_IPV4);
+	struct place place;
+
+	if (!o)
+		return 0;
+	place = cache_place(t, hash);
+	return cache_insert(t, &o->seen, o->key, &place);
+}
+
+/*
+ * xfp_account4() with the hit inlined, for a flat table. The function gets a
+ * copy, so that of `o` only what a hit needs has to exist.
+ */
+static __always_inline int account4_inline(const struct observed4 *o)
+{
+	const struct table t = {.family = FAMILY_IPV4, .is_flat = true};
+	__u64 hash = cache_hash(t, o->key);
+	struct place place = cache_place(t, hash);
+	struct observed4 copy;
+
+	if (LIKELY(cache_hit(t, &o->seen, o->key, &place)))
+		return 1;
+	copy = *o;
+	return xfp_insert4(&copy, hash);
+}
+
+/* The device has no Ethernet header (tun, GRE, ...): packets begin with IP. */
+TUNABLE bool xfp_is_raw_ip;
 
 static __always_inline void meter_seen(struct xfp_ledger_row *row, const struct pkt *p)
 {
@@ -108,7 +135,7 @@ static __always_inline enum xfp_reason meter_ipv4(struct xfp_ledger_row *row, st
 
 	if (verdict != XFP_OK)
 		return verdict;
-	meter_accounted(row, p, &o.seen, account4(&o));
+	meter_accounted(row, p, &o.seen, xfp_account4(&o));
 	return XFP_OK;
 }
 
@@ -133,6 +160,29 @@ static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row,
 		return meter_ipv6(row, p);
 	return XFP_not_ip;
 }
+
+/*
+ * The packet that most packets are, an IPv4 datagram without options right behind
+ * its Ethernet header, for a flat table: every offset is a constant and the hit
+ * is inlined. False when it is another; nothing but `seen` has been counted then.
+ */
+#ifdef __bpf__
+static __always_inline bool meter_plain(struct xfp_ledger_row *row, struct pkt *p)
+{
+	struct observed4 o;
+	const __u8 *h = pkt_header(p, ETH_HLEN + 20);
+
+	if (!xfp_is_flat || xfp_is_raw_ip || !h || load_be16(h, 12) != ETH_P_IP ||
+	    h[ETH_HLEN] != 0x45)
+		return false;
+	p->offset = ETH_HLEN;
+	p->ip_offset = ETH_HLEN;
+	if (read_ipv4(row, p, &o) != XFP_OK)
+		return false;
+	meter_accounted(row, p, &o.seen, account4_inline(&o));
+	return true;
+}
+#endif
 
 /* The end of a packet without a Flow. */
 static __always_inline void meter_reason(struct xfp_ledger_row *row, const struct pkt *p,

@@ -37,7 +37,7 @@ struct pkt {
 	bool has_segments; /* `packets` is what the hook said, not a guess         */
 	bool is_scratch; /* data is a copy of PARSE_SCRATCH octets               */
 	__u8 obs_point; /* with direction, as in the Flow Key                   */
-	__u64 now_ns; /* native: the packet's own time                        */
+	__u64 now_ns; /* coarse time of the packet, clock.bpf.h */
 
 	/* cursor */
 	__u8 n_tags;
@@ -78,7 +78,8 @@ static __always_inline const __u8 *pkt_header(const struct pkt *p, __u32 size)
 		return p->data + offset;
 	}
 	/* One register: Linux 6.1 forgets the bound of a value reloaded from the stack. */
-	barrier_var(offset);
+	if (!__builtin_constant_p(offset))
+		barrier_var(offset);
 	if (offset > 0x7fff) /* what the verifier wants to know of a packet offset */
 		return NULL;
 	header = p->data + offset;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Knobs of the race test. A window of nanoseconds hides a broken protocol; one
- * of microseconds shows it. All are 0 in production, where the verifier removes
- * the code. XFP_MUTANT_PUBLISH_FIRST builds the program that must fail: it
+ * Knobs of the race test, which alone is built with XFP_STALLS. A window of
+ * nanoseconds hides a broken protocol; one of microseconds shows it.
+ * XFP_MUTANT_PUBLISH_FIRST builds the program that must fail: it
  * shows a tag before its slot is filled.
  */
 #pragma once
@@ -15,7 +15,7 @@ enum stall_point {
 	STALL_CLAIM, /* between claiming a place and publishing its tag */
 };
 
-#ifdef __bpf__
+#ifdef XFP_STALLS
 
 /* Rounds of waiting at each point, and the mask that picks one in so many packets. */
 TUNABLE __u32 xfp_stall_rounds[2];

@@ -51,6 +51,10 @@
 
 #endif
 
+/* Says where the code of the common case goes, and what its registers are for. */
+#define LIKELY(condition)   __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
 /* Loads and stores that meet other CPUs or the daemon. */
 #define READ_ONCE_(x)	  (*(volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE_(x, v) (*(volatile __typeof__(x) *)&(x) = (v))

@@ -23,9 +23,10 @@ struct native_place native_meter_place(enum flow_family family, const void *key,
 	struct place p;
 
 	memcpy(words, key, (size_t)n_words * sizeof(words[0]));
-	p = key_place(words, n_words, n_buckets);
+	p = hash_place(key_hash(words, n_words), n_buckets);
 
-	return (struct native_place){.first = p.first, .second = p.second, .tag = p.tag};
+	return (struct native_place){
+		.first = (uint32_t)p.first, .second = (uint32_t)p.second, .tag = p.tag};
 }
 
 static void maps_select(struct flow_cache *cache)
@@ -49,7 +50,7 @@ struct waiting {
 		struct observed6 v6;
 	};
 	struct place place;
-	enum family family;
+	struct table table;
 	__u32 frame_octets;
 	__u8 protocol;
 };
@@ -61,48 +62,49 @@ static struct {
 
 static const __u64 *waiting_key(const struct waiting *w)
 {
-	return w->family == FAMILY_IPV4 ? w->v4.key : w->v6.key;
+	return w->table.family == FAMILY_IPV4 ? w->v4.key : w->v6.key;
 }
 
 static void waiting_place(struct waiting *w)
 {
-	w->place = cache_place(w->family, waiting_key(w));
-	__builtin_prefetch(bucket_at(w->family, w->place.first));
-	__builtin_prefetch(bucket_at(w->family, w->place.second));
+	w->place = cache_place(w->table, cache_hash(w->table, waiting_key(w)));
+	__builtin_prefetch(bucket_at(w->table, w->place.first));
+	__builtin_prefetch(bucket_at(w->table, w->place.second));
 }
 
 /* Fetch the slot of the packet's Flow, by its tag only. Inlined, or GCC finds it without effect. */
 static __always_inline void waiting_prefetch(const struct waiting *w)
 {
-	__u32 bucket = w->place.first, slot;
-	__u64 match = bucket_match(bucket_at(w->family, bucket), w->place.tag);
+	__u64 bucket = w->place.first;
+	const char *slot;
+	__u64 match = bucket_match(bucket_at(w->table, bucket), w->place.tag);
 
 	if (!match) {
 		bucket = w->place.second;
-		match = bucket_match(bucket_at(w->family, bucket), w->place.tag);
+		match = bucket_match(bucket_at(w->table, bucket), w->place.tag);
 	}
 	if (!match)
 		return;
-	slot = bucket * XFP_BUCKET_SLOTS + match_first(match);
-	__builtin_prefetch(slot_at(w->family, slot), 1);
-	if (w->family == FAMILY_IPV6)
-		__builtin_prefetch((const char *)slot_at(w->family, slot) + 64, 1);
+	slot = slot_at(w->table, bucket, match_first(match));
+	__builtin_prefetch(slot, 1);
+	if (w->table.family == FAMILY_IPV6)
+		__builtin_prefetch(slot + 64, 1);
 }
 
 static bool waiting_account(const struct waiting *w)
 {
-	if (w->family == FAMILY_IPV4)
-		return cache_hit(FAMILY_IPV4, &w->seen, w->v4.key, &w->place) ||
-		       cache_insert(FAMILY_IPV4, &w->seen, w->v4.key, &w->place);
-	return cache_hit(FAMILY_IPV6, &w->seen, w->v6.key, &w->place) ||
-	       cache_insert(FAMILY_IPV6, &w->seen, w->v6.key, &w->place);
+	if (w->table.family == FAMILY_IPV4)
+		return cache_hit(TABLE(FAMILY_IPV4), &w->seen, w->v4.key, &w->place) ||
+		       cache_insert(TABLE(FAMILY_IPV4), &w->seen, w->v4.key, &w->place);
+	return cache_hit(TABLE(FAMILY_IPV6), &w->seen, w->v6.key, &w->place) ||
+	       cache_insert(TABLE(FAMILY_IPV6), &w->seen, w->v6.key, &w->place);
 }
 
 /* Where a Flow finds no place, the table grows: what waits then has other places. */
 static bool batch_account(struct flow_cache *cache, __u32 at)
 {
 	while (!waiting_account(&batch.packet[at])) {
-		if (!flow_cache_grow(cache, (enum flow_family)batch.packet[at].family))
+		if (!flow_cache_grow(cache, (enum flow_family)batch.packet[at].table.family))
 			return false;
 		maps_select(cache);
 		for (__u32 i = at; i < batch.n; i++)
@@ -129,11 +131,11 @@ static enum xfp_reason waiting_read(struct waiting *w, struct pkt *p)
 {
 	p->ip_offset = p->offset;
 	if (p->ethertype == ETH_P_IP) {
-		w->family = FAMILY_IPV4;
+		w->table = TABLE(FAMILY_IPV4);
 		return read_ipv4(native_maps.row, p, &w->v4);
 	}
 	if (p->ethertype == ETH_P_IPV6) {
-		w->family = FAMILY_IPV6;
+		w->table = TABLE(FAMILY_IPV6);
 		return read_ipv6(native_maps.row, p, &w->v6);
 	}
 	return XFP_not_ip;

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "probe/bpf_arrays.h"
 #include "probe/clock.h"
 #include "probe/grace.h"
 #include "probe/log.h"
@@ -95,21 +96,6 @@ static int clock_measure(uint64_t *tick_ns, uint64_t *origin_ns)
 	return err;
 }
 
-static void maps_size(struct flow_bpf *s, const struct flow_cache *cache, uint32_t n_cpus)
-{
-	const struct flow_table *t = cache->table;
-
-	bpf_map__set_max_entries(s->maps.xfp_tags4, t[0].n_buckets);
-	bpf_map__set_max_entries(s->maps.xfp_tags6, t[1].n_buckets);
-	bpf_map__set_max_entries(s->maps.xfp_slots4, t[0].n_slots);
-	bpf_map__set_max_entries(s->maps.xfp_slots6, t[1].n_slots);
-	bpf_map__set_max_entries(s->maps.xfp_hints4, t[0].n_buckets);
-	bpf_map__set_max_entries(s->maps.xfp_hints6, t[1].n_buckets);
-	bpf_map__set_max_entries(s->maps.xfp_marks4, t[0].n_chunks);
-	bpf_map__set_max_entries(s->maps.xfp_marks6, t[1].n_chunks);
-	bpf_map__set_max_entries(s->maps.xfp_ledger, n_cpus);
-}
-
 /* Later instances use the maps of the first. */
 static int maps_share(struct flow_bpf *s, const struct flow_bpf *first)
 {
@@ -143,12 +129,14 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	s->rodata->xfp_is_store_ordered = FLOW_CACHE_STORE_ORDERED;
 	s->rodata->xfp_obs_point = index << 1;
 	s->rodata->xfp_is_raw_ip = point->is_raw_ip;
+	s->rodata->xfp_n_cpus = loader->n_cpus;
 }
 
 int obs_instance_load(const struct obs_loader *loader, struct obs_point *point, uint32_t index,
 		      const struct flow_bpf *first)
 {
 	struct flow_bpf *s = flow_bpf__open();
+	bool is_flat = bpf_arrays_are_flat(loader->cache);
 	int err = 0;
 
 	if (!s)
@@ -160,11 +148,12 @@ int obs_instance_load(const struct obs_loader *loader, struct obs_point *point, 
 	bpf_program__set_autoload(s->progs.xfp_xdp, point->wants_xdp && !point->is_multi_buffer);
 	bpf_program__set_autoload(s->progs.xfp_tc_ingress, !point->wants_xdp);
 	bpf_program__set_autoload(s->progs.xfp_tc_egress, point->wants_egress);
-	maps_size(s, loader->cache, loader->n_cpus);
+	s->rodata->xfp_is_flat = is_flat;
+	bpf_arrays_size(s->obj, loader->cache, loader->n_cpus, is_flat);
 	if (first)
 		err = maps_share(s, first);
 	if (!err)
-		err = flow_bpf__load(s);
+		err = bpf_arrays_load(s->obj, is_flat);
 	if (err) {
 		flow_bpf__destroy(s);
 		return err;
@@ -269,7 +258,9 @@ int obs_points_open(struct obs_points *o, const struct config *cfg, struct flow_
 	loader->cache = cache;
 	loader->n_cpus = (uint32_t)libbpf_num_possible_cpus();
 	loader->is_precise = cfg->flow_cache.timestamps == TIMESTAMPS_PRECISE;
-	err = clock_measure(&loader->tick_ns, &loader->tick_origin_ns);
+	err = bpf_arrays_register();
+	if (!err)
+		err = clock_measure(&loader->tick_ns, &loader->tick_origin_ns);
 	if (err)
 		return load_failed(err, "the clock");
 

@@ -155,13 +155,13 @@ static double run_once(struct subject *s, const struct cell *c, int program)
 	return ns;
 }
 
-/* Mean of several runs, after some that warm the caches up. */
+/* Mean of several runs, after as many that warm the caches up. */
 static double run_block(struct subject *s, const struct cell *c, int program)
 {
 	uint32_t runs = 4 * TRACE_PACKETS / c->packets;
 	double sum = 0;
 
-	for (uint32_t i = 0; i < runs / 4; i++)
+	for (uint32_t i = 0; i < runs; i++)
 		run_once(s, c, program);
 	for (uint32_t i = 0; i < runs; i++)
 		sum += run_once(s, c, program);

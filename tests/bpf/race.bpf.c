@@ -4,6 +4,7 @@
  * packet and meters it. Two turns in a row are of the same Flow, so two CPUs
  * meet on it all the time, and when it is new they make twins.
  */
+#define XFP_STALLS
 #include "bpf/flow.bpf.c"
 
 #include <linux/ip.h>

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "probe/bpf_arrays.h"
 #include "probe/clock.h"
 #include "probe/log.h"
 
@@ -136,11 +137,13 @@ static int clock_measure(const struct kernel_table_options *options, uint64_t ti
 
 /* ---- open ------------------------------------------------------------------------ */
 
-static int constants_set(const struct kernel_table *k, const struct kernel_table_options *options)
+static int constants_set(const struct kernel_table *k, const struct kernel_table_options *options,
+			 bool is_flat)
 {
 	const struct flow_cache_params *params = options->params;
 	uint64_t tick_ns = clock_tick_ns(), origin_ns;
 	bool is_store_ordered = FLOW_CACHE_STORE_ORDERED;
+	uint32_t n_cpus = (uint32_t)libbpf_num_possible_cpus();
 	int err = clock_measure(options, tick_ns, &origin_ns);
 
 	if (err)
@@ -157,6 +160,8 @@ static int constants_set(const struct kernel_table *k, const struct kernel_table
 		{"xfp_is_store_ordered", &is_store_ordered, sizeof(is_store_ordered)},
 		{"xfp_tick_ns", &tick_ns, sizeof(tick_ns)},
 		{"xfp_tick_origin_ns", &origin_ns, sizeof(origin_ns)},
+		{"xfp_is_flat", &is_flat, sizeof(is_flat)},
+		{"xfp_n_cpus", &n_cpus, sizeof(n_cpus)},
 	};
 	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants) && !err; i++)
 		err = constant_set(k->object, constants[i].name, constants[i].value,
@@ -164,32 +169,16 @@ static int constants_set(const struct kernel_table *k, const struct kernel_table
 	return err;
 }
 
-static void maps_size(const struct kernel_table *k, uint32_t max_flows)
+/* The hash maps of the bench. */
+static void hash_maps_size(const struct kernel_table *k, uint32_t max_flows)
 {
-	const struct flow_table *t = k->cache.table;
-	const struct {
-		const char *name;
-		uint32_t entries;
-	} sizes[] = {
-		{"xfp_tags4", t[0].n_buckets},
-		{"xfp_tags6", t[1].n_buckets},
-		{"xfp_slots4", t[0].n_slots},
-		{"xfp_slots6", t[1].n_slots},
-		{"xfp_hints4", t[0].n_buckets},
-		{"xfp_hints6", t[1].n_buckets},
-		{"xfp_marks4", t[0].n_chunks},
-		{"xfp_marks6", t[1].n_chunks},
-		{"xfp_ledger", (uint32_t)libbpf_num_possible_cpus()},
-		{"bench_flows4", max_flows},
-		{"bench_flows6", t[1].max_flows},
-	};
+	struct bpf_map *v4 = bpf_object__find_map_by_name(k->object, "bench_flows4");
+	struct bpf_map *v6 = bpf_object__find_map_by_name(k->object, "bench_flows6");
 
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(k->object, sizes[i].name);
-
-		if (map)
-			bpf_map__set_max_entries(map, sizes[i].entries);
-	}
+	if (v4)
+		bpf_map__set_max_entries(v4, max_flows);
+	if (v6)
+		bpf_map__set_max_entries(v6, k->cache.table[FLOW_IPV6].max_flows);
 }
 
 static int maps_map(struct kernel_table *k)
@@ -215,17 +204,23 @@ static int maps_map(struct kernel_table *k)
 int kernel_table_open(struct kernel_table *k, const struct kernel_table_options *options)
 {
 	int err = flow_cache_open(&k->cache, options->params, options->max_flows, 1, false);
+	bool is_flat = !options->is_lookup;
 
 	if (err)
 		return err;
-	k->object = object_open(options, options->programs);
-	if (!k->object)
-		err = log_errno(-errno, "open the BPF object");
+	err = bpf_arrays_register();
 	if (!err)
-		err = constants_set(k, options);
+		k->object = object_open(options, options->programs);
+	if (!k->object)
+		err = log_errno(err ? err : -errno, "open the BPF object");
 	if (!err) {
-		maps_size(k, options->max_flows);
-		err = bpf_object__load(k->object);
+		bpf_arrays_size(k->object, &k->cache, (uint32_t)libbpf_num_possible_cpus(),
+				is_flat);
+		hash_maps_size(k, options->max_flows);
+		err = constants_set(k, options, is_flat);
+	}
+	if (!err) {
+		err = bpf_arrays_load(k->object, is_flat);
 		if (!err)
 			err = maps_map(k);
 		if (err)

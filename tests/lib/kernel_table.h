@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct kernel_table_options {
 	const struct flow_cache_params *params;
 	uint32_t max_flows;
 	const char *programs; /* prefix of those to load */
+	bool is_lookup; /* as for tables too large to be flat */
 };
 
 /*
