@@ -10,6 +10,8 @@
 /* How soon to look again at a Flow whose active timeout passed in silence. */
 #define EXPIRY_RECHECK_NS 1000000000ULL
 
+_Static_assert(EXPIRY_TCP_END == (TH_FIN | TH_RST), "bits of the TCP header");
+
 /* TCP ended as far as this Flow and its other direction show. */
 enum tcp_end {
 	TCP_GOES_ON,
@@ -22,18 +24,10 @@ static enum tcp_end tcp_end(const struct expiry_flow *flow, const struct expiry_
 	if (!flow->is_tcp)
 		return TCP_GOES_ON;
 	if (!reverse)
-		return flow->tcp_flags & (TH_FIN | TH_RST) ? TCP_ENDED_ONE_SIDE : TCP_GOES_ON;
+		return flow->tcp_flags & EXPIRY_TCP_END ? TCP_ENDED_ONE_SIDE : TCP_GOES_ON;
 	if ((flow->tcp_flags | reverse->tcp_flags) & TH_RST)
 		return TCP_ENDED;
 	return flow->tcp_flags & reverse->tcp_flags & TH_FIN ? TCP_ENDED : TCP_GOES_ON;
-}
-
-static uint64_t idle_timeout_ns(const struct expiry_timeouts *timeouts,
-				const struct expiry_flow *flow)
-{
-	uint64_t cut = expiry_cut_ns(timeouts);
-
-	return timeouts->idle_ns - (flow->packets == 1 ? cut : cut / 2);
 }
 
 static uint64_t later(uint64_t a, uint64_t b)
@@ -46,19 +40,13 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t active_due_ns(const struct expiry_timeouts *timeouts,
-			      const struct expiry_flow *flow)
-{
-	return (flow->exported_ns ? flow->exported_ns : flow->first_ns) + timeouts->active_ns;
-}
-
 bool expiry_is_candidate(const struct expiry_timeouts *timeouts, const struct expiry_flow *flow,
 			 uint64_t now_ns)
 {
-	if (flow->is_tcp &&
-	    ((flow->tcp_flags & (TH_FIN | TH_RST)) || now_ns >= active_due_ns(timeouts, flow)))
+	if (flow->is_tcp && ((flow->tcp_flags & EXPIRY_TCP_END) ||
+			     now_ns >= expiry_active_due_ns(timeouts, flow)))
 		return true;
-	return now_ns >= flow->last_ns + idle_timeout_ns(timeouts, flow);
+	return now_ns >= flow->last_ns + expiry_idle_ns(timeouts, flow);
 }
 
 struct expiry_verdict expiry_judge(const struct expiry_timeouts *timeouts,
@@ -66,13 +54,13 @@ struct expiry_verdict expiry_judge(const struct expiry_timeouts *timeouts,
 				   const struct expiry_flow *reverse, uint64_t now_ns)
 {
 	uint64_t last = reverse ? later(flow->last_ns, reverse->last_ns) : flow->last_ns;
-	uint64_t idle = idle_timeout_ns(timeouts, flow);
-	uint64_t active_due = active_due_ns(timeouts, flow);
+	uint64_t idle = expiry_idle_ns(timeouts, flow);
+	uint64_t active_due = expiry_active_due_ns(timeouts, flow);
 	enum tcp_end end = tcp_end(flow, reverse);
 	uint64_t end_due = UINT64_MAX;
 
 	if (reverse)
-		idle = later(idle, idle_timeout_ns(timeouts, reverse));
+		idle = later(idle, expiry_idle_ns(timeouts, reverse));
 	if (end != TCP_GOES_ON)
 		end_due = last + (end == TCP_ENDED ? EXPIRY_LINGER_NS : EXPIRY_LINGER_ONE_SIDE_NS);
 

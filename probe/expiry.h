@@ -14,6 +14,9 @@
 #define EXPIRY_LINGER_NS	  2000000000ULL /* both directions seen          */
 #define EXPIRY_LINGER_ONE_SIDE_NS 5000000000ULL /* FIN or RST of one side only */
 
+/* FIN and RST of tcpControlBits (6): the Flow may have ended. */
+#define EXPIRY_TCP_END 0x05
+
 struct expiry_timeouts {
 	uint64_t active_ns;
 	uint64_t idle_ns;
@@ -40,6 +43,37 @@ struct expiry_flow {
 	uint16_t tcp_flags;
 	bool is_tcp;
 };
+
+/* Silence after which a Flow ends. */
+static inline uint64_t expiry_idle_ns(const struct expiry_timeouts *timeouts,
+				      const struct expiry_flow *flow)
+{
+	uint64_t cut = expiry_cut_ns(timeouts);
+
+	return timeouts->idle_ns - (flow->packets == 1 ? cut : cut / 2);
+}
+
+/* When what is not exported of a Flow has to be. */
+static inline uint64_t expiry_active_due_ns(const struct expiry_timeouts *timeouts,
+					    const struct expiry_flow *flow)
+{
+	return (flow->exported_ns ? flow->exported_ns : flow->first_ns) + timeouts->active_ns;
+}
+
+/*
+ * True for a Flow that goes on whatever its other direction looks like, as most
+ * do in most sweeps: expiry_judge() in short. Sets *due_ns to when to look again.
+ * Does not read flow->unexported.
+ */
+static inline bool expiry_goes_on(const struct expiry_timeouts *timeouts,
+				  const struct expiry_flow *flow, uint64_t now_ns, uint64_t *due_ns)
+{
+	uint64_t idle_due = flow->last_ns + expiry_idle_ns(timeouts, flow);
+	uint64_t active_due = expiry_active_due_ns(timeouts, flow);
+
+	*due_ns = idle_due < active_due ? idle_due : active_due;
+	return now_ns < *due_ns && !(flow->is_tcp && (flow->tcp_flags & EXPIRY_TCP_END));
+}
 
 struct expiry_verdict {
 	uint8_t end_reason; /* 0: goes on. FLOW_END_ACTIVE_TIMEOUT: export, keep. Else: remove */

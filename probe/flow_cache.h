@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -115,6 +116,41 @@ static inline struct xfp_counts *flow_counts_at(const struct flow_table *t, uint
 static inline uint8_t *flow_tag_at(const struct flow_table *t, uint32_t slot)
 {
 	return &t->tags[slot / XFP_BUCKET_SLOTS].tag[slot % XFP_BUCKET_SLOTS];
+}
+
+/* The tags of a bucket as they are at one moment. */
+static inline struct xfp_bucket flow_tags_load(const struct flow_table *t, uint32_t bucket)
+{
+	struct xfp_bucket tags;
+
+	tags.eight[0] = __atomic_load_n(&t->tags[bucket].eight[0], __ATOMIC_ACQUIRE);
+	tags.eight[1] = __atomic_load_n(&t->tags[bucket].eight[1], __ATOMIC_ACQUIRE);
+	return tags;
+}
+
+/* The bits of a tag that only a Flow's has. */
+#define FLOW_TAG_BITS (256 - XFP_TAG_FLOW)
+_Static_assert(!(XFP_TAG_FLOW & (XFP_TAG_FLOW - 1)), "tags of Flows have a bit of their own");
+
+/* All places of a bucket, a bit each. */
+#define FLOW_PLACES_ALL ((1u << XFP_BUCKET_SLOTS) - 1)
+
+/* The octets of a word that are zero, a bit each, that of the first octet lowest. */
+static inline uint32_t flow_octets_zero(uint64_t word)
+{
+	const uint64_t low = 0x7f7f7f7f7f7f7f7fULL;
+	uint64_t nonzero = (((word & low) + low) | word) & ~low;
+
+	return (uint32_t)((((le64toh(nonzero) ^ ~low) >> 7) * 0x0102040810204080ULL) >> 56);
+}
+
+/* The places of a bucket where tag & mask == value, bit i for place i. */
+static inline uint32_t flow_places(const struct xfp_bucket *tags, uint8_t value, uint8_t mask)
+{
+	const uint64_t each = 0x0101010101010101ULL;
+
+	return flow_octets_zero((tags->eight[0] & mask * each) ^ value * each) |
+	       flow_octets_zero((tags->eight[1] & mask * each) ^ value * each) << 8;
 }
 
 #define FLOW_NONE UINT32_MAX

@@ -15,71 +15,6 @@
 #define GROUP_MAX     8 /* slots that one decision can retire: 2 directions x twins  */
 #define SLICE_MIN     (2 * GROUP_MAX)
 #define SLICE_OVERRUN (XFP_CHUNK_SLOTS * GROUP_MAX) /* of the chunk that fills a slice */
-#define TICK_SHIFT    20 /* due[] counts 2^20 ns: 52 days before it wraps             */
-
-static uint32_t due_tick(uint64_t ns)
-{
-	uint32_t tick = (uint32_t)((ns + (1ULL << TICK_SHIFT) - 1) >> TICK_SHIFT);
-
-	return tick < DUE_FIRST ? DUE_FIRST : tick;
-}
-
-static bool due_is_past(uint32_t due, uint32_t now_tick)
-{
-	return (int32_t)(due - now_tick) <= 0;
-}
-
-static void bucket_look(struct sweep *s, struct flow_table *t, uint32_t bucket, uint64_t *chunk_due)
-{
-	uint32_t now_tick = (uint32_t)(s->now_ns >> TICK_SHIFT);
-	uint32_t horizon_tick = due_tick(s->horizon_ns);
-	uint64_t hints = 0;
-
-	if (__atomic_load_n(&t->hints[bucket], __ATOMIC_RELAXED))
-		hints = __atomic_exchange_n(&t->hints[bucket], 0, __ATOMIC_SEQ_CST);
-	for (uint32_t i = 0; i < XFP_BUCKET_SLOTS; i++) {
-		uint32_t slot = bucket * XFP_BUCKET_SLOTS + i;
-		uint32_t tag = __atomic_load_n(&t->tags[bucket].tag[i], __ATOMIC_ACQUIRE);
-		uint64_t due_ns;
-
-		if (tag == XFP_TAG_FREE)
-			continue;
-		t->chunk_live[s->chunk]++;
-		if (tag < XFP_TAG_FLOW) {
-			sweep_odd_tag(s, s->family, slot, tag);
-			continue;
-		}
-		if (t->due[slot] != DUE_NEW && !due_is_past(t->due[slot], horizon_tick) &&
-		    !(hints >> i & 1)) {
-			uint32_t ahead = t->due[slot] - now_tick;
-
-			due_ns = s->now_ns + ((uint64_t)ahead << TICK_SHIFT);
-		} else {
-			due_ns = sweep_look(s, s->family, slot);
-			if (due_ns != UINT64_MAX)
-				t->due[slot] = due_tick(due_ns);
-		}
-		if (due_ns < *chunk_due)
-			*chunk_due = due_ns;
-	}
-}
-
-/* Look at one chunk unless nothing happened in it and nothing is due. */
-static void chunk_look(struct sweep *s, struct flow_table *t)
-{
-	uint64_t due = UINT64_MAX;
-	bool has_news = __atomic_load_n(&t->news[s->chunk], __ATOMIC_RELAXED) &&
-			__atomic_exchange_n(&t->news[s->chunk], 0, __ATOMIC_SEQ_CST);
-
-	if (!has_news && t->chunk_due_ns[s->chunk] > s->horizon_ns)
-		return;
-	t->n_live -= t->chunk_live[s->chunk];
-	t->chunk_live[s->chunk] = 0;
-	for (uint32_t i = 0; i < XFP_CHUNK_BUCKETS; i++)
-		bucket_look(s, t, s->chunk * XFP_CHUNK_BUCKETS + i, &due);
-	t->chunk_due_ns[s->chunk] = due;
-	t->n_live += t->chunk_live[s->chunk];
-}
 
 /* How far the table is above its high-water mark. */
 static uint32_t pressure_permille(const struct sweep *s, const struct flow_table *t)
@@ -145,7 +80,7 @@ bool sweep_mark(struct sweep *s)
 		for (; s->chunk < t->n_chunks; s->chunk++) {
 			if (s->n_retired >= s->slice_places)
 				return true;
-			chunk_look(s, t);
+			sweep_chunk(s, t);
 			if (t->chunk_due_ns[s->chunk] < s->earliest_due_ns)
 				s->earliest_due_ns = t->chunk_due_ns[s->chunk];
 		}

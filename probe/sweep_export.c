@@ -9,11 +9,6 @@
 
 #include "probe/sweep_private.h"
 
-/* Where both families' keys hold the protocol. */
-#define KEY_PROTOCOL_FROM_END 4
-_Static_assert(offsetof(struct xfp_key4, protocol) == sizeof(struct xfp_key4) - 4, "IPv4 key");
-_Static_assert(offsetof(struct xfp_key6, protocol) == sizeof(struct xfp_key6) - 4, "IPv6 key");
-
 /* One more word into 64 bits, by the mixer "moremur"; a bijection of either argument. */
 static uint64_t id_mix(uint64_t id, uint64_t word)
 {
@@ -41,45 +36,11 @@ static uint64_t flow_id(const struct flow_table *t, uint32_t slot, uint64_t firs
 	return id & INT64_MAX;
 }
 
-/*
- * End of the last exported interval, 0 for none; kept as its low 32 bits in ms,
- * plus 1. The mark cannot tell: folding a twin moves it back, perhaps to 0.
- */
-static uint64_t exported_end_ns(const struct flow_table *t, uint32_t slot, uint64_t first,
-				uint64_t last)
-{
-	uint64_t elapsed = (last - first) / NS_PER_MS + 1; /* wall clock ms round either way */
-	uint64_t end = (elapsed & ~0xffffffffULL) | (t->end_ms[slot] - 1);
-
-	if (!t->end_ms[slot])
-		return 0;
-	if (end > elapsed)
-		end -= 0x100000000ULL;
-	return first + end * NS_PER_MS;
-}
-
 static void exported_end_set(struct flow_table *t, uint32_t slot, uint64_t elapsed_ms)
 {
 	uint32_t end_ms = (uint32_t)elapsed_ms + 1;
 
 	t->end_ms[slot] = end_ms ? end_ms : 1;
-}
-
-void sweep_read(const struct flow_table *t, uint32_t slot, struct expiry_flow *flow)
-{
-	struct xfp_counts *c = flow_counts_at(t, slot);
-	const unsigned char *key = flow_key_at(t, slot);
-	const struct flow_mark *mark = &t->marks[slot];
-
-	flow->packets = __atomic_load_n(&c->packets, __ATOMIC_RELAXED);
-	flow->unexported = flow->packets - mark->packets;
-	flow->first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED);
-	flow->last_ns = __atomic_load_n(&c->last_ns, __ATOMIC_RELAXED);
-	if (flow->last_ns < flow->first_ns)
-		flow->last_ns = flow->first_ns;
-	flow->exported_ns = exported_end_ns(t, slot, flow->first_ns, flow->last_ns);
-	flow->tcp_flags = __atomic_load_n(&c->ttl_flags, __ATOMIC_RELAXED) & 0xffff;
-	flow->is_tcp = key[t->key_octets - KEY_PROTOCOL_FROM_END] == IPPROTO_TCP;
 }
 
 static void record_key4(struct flow_record *r, const struct xfp_key4 *k)

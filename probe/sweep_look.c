@@ -68,7 +68,6 @@ uint64_t sweep_look(struct sweep *s, enum flow_family family, uint32_t slot)
 	struct expiry_verdict verdict;
 	uint32_t reverse = FLOW_NONE;
 
-	s->stats.looked_at++;
 	sweep_read(t, slot, &flow);
 	if (expiry_is_candidate(&s->timeouts, &flow, s->now_ns)) {
 		reverse = slot_reverse(s, family, slot);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between sweep.c (which slots, when), sweep_look.c (what happens to one) and
- * sweep_export.c (what it says).
+ * Between sweep.c (which chunks, when), sweep_chunk.c (which slots), sweep_look.c
+ * (what happens to one) and sweep_export.c (what it says).
  */
 #pragma once
+
+#include <netinet/in.h>
 
 #include "probe/sweep.h"
 
@@ -12,8 +14,55 @@
 #define DUE_RETIRED 1u
 #define DUE_FIRST   2u
 
-/* Read a slot as expiry sees it. */
-void sweep_read(const struct flow_table *t, uint32_t slot, struct expiry_flow *flow);
+/* Where both families' keys hold the protocol. */
+#define KEY_PROTOCOL_FROM_END 4
+_Static_assert(offsetof(struct xfp_key4, protocol) == sizeof(struct xfp_key4) - 4, "IPv4 key");
+_Static_assert(offsetof(struct xfp_key6, protocol) == sizeof(struct xfp_key6) - 4, "IPv6 key");
+
+/*
+ * End of the last exported interval, 0 for none; kept as its low 32 bits in ms,
+ * plus 1. The mark cannot tell: folding a twin moves it back, perhaps to 0.
+ */
+static inline uint64_t sweep_exported_end_ns(const struct flow_table *t, uint32_t slot,
+					     uint64_t first, uint64_t last)
+{
+	uint64_t end_ms = t->end_ms[slot], elapsed, end;
+
+	if (!end_ms)
+		return 0;
+	elapsed = (last - first) / NS_PER_MS + 1; /* wall clock ms round either way */
+	end = (elapsed & ~0xffffffffULL) | (end_ms - 1);
+	if (end > elapsed)
+		end -= 0x100000000ULL;
+	return first + end * NS_PER_MS;
+}
+
+/* Read a slot as expiry sees it, except `unexported`, which is in the marks. */
+static inline void sweep_read_course(const struct flow_table *t, uint32_t slot,
+				     struct expiry_flow *flow)
+{
+	const struct xfp_counts *c = flow_counts_at(t, slot);
+	const unsigned char *key = flow_key_at(t, slot);
+
+	flow->packets = __atomic_load_n(&c->packets, __ATOMIC_RELAXED);
+	flow->first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED);
+	flow->last_ns = __atomic_load_n(&c->last_ns, __ATOMIC_RELAXED);
+	if (flow->last_ns < flow->first_ns)
+		flow->last_ns = flow->first_ns;
+	flow->exported_ns = sweep_exported_end_ns(t, slot, flow->first_ns, flow->last_ns);
+	flow->tcp_flags = __atomic_load_n(&c->ttl_flags, __ATOMIC_RELAXED) & 0xffff;
+	flow->is_tcp = key[t->key_octets - KEY_PROTOCOL_FROM_END] == IPPROTO_TCP;
+}
+
+/* All of it. */
+static inline void sweep_read(const struct flow_table *t, uint32_t slot, struct expiry_flow *flow)
+{
+	sweep_read_course(t, slot, flow);
+	flow->unexported = flow->packets - t->marks[slot].packets;
+}
+
+/* Look at the chunk s->chunk unless nothing happened in it and nothing is due. */
+void sweep_chunk(struct sweep *s, struct flow_table *t);
 
 /*
  * Hand on what is not exported of a slot and move its mark. A difference of no

@@ -233,6 +233,52 @@ static void test_every_flow_that_ends_is_a_candidate(void **state)
 	}
 }
 
+/* What goes on at a glance, expiry_judge() lets go on; the rest is left to it. */
+static void assert_glance(const struct expiry_timeouts *t, const struct expiry_flow *flow)
+{
+	struct expiry_verdict verdict = expiry_judge(t, flow, NULL, NOW);
+	bool is_candidate = expiry_is_candidate(t, flow, NOW);
+	uint64_t due_ns;
+
+	if (expiry_goes_on(t, flow, NOW, &due_ns)) {
+		assert_false(is_candidate);
+		assert_int_equal(verdict.end_reason, 0);
+		assert_int_equal(verdict.due_ns, due_ns);
+	} else {
+		assert_true(is_candidate || verdict.end_reason ||
+			    NOW >= expiry_active_due_ns(t, flow));
+	}
+}
+
+static void test_glance_lets_go_on_what_the_judgement_does(void **state)
+{
+	static const uint16_t flags[] = {0, TH_ACK, TH_FIN, TH_RST};
+
+	(void)state;
+	for (uint32_t i = 0; i < 90 * 20 * 4 * 2 * 2 * 2 * 3; i++) {
+		uint32_t n = i;
+		struct expiry_flow flow = {.first_ns = NOW - n % 90 * S};
+		struct expiry_timeouts t = timeouts;
+
+		n /= 90;
+		flow.last_ns = NOW - n % 20 * S;
+		if (flow.last_ns < flow.first_ns)
+			flow.last_ns = flow.first_ns;
+		n /= 20;
+		flow.tcp_flags = flags[n % 4];
+		n /= 4;
+		flow.is_tcp = n % 2;
+		n /= 2;
+		flow.packets = n % 2 ? 1 : 10;
+		n /= 2;
+		flow.exported_ns = n % 2 ? flow.first_ns + (flow.last_ns - flow.first_ns) / 2 : 0;
+		n /= 2;
+		t.pressure_permille = n % 3 * 500;
+		flow.unexported = i % 5 ? flow.packets : 0;
+		assert_glance(&t, &flow);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +297,7 @@ int main(void)
 		cmocka_unit_test(test_pressure_takes_single_packets_at_once_and_halves_the_rest),
 		cmocka_unit_test(test_half_the_pressure_takes_half_the_patience),
 		cmocka_unit_test(test_every_flow_that_ends_is_a_candidate),
+		cmocka_unit_test(test_glance_lets_go_on_what_the_judgement_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
