@@ -136,12 +136,14 @@ void flow_cache_close(struct flow_cache *cache)
 static uint32_t bucket_find(const struct flow_table *t, uint32_t bucket, uint32_t tag,
 			    const void *key, bool with_retiring, uint32_t not_slot)
 {
-	for (uint32_t i = 0; i < XFP_BUCKET_SLOTS; i++) {
-		uint32_t slot = bucket * XFP_BUCKET_SLOTS + i;
-		uint32_t seen = __atomic_load_n(&t->tags[bucket].tag[i], __ATOMIC_ACQUIRE);
+	const struct xfp_bucket tags = flow_tags_load(t, bucket);
+	uint32_t places = flow_places(&tags, (uint8_t)tag, 0xff);
 
-		if (seen != tag && !(with_retiring && seen == XFP_TAG_RETIRING))
-			continue;
+	if (with_retiring)
+		places |= flow_places(&tags, XFP_TAG_RETIRING, 0xff);
+	for (; places; places &= places - 1) {
+		uint32_t slot = bucket * XFP_BUCKET_SLOTS + (uint32_t)__builtin_ctz(places);
+
 		if (slot != not_slot && !memcmp(flow_key_at(t, slot), key, t->key_octets))
 			return slot;
 	}
@@ -155,6 +157,7 @@ uint32_t flow_cache_find(const struct flow_cache *cache, enum flow_family family
 	struct native_place place = native_meter_place(family, key, t->n_buckets);
 	uint32_t slot;
 
+	__builtin_prefetch(&t->tags[place.second]);
 	slot = bucket_find(t, place.first, place.tag, key, with_retiring, not_slot);
 	if (slot == FLOW_NONE)
 		slot = bucket_find(t, place.second, place.tag, key, with_retiring, not_slot);

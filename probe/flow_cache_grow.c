@@ -34,18 +34,14 @@ uint32_t flow_cache_buckets_start(uint32_t max_flows)
 	return buckets_step(max_flows, BUCKETS_START);
 }
 
-/* How many places of a bucket are free, and the last of them. */
+/* How many places of a bucket are free, and the first of them. */
 static uint32_t bucket_free(const struct flow_table *t, uint32_t bucket, uint32_t *slot)
 {
-	uint32_t n = 0;
+	uint32_t free = flow_places(&t->tags[bucket], XFP_TAG_FREE, 0xff);
 
-	for (uint32_t i = 0; i < XFP_BUCKET_SLOTS; i++) {
-		if (t->tags[bucket].tag[i] != XFP_TAG_FREE)
-			continue;
-		*slot = bucket * XFP_BUCKET_SLOTS + i;
-		n++;
-	}
-	return n;
+	if (free)
+		*slot = bucket * XFP_BUCKET_SLOTS + (uint32_t)__builtin_ctz(free);
+	return (uint32_t)__builtin_popcount(free);
 }
 
 /* Where a Flow goes in a table it is not in; FLOW_NONE: both buckets are full. */
