@@ -18,6 +18,12 @@
 #define CONFIG_PATH_MAX	      256
 #define CONFIG_LABEL_MAX      (CONFIG_ADDRESS_MAX + 8)
 
+/* Room for Flows where nothing says how much: for interfaces, and for a file. */
+#define CONFIG_MAX_FLOWS	   1048576
+#define CONFIG_MAX_FLOWS_IPV6	   262144
+#define CONFIG_FILE_MAX_FLOWS	   16777216
+#define CONFIG_FILE_MAX_FLOWS_IPV6 4194304
+
 enum ingress_hook { INGRESS_AUTO, INGRESS_XDP, INGRESS_XDP_GENERIC, INGRESS_TC, INGRESS_OFF };
 enum egress_hook { EGRESS_OFF, EGRESS_TC };
 enum timestamps { TIMESTAMPS_TICK, TIMESTAMPS_PRECISE };
@@ -31,8 +37,8 @@ struct interface_config {
 };
 
 struct flow_cache_config {
-	uint32_t max_flows; /* IPv4 Flows, 1024 .. 64 Mi   */
-	uint32_t max_flows_ipv6; /* 1024 .. 64 Mi               */
+	uint32_t max_flows; /* IPv4 Flows, 1024 .. 64 Mi; 0 = auto, before options_apply() */
+	uint32_t max_flows_ipv6; /* the same of IPv6            */
 	double active_timeout_s; /* 1 .. 86400                  */
 	double idle_timeout_s; /* 1 .. 86400                  */
 	double sweep_interval_s; /* 0.1 .. 60                   */

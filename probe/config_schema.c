@@ -17,6 +17,9 @@
 #define EXPORTER(member)     MEMBER(exporter_config, member)
 #define NOWHERE		     0, 0
 
+#define TEXT_(number)	     #number
+#define TEXT(number)	     TEXT_(number)
+
 #define FLOWS_MAX	(64 << 20)
 #define IF_NAME_MAX	15 /* IFNAMSIZ less the NUL             */
 #define SOCKET_PATH_MAX 107 /* sun_path of unix(7) less the NUL  */
@@ -35,10 +38,12 @@ const struct config_key config_keys[] = {
 	 "auto | xdp | xdp-generic | tc | off", NULL, "where received packets are metered"},
 	{"interfaces[].egress", CONFIG_ENUM, INTERFACE(egress), "off", 0, 0, "off | tc", NULL,
 	 "where sent packets are metered"},
-	{"flow_cache.max_flows", CONFIG_U32, CACHE(max_flows), "1048576", 1024, FLOWS_MAX, NULL, NULL,
-	 "IPv4 Flows the Flow Cache has room for"},
-	{"flow_cache.max_flows_ipv6", CONFIG_U32, CACHE(max_flows_ipv6), "262144", 1024, FLOWS_MAX, NULL,
-	 NULL, "IPv6 Flows the Flow Cache has room for"},
+	{"flow_cache.max_flows", CONFIG_U32, CACHE(max_flows), "auto", 1024, FLOWS_MAX, "auto", NULL,
+	 "IPv4 Flows the Flow Cache has room for; auto = " TEXT(CONFIG_MAX_FLOWS) ", of a file "
+	 TEXT(CONFIG_FILE_MAX_FLOWS)},
+	{"flow_cache.max_flows_ipv6", CONFIG_U32, CACHE(max_flows_ipv6), "auto", 1024, FLOWS_MAX, "auto",
+	 NULL, "IPv6 Flows the Flow Cache has room for; auto = " TEXT(CONFIG_MAX_FLOWS_IPV6) ", of a file "
+	 TEXT(CONFIG_FILE_MAX_FLOWS_IPV6)},
 	{"flow_cache.active_timeout_s", CONFIG_SECONDS, CACHE(active_timeout_s), "60", 1, 86400, NULL, NULL,
 	 "a Flow that lasts longer is reported in parts of this many seconds"},
 	{"flow_cache.idle_timeout_s", CONFIG_SECONDS, CACHE(idle_timeout_s), "15", 1, 86400, NULL, NULL,

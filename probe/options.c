@@ -281,6 +281,19 @@ static void name_exporters(struct config *cfg)
 	}
 }
 
+/*
+ * Room for Flows where it is left to us. A file fills no table of the kernel's,
+ * and its own grows with its Flows only: none need leave early for want of room.
+ */
+static void size_cache(struct flow_cache_config *cache, bool is_file)
+{
+	if (!cache->max_flows)
+		cache->max_flows = is_file ? CONFIG_FILE_MAX_FLOWS : CONFIG_MAX_FLOWS;
+	if (!cache->max_flows_ipv6)
+		cache->max_flows_ipv6 =
+			is_file ? CONFIG_FILE_MAX_FLOWS_IPV6 : CONFIG_MAX_FLOWS_IPV6;
+}
+
 void options_apply(struct config *cfg, const struct options *opt)
 {
 	const char *reason;
@@ -303,6 +316,7 @@ void options_apply(struct config *cfg, const struct options *opt)
 	cfg->verbose = opt->verbose;
 	if (cfg->verbose)
 		cfg->log_level = LOG_DEBUG;
+	size_cache(&cfg->flow_cache, *cfg->read_path);
 	name_exporters(cfg);
 	if (cfg->output == OUTPUT_DEFAULT)
 		cfg->output = cfg->n_exporters ? OUTPUT_NONE : OUTPUT_JSON;

@@ -37,7 +37,8 @@ int options_parse(struct options *opt, int argc, char **argv);
 /*
  * Put *opt over *cfg, loaded or initialized: interfaces and exporters of the
  * command line replace those of the file, and so does a file to read. Then
- * fill in what follows from the rest: names of exporters, kind of output.
+ * fill in what follows from the rest: names of exporters, kind of output, room
+ * for Flows.
  */
 void options_apply(struct config *cfg, const struct options *opt);
 

@@ -222,7 +222,7 @@ bench_capture()
 	$BENCH/pcap_make "$file" "$packets" "$flows"
 	mkdir "$work/nfpcapd"
 	for _ in $(seq "$(quick 1 2)"); do
-		s=$(timed ./xflow-probe -r "$file" --max-flows $((FLOWS * 2)) -o none \
+		s=$(timed ./xflow-probe -r "$file" -o none \
 			--collector "file:$work/bench.ipfix")
 		ours=$(jq -n "[$ours, $s] | min")
 		s=$(timed nfpcapd -r "$file" -w "$work/nfpcapd" -e 60,15)

@@ -48,10 +48,10 @@ refused_file 'FILE:2:1: observation_domain_id: the key is here a second time' <<
 observation_domain_id: 1
 observation_domain_id: 1
 YAML
-refused_file 'FILE:1:25: flow_cache.max_flows: 1: out of range (allowed: 1024 .. 67108864)' <<'YAML'
+refused_file 'FILE:1:25: flow_cache.max_flows: 1: out of range (allowed: auto | 1024 .. 67108864)' <<'YAML'
 flow_cache: {max_flows: 1}
 YAML
-refused_file 'FILE:1:27: flow_cache.max_flows: a list (allowed: 1024 .. 67108864)' <<'YAML'
+refused_file 'FILE:1:27: flow_cache.max_flows: a list (allowed: auto | 1024 .. 67108864)' <<'YAML'
 flow_cache:  { max_flows: [] }
 YAML
 refused_file 'FILE:2:5: exporters[0]: the key address is missing' <<'YAML'

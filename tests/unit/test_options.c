@@ -144,6 +144,34 @@ static void test_file_to_read_is_taken_as_it_is(void **state)
 	assert_string_equal(apply("--read null").read_path, "null");
 }
 
+static void test_file_to_read_has_room_for_more_flows(void **state)
+{
+	struct config file = apply("-r x.pcap"), live = apply("-i lo");
+
+	(void)state;
+	assert_int_equal(live.flow_cache.max_flows, 1048576);
+	assert_int_equal(live.flow_cache.max_flows_ipv6, 262144);
+	assert_int_equal(file.flow_cache.max_flows, 16777216);
+	assert_int_equal(file.flow_cache.max_flows_ipv6, 4194304);
+}
+
+static void test_room_asked_for_holds_for_a_file_too(void **state)
+{
+	struct options opt;
+	struct config cfg;
+
+	(void)state;
+	assert_int_equal(apply("-r x.pcap --max-flows 1048576").flow_cache.max_flows, 1048576);
+	assert_int_equal(apply("-r x.pcap --max-flows 4096").flow_cache.max_flows_ipv6, 4194304);
+
+	assert_int_equal(parse(&opt, "-r x.pcap"), 0);
+	config_init(&cfg);
+	cfg.flow_cache.max_flows_ipv6 = 262144; /* as a configuration would */
+	options_apply(&cfg, &opt);
+	assert_int_equal(cfg.flow_cache.max_flows, 16777216);
+	assert_int_equal(cfg.flow_cache.max_flows_ipv6, 262144);
+}
+
 static void test_switches_are_kept(void **state)
 {
 	struct options opt;
@@ -252,7 +280,7 @@ static void test_wrong_usage_is_told_with_its_fix(void **state)
 	assert_refused("--duration 1m", "not a decimal number");
 	assert_refused("--active-timeout 0", "out of range (allowed: 1 .. 86400)");
 	assert_refused("--idle-timeout x", "not a decimal number");
-	assert_refused("--max-flows 1e6", "not a whole decimal number (allowed: 1024 .. 67108864)");
+	assert_refused("--max-flows 1e6", "not a whole decimal number (allowed: auto | 1024 .. 67108864)");
 	assert_refused("--biflow rfc5103", "not available in this version (allowed: split)");
 	assert_refused("--sampling 100", "not available in this version (allowed: 0)");
 }
@@ -365,6 +393,8 @@ int main(void)
 		cmocka_unit_test(test_knobs_set_their_keys),
 		cmocka_unit_test(test_output_is_json_without_a_collector),
 		cmocka_unit_test(test_file_to_read_is_taken_as_it_is),
+		cmocka_unit_test(test_file_to_read_has_room_for_more_flows),
+		cmocka_unit_test(test_room_asked_for_holds_for_a_file_too),
 		cmocka_unit_test(test_switches_are_kept),
 		cmocka_unit_test(test_verbose_prints_debug_messages),
 		cmocka_unit_test(test_options_go_over_the_file),
