@@ -17,8 +17,8 @@
 #define EXPORTER(member)     MEMBER(exporter_config, member)
 #define NOWHERE		     0, 0
 
-#define TEXT_(number)	     #number
-#define TEXT(number)	     TEXT_(number)
+#define TEXT_(number) #number
+#define TEXT(number)  TEXT_(number)
 
 #define FLOWS_MAX	(64 << 20)
 #define IF_NAME_MAX	15 /* IFNAMSIZ less the NUL             */

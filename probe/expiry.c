@@ -43,8 +43,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 bool expiry_is_candidate(const struct expiry_timeouts *timeouts, const struct expiry_flow *flow,
 			 uint64_t now_ns)
 {
-	if (flow->is_tcp && ((flow->tcp_flags & EXPIRY_TCP_END) ||
-			     now_ns >= expiry_active_due_ns(timeouts, flow)))
+	if (flow->is_tcp &&
+	    ((flow->tcp_flags & EXPIRY_TCP_END) || now_ns >= expiry_active_due_ns(timeouts, flow)))
 		return true;
 	return now_ns >= flow->last_ns + expiry_idle_ns(timeouts, flow);
 }

@@ -280,7 +280,8 @@ static void test_wrong_usage_is_told_with_its_fix(void **state)
 	assert_refused("--duration 1m", "not a decimal number");
 	assert_refused("--active-timeout 0", "out of range (allowed: 1 .. 86400)");
 	assert_refused("--idle-timeout x", "not a decimal number");
-	assert_refused("--max-flows 1e6", "not a whole decimal number (allowed: auto | 1024 .. 67108864)");
+	assert_refused("--max-flows 1e6",
+		       "not a whole decimal number (allowed: auto | 1024 .. 67108864)");
 	assert_refused("--biflow rfc5103", "not available in this version (allowed: split)");
 	assert_refused("--sampling 100", "not available in this version (allowed: 0)");
 }
