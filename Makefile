@@ -19,7 +19,7 @@ say       = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
 OUT      := .output
 SAN_OUT  := $(OUT)/san
 SANITIZE := address,undefined
-PKGS     := libbpf libfixbuf yaml-0.1 libpcap libcap-ng jansson libsystemd
+PKGS     := libbpf libfixbuf yaml-0.1 libpcap libcap-ng jansson libsystemd nettle
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lelf -lz -lpthread
 

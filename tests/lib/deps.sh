@@ -9,7 +9,7 @@ set -euo pipefail
 declare -A packages=(
 	[build]="clang llvm bpftool|linux-tools-generic libbpf-dev libelf-dev zlib1g-dev
 		libfixbuf-dev libyaml-dev libpcap-dev libjansson-dev libcap-ng-dev libsystemd-dev
-		linux-libc-dev libc6-dev pkgconf gcc make"
+		nettle-dev linux-libc-dev libc6-dev pkgconf gcc make"
 	[demo]="nfdump iperf3 nmap dnsmasq-base bind9-dnsutils curl iputils-ping
 		iproute2 ethtool util-linux procps jq python3"
 	[test]="libcmocka-dev clang-16 clang-19 pmacct softflowd libfixbuf-tools tshark tcpreplay
