@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/connection.h"
 #include "probe/protocol.h"
 
 #define WORD_OCTETS 64
 
-enum argument { NO_ARGUMENT, HOST, NET, NUMBER, PROTOCOL, COMPARISON };
+enum argument { NO_ARGUMENT, HOST, NET, NUMBER, PROTOCOL, STATE, COMPARISON };
 
 static const struct keyword {
 	const char *word;
@@ -30,6 +31,7 @@ static const struct keyword {
 	{"port", FILTER_PORT, NUMBER, true, 65535},
 	{"proto", FILTER_PROTO, PROTOCOL, false, 0},
 	{"vlan", FILTER_VLAN, NUMBER, false, 4095},
+	{"state", FILTER_STATE, STATE, false, 0},
 	{"ipv4", FILTER_IPV4, NO_ARGUMENT, false, 0},
 	{"ipv6", FILTER_IPV6, NO_ARGUMENT, false, 0},
 	{"packets", FILTER_PACKETS, COMPARISON, false, UINT64_MAX},
@@ -140,6 +142,19 @@ static int parse_protocol(struct parser *p, struct filter_term *t)
 	return 0;
 }
 
+#define STATES_ALLOWED "opening, established, closing, closed, reset, never-answered, none"
+
+static int parse_state(struct parser *p, struct filter_term *t)
+{
+	int state = connection_state_number(p->word);
+
+	if (state < 0)
+		return fail(p, "filter: '%s' is no connection state (allowed: " STATES_ALLOWED ")",
+			    p->word);
+	t->value = (uint64_t)state;
+	return 0;
+}
+
 static int parse_comparison(struct parser *p, const struct keyword *k, struct filter_term *t)
 {
 	for (size_t i = 0; i < sizeof(relations) / sizeof(*relations); i++) {
@@ -157,8 +172,8 @@ static int parse_comparison(struct parser *p, const struct keyword *k, struct fi
 static int parse_argument(struct parser *p, const struct keyword *k, struct filter_term *t)
 {
 	static const char *const allowed[] = {
-		[HOST] = "an address",	   [NET] = "ADDRESS/LENGTH",	 [NUMBER] = "a number",
-		[PROTOCOL] = "a protocol", [COMPARISON] = ">= <= > < =",
+		[HOST] = "an address",	   [NET] = "ADDRESS/LENGTH", [NUMBER] = "a number",
+		[PROTOCOL] = "a protocol", [STATE] = STATES_ALLOWED, [COMPARISON] = ">= <= > < =",
 	};
 	int err = k->argument == NO_ARGUMENT ? 0 : take_argument(p, k->word, allowed[k->argument]);
 
@@ -173,6 +188,8 @@ static int parse_argument(struct parser *p, const struct keyword *k, struct filt
 		return parse_number(p, k->most, &t->value);
 	case PROTOCOL:
 		return parse_protocol(p, t);
+	case STATE:
+		return parse_state(p, t);
 	case COMPARISON:
 		return parse_comparison(p, k, t);
 	default:
@@ -211,7 +228,7 @@ static int parse_term(struct parser *p, struct filter_term *t)
 	if (!k)
 		return fail(p,
 			    "filter: '%s' is unknown (allowed: not, src, dst, host, net, port, "
-			    "proto, vlan, ipv4, ipv6, packets, octets)",
+			    "proto, vlan, state, ipv4, ipv6, packets, octets)",
 			    p->word);
 	t->field = k->field;
 	return parse_argument(p, k, t);
@@ -292,6 +309,8 @@ static bool holds(const struct filter_term *t, const struct flow_record *r)
 		return r->protocol == t->value;
 	case FILTER_VLAN:
 		return r->vlan == t->value;
+	case FILTER_STATE:
+		return r->connection_state == t->value;
 	case FILTER_IPV4:
 		return !r->is_ipv6;
 	case FILTER_IPV6:

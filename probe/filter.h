@@ -2,7 +2,8 @@
 /*
  * The flow filter of xflowctl(8): terms that all have to hold.
  *   [src|dst] host ADDRESS    [src|dst] net ADDRESS/LENGTH    [src|dst] port N
- *   proto NAME|N    vlan N    ipv4    ipv6    packets|octets >=|<=|>|<|= N
+ *   proto NAME|N    vlan N    state NAME    ipv4    ipv6
+ *   packets|octets >=|<=|>|<|= N
  * each with `not` before it; `and` between them is optional.
  */
 #pragma once
@@ -20,6 +21,7 @@ enum filter_field {
 	FILTER_PORT,
 	FILTER_PROTO,
 	FILTER_VLAN,
+	FILTER_STATE, /* of the connection */
 	FILTER_IPV4,
 	FILTER_IPV6,
 	FILTER_PACKETS,
@@ -38,7 +40,7 @@ struct filter_term {
 	bool is_ipv6; /* of address                              */
 	uint8_t prefix_length; /* bits of address that count              */
 	uint8_t address[16]; /* network order; IPv4 in the first 4      */
-	uint64_t value; /* port, protocol, VLAN id or bound        */
+	uint64_t value; /* port, protocol, VLAN id, state or bound */
 };
 
 /* A zeroed filter lets everything pass. */

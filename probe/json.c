@@ -2,9 +2,12 @@
 /* JSON lines written character by character: no stdio, no locale, no memory. */
 #include "probe/json.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "probe/addr.h"
+#include "probe/community_id.h"
+#include "probe/connection.h"
 #include "probe/ie.h"
 #include "probe/template.h"
 
@@ -113,14 +116,19 @@ static char *put_value(char *p, const struct ie *ie, const void *field)
 	return p;
 }
 
+static char *put_text(char *p, const char *text)
+{
+	size_t n = strlen(text);
+
+	memcpy(p, text, n);
+	return p + n;
+}
+
 char *json_put_flow(char *p, const struct flow_record *r)
 {
-	static const char head[] = "{\"type\":\"flow\"";
-	static const char tail[] = "}\n";
 	unsigned int in = 1u << template_of_record(r);
 
-	memcpy(p, head, sizeof(head) - 1);
-	p += sizeof(head) - 1;
+	p = put_text(p, "{\"type\":\"flow\"");
 	for (int i = 0; i < N_IES; i++) {
 		const struct ie *ie = &ie_table[i];
 
@@ -129,6 +137,12 @@ char *json_put_flow(char *p, const struct flow_record *r)
 		memcpy(p, keys[i].text, keys[i].length);
 		p = put_value(p + keys[i].length, ie, (const uint8_t *)r + ie->offset);
 	}
-	memcpy(p, tail, sizeof(tail) - 1);
-	return p + sizeof(tail) - 1;
+	if (r->protocol == IPPROTO_TCP) {
+		p = put_text(p, ",\"connectionState\":\"");
+		p = put_text(p, connection_state_name(r->connection_state));
+		*p++ = '"';
+	}
+	p = put_text(p, ",\"communityId\":\"");
+	p = community_id_put(p, r);
+	return put_text(p, "\"}\n");
 }

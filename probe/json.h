@@ -12,7 +12,8 @@
 
 /*
  * Write {"type":"flow",...} and a newline at p: the elements of the record's
- * Template under their IANA names, addresses as text, times as RFC 3339 in UTC.
+ * Template under their IANA names, addresses as text, times as RFC 3339 in UTC;
+ * of TCP the connectionState by name; the communityId.
  * p has room for JSON_FLOW_MAX_OCTETS. Returns the end; no NUL.
  */
 char *json_put_flow(char *p, const struct flow_record *r);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "probe/addr.h"
+#include "probe/connection.h"
 #include "probe/json.h"
 #include "probe/log.h"
 #include "probe/protocol.h"
@@ -20,8 +21,9 @@
 #define LINE_OCTETS   JSON_FLOW_MAX_OCTETS
 #define PEER_TEXT_MAX (ADDR_TEXT6_MAX + 9) /* [address]:port and NUL */
 
-#define TABLE_HEADING "%-24s %12s %-9s %-44s %-44s %-8s %10s %12s %s\n"
-#define TABLE_ROW     "%-24s %8llu.%03llu %-9s %-44s %-44s %-8s %10llu %12llu %s\n"
+#define TABLE_HEADING "%-24s %12s %-9s %-44s %-44s %-8s %10s %12s %-*s state\n"
+#define TABLE_ROW     "%-24s %8llu.%03llu %-9s %-44s %-44s %-8s %10llu %12llu %-*s%s%s\n"
+#define REASON_COLUMN 9
 
 int output_open(struct output_stream *o, int fd, int form)
 {
@@ -34,7 +36,7 @@ int output_open(struct output_stream *o, int fd, int form)
 	if (form == OUTPUT_TABLE)
 		o->used = (size_t)snprintf(buffer, LINE_OCTETS, TABLE_HEADING, "start",
 					   "duration s", "proto", "source", "destination", "flags",
-					   "packets", "octets", "reason");
+					   "packets", "octets", REASON_COLUMN, "reason");
 	return 0;
 }
 
@@ -170,6 +172,7 @@ static size_t put_row(char *line, const struct flow_record *r)
 	char destination[PEER_TEXT_MAX];
 	char protocol[4];
 	char flags[12];
+	bool is_tcp = r->protocol == IPPROTO_TCP;
 	uint64_t duration_ms = r->end_ms > r->start_ms ? r->end_ms - r->start_ms : 0;
 
 	*json_put_time(start, r->start_ms) = '\0';
@@ -179,7 +182,9 @@ static size_t put_row(char *line, const struct flow_record *r)
 		line, LINE_OCTETS, TABLE_ROW, start, (unsigned long long)duration_ms / 1000,
 		(unsigned long long)duration_ms % 1000, protocol_text(r->protocol, protocol),
 		source, destination, flags_text(r, flags), (unsigned long long)r->packets,
-		(unsigned long long)r->octets, reason_text(r->end_reason));
+		(unsigned long long)r->octets, is_tcp ? REASON_COLUMN : 0,
+		reason_text(r->end_reason), is_tcp ? " " : "",
+		is_tcp ? connection_state_name(r->connection_state) : "");
 }
 
 void output_record(void *arg, const struct flow_record *r)

@@ -50,7 +50,8 @@ struct flow_record {
 	uint8_t direction; /* enum flow_direction                              */
 	uint8_t end_reason; /* enum flow_end_reason                             */
 	uint8_t is_ipv6; /* not exported: picks the Template                 */
-	uint8_t pad[7]; /* zero                                             */
+	uint8_t connection_state; /* enum connection_state                           */
+	uint8_t pad[6]; /* zero                                             */
 };
 
 _Static_assert(sizeof(struct flow_record) == 120, "no hidden padding");

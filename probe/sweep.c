@@ -107,10 +107,20 @@ void sweep_harvest(struct sweep *s)
 
 		if (r->survivor != FLOW_NONE)
 			continue;
-		sweep_export(s, r->family, r->slot, r->end_reason);
-		sweep_free(s, r->family, r->slot);
+		sweep_export(s, r->family, r->slot, r->reverse, r->end_reason);
 	}
+	/* behind all exports: a record tells of its other direction, too */
+	for (uint32_t i = 0; i < s->n_retired; i++)
+		if (s->retired[i].survivor == FLOW_NONE)
+			sweep_free(s, s->retired[i].family, s->retired[i].slot);
 	s->n_retired = 0;
+}
+
+static bool is_in_use(const struct flow_table *t, uint32_t slot)
+{
+	uint32_t tag = __atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE);
+
+	return tag != XFP_TAG_FREE && tag != XFP_TAG_BUSY;
 }
 
 /* Fold every twin into the Flow whose packets it took. */
@@ -119,10 +129,9 @@ static void table_fold(struct sweep *s, uint8_t family)
 	const struct flow_table *t = &s->cache->table[family];
 
 	for (uint32_t slot = 0; slot < t->n_slots; slot++) {
-		uint32_t tag = __atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE);
 		uint32_t survivor;
 
-		if (tag == XFP_TAG_FREE || tag == XFP_TAG_BUSY)
+		if (!is_in_use(t, slot))
 			continue;
 		survivor = flow_cache_find(s->cache, family, flow_key_at(t, slot), true, FLOW_NONE);
 		if (survivor == slot || survivor == FLOW_NONE)
@@ -132,18 +141,27 @@ static void table_fold(struct sweep *s, uint8_t family)
 	}
 }
 
+static void flush_slot(struct sweep *s, uint8_t family, uint32_t slot, enum flow_end_reason reason)
+{
+	struct expiry_flow flow;
+	uint32_t reverse = FLOW_NONE;
+
+	sweep_read(&s->cache->table[family], slot, &flow);
+	if (flow.is_tcp)
+		reverse = sweep_reverse(s, family, slot);
+	sweep_export(s, family, slot, reverse, reason);
+}
+
 static void table_flush(struct sweep *s, uint8_t family, enum flow_end_reason reason)
 {
 	struct flow_table *t = &s->cache->table[family];
 
-	for (uint32_t slot = 0; slot < t->n_slots; slot++) {
-		uint32_t tag = __atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE);
-
-		if (tag == XFP_TAG_FREE || tag == XFP_TAG_BUSY)
-			continue;
-		sweep_export(s, family, slot, reason);
-		sweep_free(s, family, slot);
-	}
+	for (uint32_t slot = 0; slot < t->n_slots; slot++)
+		if (is_in_use(t, slot))
+			flush_slot(s, family, slot, reason);
+	for (uint32_t slot = 0; slot < t->n_slots; slot++)
+		if (is_in_use(t, slot))
+			sweep_free(s, family, slot);
 	memset(t->chunk_live, 0, t->n_chunks * sizeof(*t->chunk_live));
 	t->n_live = 0;
 }

@@ -29,6 +29,7 @@
 struct sweep_retired {
 	uint32_t slot;
 	uint32_t survivor; /* twin it is folded into; FLOW_NONE: a Flow of its own */
+	uint32_t reverse; /* other direction, on its way out too; FLOW_NONE: none   */
 	uint8_t family; /* enum flow_family */
 	uint8_t end_reason;
 };

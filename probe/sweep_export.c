@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "probe/connection.h"
 #include "probe/sweep_private.h"
 
 /* One more word into 64 bits, by the mixer "moremur"; a bijection of either argument. */
@@ -114,7 +115,21 @@ static uint64_t wall_ms(const struct sweep *s, uint64_t ns)
 	return wall_clock_ns(s->clock, ns) / NS_PER_MS;
 }
 
-void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t end_reason)
+static uint8_t record_state(const struct sweep *s, const struct flow_table *t,
+			    const struct expiry_flow *flow, uint32_t reverse, uint8_t end_reason)
+{
+	struct expiry_flow other;
+
+	if (!flow->is_tcp)
+		return CONNECTION_NONE;
+	if (reverse == FLOW_NONE)
+		return connection_state(flow, NULL, end_reason, s->now_ns);
+	sweep_read(t, reverse, &other);
+	return connection_state(flow, &other, end_reason, s->now_ns);
+}
+
+void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
+		  uint8_t end_reason)
 {
 	struct flow_table *t = &s->cache->table[family];
 	struct xfp_counts *c = flow_counts_at(t, slot);
@@ -136,6 +151,7 @@ void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint8
 	if (r.end_ms < r.start_ms)
 		r.end_ms = r.start_ms;
 	r.end_reason = end_reason;
+	r.connection_state = record_state(s, t, &flow, reverse, end_reason);
 	mark->packets = packets;
 	mark->octets = octets;
 	/* in ms of the wall clock, so that the next record starts where this one ends */
@@ -161,6 +177,8 @@ void sweep_describe(const struct sweep *s, enum flow_family family, uint32_t slo
 	r->octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
 	r->start_ms = wall_ms(s, flow.first_ns);
 	r->end_ms = wall_ms(s, flow.last_ns);
+	if (flow.is_tcp)
+		r->connection_state = record_state(s, t, &flow, sweep_reverse(s, family, slot), 0);
 }
 
 static uint32_t lengths_union(uint32_t a, uint32_t b)

@@ -5,24 +5,17 @@
  */
 #include "probe/sweep_private.h"
 
-/* survivor: the twin it is a shadow of, FLOW_NONE when it is none. */
-static bool slot_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t reason,
-			uint32_t survivor)
+static bool slot_retire(struct sweep *s, struct sweep_retired retired)
 {
-	struct flow_table *t = &s->cache->table[family];
-	uint8_t *tag = flow_tag_at(t, slot);
+	struct flow_table *t = &s->cache->table[retired.family];
+	uint8_t *tag = flow_tag_at(t, retired.slot);
 	uint8_t old = __atomic_load_n(tag, __ATOMIC_ACQUIRE);
 
 	if (old < XFP_TAG_FLOW || !__atomic_compare_exchange_n(tag, &old, XFP_TAG_RETIRING, false,
 							       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return false;
-	t->due[slot] = DUE_RETIRED;
-	s->retired[s->n_retired++] = (struct sweep_retired){
-		.slot = slot,
-		.survivor = survivor,
-		.family = family,
-		.end_reason = reason,
-	};
+	t->due[retired.slot] = DUE_RETIRED;
+	s->retired[s->n_retired++] = retired;
 	return true;
 }
 
@@ -34,7 +27,7 @@ static uint32_t slot_survivor(struct sweep *s, enum flow_family family, uint32_t
 	return flow_cache_find(s->cache, family, flow_key_at(t, slot), false, FLOW_NONE);
 }
 
-static uint32_t slot_reverse(struct sweep *s, enum flow_family family, uint32_t slot)
+uint32_t sweep_reverse(const struct sweep *s, enum flow_family family, uint32_t slot)
 {
 	const struct flow_table *t = &s->cache->table[family];
 	struct xfp_key6 reversed;
@@ -47,18 +40,28 @@ static uint32_t slot_reverse(struct sweep *s, enum flow_family family, uint32_t 
 }
 
 /*
- * Remove a Flow and its twins. The twins go first: as long as the Flow itself
+ * Remove a Flow and its twins. reverse: FLOW_NONE, or what is removed with it.
+ * The twins go first: as long as the Flow itself
  * can be found, its packets make no new one that would look like a twin.
  */
-static void flow_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t reason)
+static void flow_retire(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
+			uint8_t reason)
 {
 	const void *key = flow_key_at(&s->cache->table[family], slot);
-	uint32_t twin;
+	struct sweep_retired retired = {
+		.survivor = slot,
+		.reverse = FLOW_NONE,
+		.family = family,
+		.end_reason = reason,
+	};
 
 	do {
-		twin = flow_cache_find(s->cache, family, key, false, slot);
-	} while (twin != FLOW_NONE && slot_retire(s, family, twin, reason, slot));
-	slot_retire(s, family, slot, reason, FLOW_NONE);
+		retired.slot = flow_cache_find(s->cache, family, key, false, slot);
+	} while (retired.slot != FLOW_NONE && slot_retire(s, retired));
+	retired.slot = slot;
+	retired.survivor = FLOW_NONE;
+	retired.reverse = reverse;
+	slot_retire(s, retired);
 }
 
 uint64_t sweep_look(struct sweep *s, enum flow_family family, uint32_t slot)
@@ -70,7 +73,7 @@ uint64_t sweep_look(struct sweep *s, enum flow_family family, uint32_t slot)
 
 	sweep_read(t, slot, &flow);
 	if (expiry_is_candidate(&s->timeouts, &flow, s->now_ns)) {
-		reverse = slot_reverse(s, family, slot);
+		reverse = sweep_reverse(s, family, slot);
 		if (reverse != FLOW_NONE)
 			sweep_read(t, reverse, &other);
 	}
@@ -83,17 +86,23 @@ uint64_t sweep_look(struct sweep *s, enum flow_family family, uint32_t slot)
 		uint32_t survivor = slot_survivor(s, family, slot);
 
 		if (survivor != slot && survivor != FLOW_NONE) {
-			slot_retire(s, family, slot, verdict.end_reason, survivor);
+			slot_retire(s, (struct sweep_retired){
+					       .slot = slot,
+					       .survivor = survivor,
+					       .reverse = FLOW_NONE,
+					       .family = family,
+					       .end_reason = verdict.end_reason,
+				       });
 			return UINT64_MAX;
 		}
 	}
 	if (verdict.end_reason != FLOW_END_ACTIVE_TIMEOUT) {
-		flow_retire(s, family, slot, verdict.end_reason);
+		flow_retire(s, family, slot, reverse, verdict.end_reason);
 		if (reverse != FLOW_NONE)
-			flow_retire(s, family, reverse, verdict.end_reason);
+			flow_retire(s, family, reverse, slot, verdict.end_reason);
 		return UINT64_MAX;
 	}
-	sweep_export(s, family, slot, FLOW_END_ACTIVE_TIMEOUT);
+	sweep_export(s, family, slot, reverse, FLOW_END_ACTIVE_TIMEOUT);
 	sweep_read(t, slot, &flow);
 	verdict =
 		expiry_judge(&s->timeouts, &flow, reverse != FLOW_NONE ? &other : NULL, s->now_ns);
@@ -136,6 +145,7 @@ void sweep_odd_tag(struct sweep *s, enum flow_family family, uint32_t slot, uint
 	s->retired[s->n_retired++] = (struct sweep_retired){
 		.slot = slot,
 		.survivor = FLOW_NONE,
+		.reverse = FLOW_NONE,
 		.family = family,
 		.end_reason = FLOW_END_FORCED,
 	};

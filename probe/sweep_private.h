@@ -67,11 +67,17 @@ void sweep_chunk(struct sweep *s, struct flow_table *t);
 /*
  * Hand on what is not exported of a slot and move its mark. A difference of no
  * packets is no record and leaves the mark.
+ *
+ * reverse  slot of its other direction, FLOW_NONE for none; needed of TCP only
  */
-void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t end_reason);
+void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
+		  uint8_t end_reason);
 
 /* Give the shadow's unexported rest to the survivor: its mark moves back by it. */
 void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint32_t survivor);
+
+/* The slot of a Flow's other direction, FLOW_NONE for none. Cost as flow_cache_find(). */
+uint32_t sweep_reverse(const struct sweep *s, enum flow_family family, uint32_t slot);
 
 /* Zero the daemon's state of a slot and set it FREE. */
 void sweep_free(struct sweep *s, enum flow_family family, uint32_t slot);

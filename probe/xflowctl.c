@@ -38,6 +38,8 @@ static const char help[] =
 	"  flows [FILTER]        Flows in the cache; FILTER is any of these, all must hold:\n"
 	"                          [src|dst] host ADDRESS    [src|dst] net ADDRESS/LENGTH\n"
 	"                          [src|dst] port N    proto NAME|N    vlan N    ipv4    ipv6\n"
+	"                          state opening|established|closing|closed|reset|\n"
+	"                          never-answered|none\n"
 	"                          packets|octets >=|<=|>|<|= N    not TERM\n"
 	"  top [flows|hosts|ports] [N]\n"
 	"                        the N largest by octets (default: flows, 10)\n";

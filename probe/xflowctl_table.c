@@ -93,13 +93,15 @@ static void print_flow(struct table *table, const json_t *row, FILE *out)
 
 	print_heading(table,
 		      "START                     PROTO   SOURCE                  "
-		      "DESTINATION               PACKETS    OCTETS",
+		      "DESTINATION               PACKETS    OCTETS  STATE",
 		      out);
 	format_end(source, sizeof(source), row, true);
 	format_end(destination, sizeof(destination), row, false);
 	fprintf(out, "%-25s %-7s %-23s %-23s", text_at(row, "flowStartMilliseconds"),
 		format_protocol(protocol, sizeof(protocol), row), source, destination);
 	print_volume(row, out);
+	if (json_object_get(row, "connectionState"))
+		fprintf(out, "  %s", text_at(row, "connectionState"));
 	fputc('\n', out);
 }
 

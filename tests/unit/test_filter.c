@@ -15,7 +15,7 @@
 
 #include "probe/filter.h"
 
-/* 10.1.2.3:40000 -> 192.0.2.9:443, TCP, VLAN 7, 10 packets, 1000 octets */
+/* 10.1.2.3:40000 -> 192.0.2.9:443, TCP, VLAN 7, reset, 10 packets, 1000 octets */
 static const struct flow_record v4 = {
 	.source4 = 0x0a010203,
 	.destination4 = 0xc0000209,
@@ -23,6 +23,7 @@ static const struct flow_record v4 = {
 	.destination_port = 443,
 	.protocol = 6,
 	.vlan = 7,
+	.connection_state = 5,
 	.packets = 10,
 	.octets = 1000,
 };
@@ -99,7 +100,7 @@ static void test_nets_compare_only_their_length(void **state)
 	CHECK(cases);
 }
 
-static void test_ports_protocols_vlans_and_versions_match(void **state)
+static void test_ports_protocols_vlans_states_and_versions_match(void **state)
 {
 	static const struct match_case cases[] = {
 		{"port 443", true, false},     {"src port 443", false, false},
@@ -108,6 +109,8 @@ static void test_ports_protocols_vlans_and_versions_match(void **state)
 		{"proto UDP", false, true},    {"proto icmp", false, false},
 		{"vlan 7", true, false},       {"vlan 0", false, true},
 		{"ipv4", true, false},	       {"ipv6", false, true},
+		{"state reset", true, false},  {"state closed", false, false},
+		{"state none", false, true},   {"not state reset", false, true},
 	};
 
 	(void)state;
@@ -160,6 +163,8 @@ static void test_mistake_names_the_word_and_what_is_allowed(void **state)
 		{"vlan 4096", "'4096'", "0 to 4095"},
 		{"proto foo", "'foo'", "tcp"},
 		{"proto 256", "'256'", "0 to 255"},
+		{"state open", "'open'", "opening, established"},
+		{"state", "'state'", "never-answered"},
 		{"src vlan 3", "'vlan'", "host, net, port"},
 		{"src", "'src'", "host, net, port"},
 		{"not", "'not'", "a term"},
@@ -204,7 +209,7 @@ int main(void)
 		cmocka_unit_test(test_empty_filter_lets_everything_pass),
 		cmocka_unit_test(test_hosts_are_found_on_the_side_asked_for),
 		cmocka_unit_test(test_nets_compare_only_their_length),
-		cmocka_unit_test(test_ports_protocols_vlans_and_versions_match),
+		cmocka_unit_test(test_ports_protocols_vlans_states_and_versions_match),
 		cmocka_unit_test(test_counters_are_compared),
 		cmocka_unit_test(test_all_terms_have_to_hold_and_not_turns_one),
 		cmocka_unit_test(test_mistake_names_the_word_and_what_is_allowed),

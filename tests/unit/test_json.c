@@ -33,6 +33,7 @@ static const struct flow_record tcp4 = {
 	.ttl_max = 64,
 	.direction = 1,
 	.end_reason = 3,
+	.connection_state = 4,
 };
 
 static void check(const struct flow_record *r, const char *expected)
@@ -55,7 +56,9 @@ static void test_tcp_record_has_every_element_of_its_template(void **state)
 	      "\"octetDeltaCount\":18446744073709551615,\"packetDeltaCount\":12,"
 	      "\"ingressInterface\":2,\"egressInterface\":0,\"vlanId\":100,\"flowDirection\":1,"
 	      "\"flowEndReason\":3,\"minimumTTL\":63,\"maximumTTL\":64,"
-	      "\"minimumIpTotalLength\":40,\"maximumIpTotalLength\":1500,\"flowId\":7}\n");
+	      "\"minimumIpTotalLength\":40,\"maximumIpTotalLength\":1500,\"flowId\":7,"
+	      "\"connectionState\":\"closed\",\"communityId\":\"1:lWOTJwBjzASkHgo+w0kukpG9z0M=\"}"
+	      "\n");
 }
 
 static void test_icmpv6_record_has_type_and_code_but_no_ports(void **state)
@@ -72,7 +75,8 @@ static void test_icmpv6_record_has_type_and_code_but_no_ports(void **state)
 		  "\"octetDeltaCount\":0,\"packetDeltaCount\":0,\"ingressInterface\":0,"
 		  "\"egressInterface\":0,\"vlanId\":0,\"flowDirection\":0,\"flowEndReason\":0,"
 		  "\"minimumTTL\":0,\"maximumTTL\":0,\"minimumIpTotalLength\":0,"
-		  "\"maximumIpTotalLength\":0,\"flowId\":0}\n");
+		  "\"maximumIpTotalLength\":0,\"flowId\":0,"
+		  "\"communityId\":\"1:6GkV4Q23CW9hmt4IlBap+Dis6uk=\"}\n");
 }
 
 static void test_longest_line_fits(void **state)
@@ -82,6 +86,9 @@ static void test_longest_line_fits(void **state)
 
 	(void)state;
 	memset(&r, 0xff, sizeof(r));
+	assert_true(json_put_flow(line, &r) < line + sizeof(line));
+	r.protocol = 6;
+	r.connection_state = 6;
 	assert_true(json_put_flow(line, &r) < line + sizeof(line));
 }
 

@@ -27,6 +27,7 @@ static const struct flow_record tcp6 = {
 	.tcp_flags = 0x11b,
 	.protocol = 6,
 	.end_reason = FLOW_END_DETECTED,
+	.connection_state = 4,
 	.is_ipv6 = 1,
 };
 static const struct flow_record icmp4 = {
@@ -102,10 +103,10 @@ static void test_table_has_a_heading_and_aligned_rows(void **state)
 	const char *row2 = strchr(row, '\n') + 1;
 
 	assert_int_equal(strncmp(heading, "start ", 6), 0);
-	assert_int_equal(sscanf(row, "%63s %63s %63s %63s %63s %63s %63s %63s %63s", words[0],
+	assert_int_equal(sscanf(row, "%63s %63s %63s %63s %63s %63s %63s %63s %63s %63s", words[0],
 				words[1], words[2], words[3], words[4], words[5], words[6],
-				words[7], words[8]),
-			 9);
+				words[7], words[8], words[9]),
+			 10);
 	assert_string_equal(words[0], "2026-01-02T03:04:05.678Z");
 	assert_string_equal(words[1], "59.323");
 	assert_string_equal(words[2], "tcp");
@@ -115,13 +116,16 @@ static void test_table_has_a_heading_and_aligned_rows(void **state)
 	assert_string_equal(words[6], "12");
 	assert_string_equal(words[7], "5000");
 	assert_string_equal(words[8], "end");
+	assert_string_equal(words[9], "closed");
 	assert_int_equal(sscanf(row2, "%*s %*s %*s %63s %*s %63s", words[0], words[1]), 2);
 	assert_string_equal(words[0], "192.0.2.1");
 	assert_string_equal(words[1], "3.1");
 	/* Columns of heading and rows begin at the same place. */
 	assert_int_equal(strstr(heading, "source") - heading, strstr(row, "[2001") - row);
 	assert_int_equal(strstr(heading, "source") - heading, strstr(row2, "192.0") - row2);
-	assert_int_equal(strstr(heading, "reason") - heading, strstr(row, "end\n") - row);
+	assert_int_equal(strstr(heading, "reason") - heading, strstr(row, "end ") - row);
+	assert_int_equal(strstr(heading, "state") - heading, strstr(row, "closed\n") - row);
+	assert_non_null(strstr(row2, " idle\n"));
 	close(p.in);
 	close(p.out);
 }

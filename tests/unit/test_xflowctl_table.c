@@ -48,9 +48,10 @@ static void test_flow_is_one_row(void **state)
 	check_text("{\"type\":\"flow\",\"flowStartMilliseconds\":\"2026-01-02T03:04:05.678Z\","
 		   "\"sourceIPv4Address\":\"10.0.0.1\",\"destinationIPv4Address\":\"192.0.2.1\","
 		   "\"sourceTransportPort\":4000,\"destinationTransportPort\":443,"
-		   "\"protocolIdentifier\":6,\"octetDeltaCount\":1500,\"packetDeltaCount\":3}",
+		   "\"protocolIdentifier\":6,\"octetDeltaCount\":1500,\"packetDeltaCount\":3,"
+		   "\"connectionState\":\"never-answered\"}",
 		   "\n2026-01-02T03:04:05.678Z  tcp     10.0.0.1:4000           192.0.2.1:443"
-		   "                 3      1.50 k\n");
+		   "                 3      1.50 k  never-answered\n");
 }
 
 static void test_ipv6_ports_stand_behind_brackets(void **state)
