@@ -36,8 +36,11 @@ struct control_ops {
 	 */
 	void (*ledger)(void *arg, control_ledger_fn done, void *ctx);
 
-	/* Call fn for each Flow in the cache, as the record it would be exported as. */
-	void (*each_flow)(void *arg, record_sink_fn fn, void *fn_arg);
+	/*
+	 * Call fn for each Flow in the cache, as the record it would be exported as;
+	 * without connection_state unless wants_state (NULL: never) asks for it.
+	 */
+	void (*each_flow)(void *arg, record_test_fn wants_state, record_sink_fn fn, void *fn_arg);
 };
 
 struct control_client;

@@ -68,6 +68,14 @@ struct flow_printer {
 	bool is_full;
 };
 
+/* To print it, or to know whether it matches. */
+static bool wants_state(void *arg, const struct flow_record *r)
+{
+	const struct flow_printer *p = arg;
+
+	return (!p->is_full || filter_has_state(&p->filter)) && filter_may_match(&p->filter, r);
+}
+
 static void print_matching(void *arg, const struct flow_record *r)
 {
 	struct flow_printer *p = arg;
@@ -91,7 +99,7 @@ static void answer_flows(const struct control_ops *ops, const char *words, FILE 
 		control_print_error(reply, "%s", error);
 		return;
 	}
-	ops->each_flow(ops->arg, print_matching, &p);
+	ops->each_flow(ops->arg, wants_state, print_matching, &p);
 	if (p.is_full)
 		print_line(reply, json_pack("{s:s, s:I, s:I}", "type", "truncated", "printed",
 					    (json_int_t)p.n_printed, "matching",
@@ -131,7 +139,7 @@ static void answer_top(const struct control_ops *ops, const char *words, FILE *r
 		control_print_error(reply, "top: out of memory");
 		return;
 	}
-	ops->each_flow(ops->arg, top_record, top);
+	ops->each_flow(ops->arg, top_wants_state, top_record, top);
 	top_print(top, reply, print_flow);
 	top_close(top);
 }

@@ -322,10 +322,31 @@ static bool holds(const struct filter_term *t, const struct flow_record *r)
 	}
 }
 
+static bool term_holds(const struct filter_term *t, const struct flow_record *r)
+{
+	return holds(t, r) != t->is_negated;
+}
+
+bool filter_may_match(const struct filter *f, const struct flow_record *r)
+{
+	for (size_t i = 0; i < f->n_terms; i++)
+		if (f->terms[i].field != FILTER_STATE && !term_holds(&f->terms[i], r))
+			return false;
+	return true;
+}
+
+bool filter_has_state(const struct filter *f)
+{
+	for (size_t i = 0; i < f->n_terms; i++)
+		if (f->terms[i].field == FILTER_STATE)
+			return true;
+	return false;
+}
+
 bool filter_matches(const struct filter *f, const struct flow_record *r)
 {
 	for (size_t i = 0; i < f->n_terms; i++)
-		if (holds(&f->terms[i], r) == f->terms[i].is_negated)
+		if (!term_holds(&f->terms[i], r))
 			return false;
 	return true;
 }

@@ -59,5 +59,11 @@ struct filter {
  */
 int filter_parse(struct filter *f, const char *text, char *error, size_t size);
 
+/* True when every term but those on connection_state holds for the record. */
+bool filter_may_match(const struct filter *f, const struct flow_record *r);
+
+/* True when a term is on connection_state. */
+bool filter_has_state(const struct filter *f);
+
 /* True when every term holds for the record. Cost O(terms). */
 bool filter_matches(const struct filter *f, const struct flow_record *r);

@@ -75,11 +75,11 @@ static void ops_ledger(void *arg, control_ledger_fn done, void *ctx)
 	live_grace_next(l);
 }
 
-static void ops_each_flow(void *arg, record_sink_fn fn, void *fn_arg)
+static void ops_each_flow(void *arg, record_test_fn wants_state, record_sink_fn fn, void *fn_arg)
 {
 	struct live *l = arg;
 
-	sweep_each_flow(&l->sweep, fn, fn_arg);
+	sweep_each_flow(&l->sweep, wants_state, fn, fn_arg);
 }
 
 void live_control_ops(struct live *l, struct control_ops *ops)

@@ -61,3 +61,6 @@ _Static_assert(sizeof(struct flow_record) == 120, "no hidden padding");
  * Never fails: a sink that cannot pass a record on counts it under a name.
  */
 typedef void (*record_sink_fn)(void *arg, const struct flow_record *r);
+
+/* Says whether a record has what somebody looks for. */
+typedef bool (*record_test_fn)(void *arg, const struct flow_record *r);

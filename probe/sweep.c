@@ -187,7 +187,8 @@ bool sweep_is_under_pressure(const struct sweep *s)
 	       pressure_permille(s, &s->cache->table[FLOW_IPV6]);
 }
 
-void sweep_each_flow(const struct sweep *s, record_sink_fn fn, void *arg)
+void sweep_each_flow(const struct sweep *s, record_test_fn wants_state, record_sink_fn fn,
+		     void *arg)
 {
 	struct flow_record r;
 
@@ -198,6 +199,8 @@ void sweep_each_flow(const struct sweep *s, record_sink_fn fn, void *arg)
 			if (__atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE) < XFP_TAG_FLOW)
 				continue;
 			sweep_describe(s, f, slot, &r);
+			if (wants_state && wants_state(arg, &r))
+				sweep_describe_state(s, f, slot, &r);
 			fn(arg, &r);
 		}
 	}

@@ -177,6 +177,15 @@ void sweep_describe(const struct sweep *s, enum flow_family family, uint32_t slo
 	r->octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
 	r->start_ms = wall_ms(s, flow.first_ns);
 	r->end_ms = wall_ms(s, flow.last_ns);
+}
+
+void sweep_describe_state(const struct sweep *s, enum flow_family family, uint32_t slot,
+			  struct flow_record *r)
+{
+	const struct flow_table *t = &s->cache->table[family];
+	struct expiry_flow flow;
+
+	sweep_read(t, slot, &flow);
 	if (flow.is_tcp)
 		r->connection_state = record_state(s, t, &flow, sweep_reverse(s, family, slot), 0);
 }

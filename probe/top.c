@@ -78,11 +78,23 @@ struct top *top_open(enum top_kind kind, size_t n)
 	return top;
 }
 
+static bool is_among_largest(const struct top *top, const struct flow_record *r)
+{
+	return top->n_used < top->n || r->octets > top->largest[top->n - 1].octets;
+}
+
+bool top_wants_state(void *arg, const struct flow_record *r)
+{
+	const struct top *top = arg;
+
+	return top->kind == TOP_FLOWS && is_among_largest(top, r);
+}
+
 static void insert_flow(struct top *top, const struct flow_record *r)
 {
 	size_t i = top->n_used;
 
-	if (i == top->n && r->octets <= top->largest[i - 1].octets)
+	if (!is_among_largest(top, r))
 		return;
 	if (i == top->n)
 		i--;

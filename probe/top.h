@@ -31,6 +31,9 @@ int top_find_kind(const char *word, size_t n, enum top_kind *kind);
  */
 struct top *top_open(enum top_kind kind, size_t n);
 
+/* True when top_record() would keep the record itself, to print it (a record_test_fn). */
+bool top_wants_state(void *arg, const struct flow_record *r);
+
 /* Count one record; arg is the struct top (a record_sink_fn). Cost O(1), flows O(n). */
 void top_record(void *arg, const struct flow_record *r);
 

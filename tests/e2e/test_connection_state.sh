@@ -62,6 +62,8 @@ states_live()
 [ "$(states_live opening)" = '[[5004,80]]' ] || fail "opening: $(./xflowctl flows)"
 wait_for "[ '$(states_live established)' = '[[80,5001],[5001,80]]' ]" 5 ||
 	fail "established: $(./xflowctl flows)"
+./xflowctl --json top flows 20 | jq -se 'any(.connectionState == "established")' >/dev/null ||
+	fail "the largest Flows have no state: $(./xflowctl --json top flows 20)"
 ./xflowctl flows state established | grep -q 'established$' || fail "the table shows no state"
 # the closed and the refused one end by themselves
 wait_for "[ \$(grep -c '\"flowEndReason\":3' $TEST_DIR/probe.out) = 4 ]" 10

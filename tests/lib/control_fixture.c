@@ -45,19 +45,21 @@ static void ask_ledger(void *arg, control_ledger_fn done, void *ctx)
 		control_fixture_give_ledger(f);
 }
 
-/* Flow i: 10.0.0.i -> 10.0.1.(i % 2), port i % 3, i octets, 1 packet. */
-static void each_flow(void *arg, record_sink_fn fn, void *fn_arg)
+/* Flow i: 10.0.0.i -> 10.0.1.(i % 2), port i % 3, i octets, 1 packet, state by i % 2. */
+static void each_flow(void *arg, record_test_fn wants_state, record_sink_fn fn, void *fn_arg)
 {
 	const struct control_fixture *f = arg;
 
 	for (uint32_t i = 1; i <= f->n_flows; i++) {
-		const struct flow_record r = {.source4 = 0x0a000000 + i,
-					      .destination4 = 0x0a000100 + i % 2,
-					      .destination_port = (uint16_t)(i % 3),
-					      .protocol = 17,
-					      .octets = i,
-					      .packets = 1};
+		struct flow_record r = {.source4 = 0x0a000000 + i,
+					.destination4 = 0x0a000100 + i % 2,
+					.destination_port = (uint16_t)(i % 3),
+					.protocol = 17,
+					.octets = i,
+					.packets = 1};
 
+		if (wants_state && wants_state(fn_arg, &r))
+			r.connection_state = i % 2 ? 2 : 4;
 		fn(fn_arg, &r);
 	}
 }

@@ -303,6 +303,13 @@ static void test_active_record_tells_the_state_of_its_moment(void **state)
 	assert_records(2, CONNECTION_CLOSED);
 }
 
+static void describe(enum flow_family family, const struct fixture_packet *p, struct flow_record *r)
+{
+	sweep_describe(&f.sweep, family, fixture_slot(&f, p), r);
+	assert_int_equal(r->connection_state, CONNECTION_NONE);
+	sweep_describe_state(&f.sweep, family, fixture_slot(&f, p), r);
+}
+
 static void test_unanswered_syn_is_opening_while_young_and_then_never_answered(void **state)
 {
 	struct fixture_packet p = {.id = 7, .protocol = IPPROTO_TCP, .is_ipv6 = true};
@@ -311,10 +318,10 @@ static void test_unanswered_syn_is_opening_while_young_and_then_never_answered(v
 	(void)state;
 	meter(0, 7, false, TH_SYN);
 	sweep(1000);
-	sweep_describe(&f.sweep, FLOW_IPV6, fixture_slot(&f, &p), &r);
+	describe(FLOW_IPV6, &p, &r);
 	assert_int_equal(r.connection_state, CONNECTION_OPENING);
 	sweep(6000);
-	sweep_describe(&f.sweep, FLOW_IPV6, fixture_slot(&f, &p), &r);
+	describe(FLOW_IPV6, &p, &r);
 	assert_int_equal(r.connection_state, CONNECTION_NEVER_ANSWERED);
 	sweep(15100);
 	assert_records(1, CONNECTION_NEVER_ANSWERED);
@@ -328,7 +335,7 @@ static void test_live_view_looks_at_the_other_direction(void **state)
 	(void)state;
 	meter_handshake(8);
 	meter(100, 8, true, TH_ACK | TH_FIN);
-	sweep_describe(&f.sweep, FLOW_IPV4, fixture_slot(&f, &p), &r);
+	describe(FLOW_IPV4, &p, &r);
 	assert_int_equal(r.connection_state, CONNECTION_CLOSING);
 }
 

@@ -34,6 +34,8 @@ static void test_flows_are_filtered(void **state)
 	check_lines(f, "flows\n", 5);
 	check_lines(f, "flows octets >= 3\n", 3);
 	check_lines(f, "flows ipv6\n", 0);
+	check_lines(f, "flows state closed\n", 2);
+	check_lines(f, "flows not state closed octets >= 3\n", 2);
 	check_reply(f, "flows octets > 3 octets < 5\n", "\"octetDeltaCount\":4,");
 	check_reply(f, "flows hots 10.0.0.1\n", "'hots' is unknown");
 }
