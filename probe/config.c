@@ -10,9 +10,12 @@
 #include <string.h>
 
 #include "probe/config_schema.h"
+#include "probe/ie.h"
 #include "probe/log.h"
 
-#define REVERSE_PEN 29305 /* RFC 5103 6.1: marks reverse Information Elements */
+#define REVERSE_PEN	  29305 /* RFC 5103 6.1: marks reverse Information Elements */
+#define CERT_PEN	  6871
+#define DOCUMENTATION_PEN 32473 /* RFC 5612 */
 
 void config_init(struct config *cfg)
 {
@@ -170,16 +173,54 @@ static size_t check_timeouts(const struct flow_cache_config *cache)
 	return n_errors;
 }
 
+uint32_t fields_in_use(const struct config *cfg)
+{
+	uint32_t groups = GROUP_BASE | cfg->output_fields;
+
+	for (size_t i = 0; i < cfg->n_exporters; i++)
+		groups |= cfg->exporters[i].fields;
+	return groups;
+}
+
+/* True when some exporter sends elements that are under the enterprise number. */
+static bool exports_own_elements(const struct config *cfg)
+{
+	for (size_t i = 0; i < cfg->n_exporters; i++)
+		for (int k = 0; k < N_IES; k++)
+			if (ie_table[k].owner == IE_OWNER_OWN &&
+			    cfg->exporters[i].fields >> ie_table[k].group & 1)
+				return true;
+	return false;
+}
+
+static size_t check_enterprise_number(const struct config *cfg)
+{
+	uint32_t number = cfg->enterprise_number;
+	uint32_t low = number & 0xffff;
+
+	if (number == 0 || number == REVERSE_PEN) {
+		log_error("enterprise_number: %u is taken (0: IANA, 29305: RFC 5103); use your own",
+			  number);
+		return 1;
+	}
+	if (!exports_own_elements(cfg))
+		return 0;
+	if (low == 0 || low == CERT_PEN || low == REVERSE_PEN)
+		log_warning("enterprise_number: nfcapd looks at the low 16 bits of %u only, and "
+			    "takes its elements for those of %u",
+			    number, low);
+	else if (number == DOCUMENTATION_PEN)
+		log_warning("enterprise_number: 32473 is for documentation (RFC 5612), and another "
+			    "exporter may use it too; set your own");
+	return 0;
+}
+
 int config_check(const struct config *cfg)
 {
 	size_t n_errors = check_source(cfg) + check_interfaces(cfg) + check_exporters(cfg) +
 			  check_timeouts(&cfg->flow_cache);
 
-	if (cfg->enterprise_number == 0 || cfg->enterprise_number == REVERSE_PEN) {
-		log_error("enterprise_number: %u is taken (0: IANA, 29305: RFC 5103); use your own",
-			  cfg->enterprise_number);
-		n_errors++;
-	}
+	n_errors += check_enterprise_number(cfg);
 	return n_errors ? -EINVAL : 0;
 }
 

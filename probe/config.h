@@ -53,6 +53,7 @@ struct exporter_config {
 	uint32_t template_refresh_s; /* 1 .. 86400, UDP only                       */
 	uint32_t mtu; /* octets of the IP packet, 0 = auto, else >= 512 */
 	uint32_t max_records_per_s; /* 0 = paced over the sweep interval          */
+	uint32_t fields; /* OR of GROUP_*, GROUP_BASE goes without saying */
 };
 
 struct config {
@@ -67,6 +68,7 @@ struct config {
 	int log_level; /* enum log_level */
 	bool log_json;
 	int output; /* enum output; command line only */
+	uint32_t output_fields; /* OR of GROUP_*, in JSON on stdout */
 	char read_path[CONFIG_PATH_MAX]; /* -r; empty = live; command line only */
 	double duration_s; /* 0 = until a signal; command line only */
 	uint32_t verbose; /* number of -v */
@@ -90,6 +92,12 @@ int config_load(struct config *cfg, const char *path);
  * asked here. Prints each error; returns 0 or -EINVAL.
  */
 int config_check(const struct config *cfg);
+
+/*
+ * The groups of elements that any sink wants, OR of GROUP_*: GROUP_BASE, those of
+ * each exporter, and output_fields. Known as soon as *cfg is complete.
+ */
+uint32_t fields_in_use(const struct config *cfg);
 
 /* Print the effective configuration as YAML that config_load() reads back equal. */
 int config_print(const struct config *cfg, FILE *out);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "probe/config.h"
+#include "probe/record.h"
 
 #define MEMBER(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
 #define TOP(member)	     MEMBER(config, member)
@@ -26,7 +27,13 @@
 #define STRING_MAX(n)	((n)-1)
 
 #define LEVELS "error | warning | info | debug"
-#define GROUPS "l2 | tcp | icmp | fragment | tunnel | size | timing | application"
+
+/* In the order of enum group_index. */
+static const char group_words[] = "base"
+#define GROUP(NAME, word, doc) " | " #word
+#include "probe/group.def"
+#undef GROUP
+	;
 
 /* clang-format off */
 const struct config_key config_keys[] = {
@@ -84,12 +91,14 @@ const struct config_key config_keys[] = {
 	 "send events to this Collector"},
 	{"exporters[].biflow", CONFIG_ENUM, NOWHERE, "split", 0, 0, "split", "rfc5103",
 	 "one record for each direction, or one for both"},
-	{"exporters[].fields", CONFIG_WORDS, NOWHERE, "[base]", 0, 0, "base", GROUPS,
-	 "groups of Information Elements in a record"},
+	{"exporters[].fields", CONFIG_WORDS, EXPORTER(fields), "[base]", 0, 0, group_words,
+	 "application", "groups of Information Elements in a record; base goes without saying"},
 	{"exporters[].group", CONFIG_ENUM, NOWHERE, "main", 0, 0, "main", NULL,
 	 "group the exporter belongs to"},
 	{"groups.main.mode", CONFIG_ENUM, NOWHERE, "mirror", 0, 0, "mirror", "balance | failover",
 	 "how the exporters of the group share records; mirror = each gets all"},
+	{"output_fields", CONFIG_WORDS, TOP(output_fields), "[base]", 0, 0, group_words, "application",
+	 "groups of Information Elements in JSON on stdout; xflowctl(8) has those of exporters too"},
 	{"enterprise_number", CONFIG_U32, TOP(enterprise_number), "32473", 1, UINT32_MAX, NULL, NULL,
 	 "Private Enterprise Number of the probe's own Information Elements; not 29305"},
 	{"anomaly.enabled", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true", "look for anomalies"},
@@ -236,7 +245,11 @@ void config_set_defaults(const struct config_list *list, void *base)
 		const struct config_key *key = &config_keys[i];
 		const char *reason;
 
-		if (config_list_of(key) == list && key->size && key->fallback)
+		if (config_list_of(key) != list || !key->size || !key->fallback)
+			continue;
+		if (key->type == CONFIG_WORDS)
+			config_key_set_words(key, base, key->fallback, &reason);
+		else
 			config_key_set(key, base, key->fallback, key->type != CONFIG_STRING,
 				       &reason);
 	}

@@ -13,7 +13,7 @@ enum config_type {
 	CONFIG_SECONDS, /* decimal number, fraction allowed; a double   */
 	CONFIG_BOOL, /* true or false, not in quotes                 */
 	CONFIG_ENUM, /* one of the words; an int, or a bool of two   */
-	CONFIG_WORDS, /* list of the words; never kept                */
+	CONFIG_WORDS, /* list of the words; an OR of 1 << place       */
 	CONFIG_STRING, /* text without control characters; a char[]    */
 };
 
@@ -75,7 +75,8 @@ void config_set_defaults(const struct config_list *list, void *base);
  * Check a value and keep it.
  *
  * base      the struct config, or the list item `key` belongs to; untouched on failure
- * text      the value as written, without quotes
+ * text      the value as written, without quotes; of CONFIG_WORDS one word, which is
+ *           added to those kept
  * is_plain  false when it was in quotes
  * reason    set on failure: why not, static
  *
@@ -83,6 +84,10 @@ void config_set_defaults(const struct config_list *list, void *base);
  */
 int config_key_set(const struct config_key *key, void *base, const char *text, bool is_plain,
 		   const char **reason);
+
+/* The same for all words of a CONFIG_WORDS, as `a,b` or `[a, b]`: they replace those kept. */
+int config_key_set_words(const struct config_key *key, void *base, const char *list,
+			 const char **reason);
 
 /* What `key` may be, for people: `1 .. 86400`, `udp | tcp | file`. */
 void config_key_allowed(const struct config_key *key, char out[static CONFIG_VALUE_TEXT_MAX]);

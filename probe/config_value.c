@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WORD_MAX     31 /* octets of a word; longer ones are none known */
 #define DECIMALS_MAX 20 /* enough for every double a key may hold */
 
 /* Position of `text` among words "a | b", -1 if it is none of them. */
@@ -87,7 +88,9 @@ static int set_word(const struct config_key *key, void *member, const char *text
 	if (index < 0)
 		return refuse(reason, key->type == CONFIG_BOOL ? "neither true nor false"
 							       : "not one of the words known here");
-	if (key->size == sizeof(bool))
+	if (key->size && key->type == CONFIG_WORDS)
+		*(uint32_t *)member |= 1u << index;
+	else if (key->size == sizeof(bool))
 		*(bool *)member = index;
 	else if (key->size)
 		*(int *)member = index;
@@ -134,6 +137,29 @@ int config_key_set(const struct config_key *key, void *base, const char *text, b
 					: set_number(key, member, text, reason);
 }
 
+int config_key_set_words(const struct config_key *key, void *base, const char *list,
+			 const char **reason)
+{
+	uint32_t *member = (uint32_t *)((char *)base + key->offset);
+	uint32_t words = 0;
+
+	do {
+		char word[WORD_MAX + 1] = "";
+		size_t start = strspn(list, "[ "), n = strcspn(list + start, ",] ");
+
+		snprintf(word, sizeof(word), "%.*s", (int)n, list + start);
+		list += start + n;
+		list += strspn(list, " ]");
+		if (*list && *list != ',')
+			return refuse(reason, "words without a comma between them");
+		if (set_word(key, &words, word, reason))
+			return -EINVAL;
+	} while (*list++);
+	if (key->size)
+		*member = words;
+	return 0;
+}
+
 static void format_seconds(double value, char out[static CONFIG_VALUE_TEXT_MAX])
 {
 	for (int decimals = 0; decimals <= DECIMALS_MAX; decimals++) {
@@ -164,6 +190,25 @@ static void format_word(const struct config_key *key, const void *member,
 	snprintf(out, CONFIG_VALUE_TEXT_MAX, "%.*s", length, word);
 }
 
+static void format_words(const struct config_key *key, const void *member,
+			 char out[static CONFIG_VALUE_TEXT_MAX])
+{
+	const char *separator = "[";
+	size_t n = 0;
+	int length;
+
+	for (int i = 0; *(const uint32_t *)member >> i; i++) {
+		if (!(*(const uint32_t *)member >> i & 1))
+			continue;
+		const char *word = word_at(key->words, i, &length);
+
+		n += (size_t)snprintf(out + n, CONFIG_VALUE_TEXT_MAX - n, "%s%.*s", separator,
+				      length, word);
+		separator = ", ";
+	}
+	snprintf(out + n, CONFIG_VALUE_TEXT_MAX - n, "]");
+}
+
 void config_key_format(const struct config_key *key, const void *base,
 		       char out[static CONFIG_VALUE_TEXT_MAX])
 {
@@ -186,9 +231,11 @@ void config_key_format(const struct config_key *key, const void *base,
 		else
 			snprintf(out, CONFIG_VALUE_TEXT_MAX, "%u", *(const uint32_t *)member);
 		break;
+	case CONFIG_WORDS:
+		format_words(key, member, out);
+		break;
 	case CONFIG_BOOL:
 	case CONFIG_ENUM:
-	case CONFIG_WORDS:
 		format_word(key, member, out);
 		break;
 	}

@@ -201,6 +201,8 @@ static void load_words(struct loader *l, const struct config_key *key, const str
 	yaml_mark_t start = l->event.start_mark;
 	size_t n = 0;
 
+	if (key->size)
+		memset((char *)at->base + key->offset, 0, key->size);
 	config_key_allowed(key, allowed);
 	if (l->event.type != YAML_SEQUENCE_START_EVENT) {
 		refuse_value(l, at->shown, allowed);

@@ -26,6 +26,7 @@ typedef void (*control_ledger_fn)(void *ctx, const struct ledger *ledger);
 /* What the probe answers with; all are called from the loop. */
 struct control_ops {
 	void *arg;
+	uint32_t groups; /* of elements each_flow() fills, OR of GROUP_* */
 
 	/* Add members to the status object. Returns 0 or -errno. */
 	int (*status)(void *arg, json_t *into);

@@ -53,10 +53,10 @@ static void answer_status(const struct control_ops *ops, FILE *reply)
 	control_print_error(reply, "read the status: %s", strerror(-err));
 }
 
-static void print_flow(FILE *reply, const struct flow_record *r)
+static void print_flow(FILE *reply, const struct flow_record *r, uint32_t groups)
 {
 	char line[JSON_FLOW_MAX_OCTETS];
-	const char *end = json_put_flow(line, r);
+	const char *end = json_put_flow(line, r, groups);
 
 	fwrite(line, 1, (size_t)(end - line), reply);
 }
@@ -64,6 +64,7 @@ static void print_flow(FILE *reply, const struct flow_record *r)
 struct flow_printer {
 	struct filter filter;
 	FILE *reply;
+	uint32_t groups;
 	uint64_t n_matching, n_printed;
 	bool is_full;
 };
@@ -86,13 +87,13 @@ static void print_matching(void *arg, const struct flow_record *r)
 	p->is_full = p->is_full || ftello(p->reply) >= (off_t)CONTROL_REPLY_OCTETS;
 	if (p->is_full)
 		return;
-	print_flow(p->reply, r);
+	print_flow(p->reply, r, p->groups);
 	p->n_printed++;
 }
 
 static void answer_flows(const struct control_ops *ops, const char *words, FILE *reply)
 {
-	struct flow_printer p = {.reply = reply};
+	struct flow_printer p = {.reply = reply, .groups = ops->groups};
 	char error[256];
 
 	if (filter_parse(&p.filter, words, error, sizeof(error))) {
@@ -140,7 +141,7 @@ static void answer_top(const struct control_ops *ops, const char *words, FILE *r
 		return;
 	}
 	ops->each_flow(ops->arg, top_wants_state, top_record, top);
-	top_print(top, reply, print_flow);
+	top_print(top, reply, print_flow, ops->groups);
 	top_close(top);
 }
 

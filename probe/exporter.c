@@ -84,7 +84,7 @@ static void queue_stage(struct exporter *e, enum template_kind kind)
 {
 	struct stage *st = &e->stages[kind];
 	struct message info = {.volume = st->volume,
-			       .record_octets = (uint32_t)template_record_octets(kind),
+			       .record_octets = (uint32_t)template_record_octets(kind, e->groups),
 			       .kind = kind,
 			       .lost_before = e->lost_records,
 			       .end_s = (uint32_t)(st->end_ms / 1000)};
@@ -119,12 +119,14 @@ void exporter_fit_stages(struct exporter *e)
 	size_t room = octets > MESSAGE_DATA_OFFSET ? octets - MESSAGE_DATA_OFFSET : 0;
 
 	for (int kind = 0; kind < N_TEMPLATES; kind++)
-		e->stages[kind].limit = room / template_record_octets((enum template_kind)kind);
+		e->stages[kind].limit =
+			room / template_record_octets((enum template_kind)kind, e->groups);
 }
 
-static int encode_templates(struct exporter *e, uint32_t domain_id)
+static int encode_templates(struct exporter *e, uint32_t domain_id, uint32_t enterprise_number)
 {
-	int octets = templates_encode(e->templates, sizeof(e->templates), domain_id);
+	const struct template_scheme scheme = {domain_id, enterprise_number, e->groups};
+	int octets = templates_encode(e->templates, sizeof(e->templates), &scheme);
 
 	if (octets < 0)
 		return octets;
@@ -137,25 +139,27 @@ static void open_stages(struct exporter *e, uint32_t domain_id)
 	for (int kind = 0; kind < N_TEMPLATES; kind++) {
 		struct stage *st = &e->stages[kind];
 
-		encode_headers(st->message, domain_id, (enum template_kind)kind);
+		encode_headers(st->message, domain_id,
+			       template_id((enum template_kind)kind, e->groups));
 		empty_stage(st);
 	}
 	exporter_fit_stages(e);
 }
 
 int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
-		  bool is_paced)
+		  uint32_t enterprise_number, bool is_paced)
 {
 	struct exporter *e = calloc(1, sizeof(*e));
 
 	if (!e)
 		return log_errno(-ENOMEM, "open exporter %s", cfg->name);
 	e->cfg = *cfg;
+	e->groups = cfg->fields | GROUP_BASE;
 	/* a file takes what comes at once: nothing to spare it, nothing to lose */
 	e->is_paced = is_paced && cfg->transport != TRANSPORT_FILE;
 	e->unpaced_stall_ms = UNPACED_STALL_MS;
 	pace_init(&e->pace, e->is_paced ? cfg->max_records_per_s : 0);
-	int err = encode_templates(e, domain_id);
+	int err = encode_templates(e, domain_id, enterprise_number);
 
 	if (!err)
 		err = session_open(&e->session, &e->cfg);
@@ -175,7 +179,7 @@ void exporter_record(void *arg, const struct flow_record *r)
 	struct stage *st = &e->stages[kind];
 	struct exporter_volume v = {1, r->packets, r->octets};
 
-	st->end = encode_record(st->end, r, kind);
+	st->end = encode_record(st->end, r, kind, e->groups);
 	volume_add(&st->volume, &v);
 	volume_add(&e->stats.accepted, &v);
 	volume_add(&e->stats.queued, &v);

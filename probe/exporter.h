@@ -49,17 +49,18 @@ struct exporter_stats {
  * refusing collector is no error: it is retried and counted. A file that
  * cannot be created is.
  *
- * out        owned by the caller, freed by exporter_close()
- * domain_id  Observation Domain ID of the Message header
- * is_paced   false offline: everything queued is sent at once
+ * out                owned by the caller, freed by exporter_close()
+ * domain_id          Observation Domain ID of the Message header
+ * enterprise_number  of our own elements
+ * is_paced           false offline: everything queued is sent at once
  *
  * Returns 0, -ENOMEM, or -errno of the file; the message was printed.
  */
 int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
-		  bool is_paced);
+		  uint32_t enterprise_number, bool is_paced);
 
 /*
- * Take one record: it is encoded into the Message of its kind, which is queued
+ * Take one record, filled for the groups of cfg->fields: it is encoded into the Message of its kind, which is queued
  * when it is full. arg is the struct exporter (a record_sink_fn). An exporter that
  * is not paced sends when enough is queued, and may wait for its collector here.
  */

@@ -5,8 +5,6 @@
 #include <endian.h>
 #include <string.h>
 
-#include "probe/template.h"
-
 #define IPFIX_VERSION 10
 
 /* Offsets in the Message header (RFC 7011 3.1), and of the Set's length in its own. */
@@ -25,13 +23,15 @@ static inline __attribute__((always_inline)) void put(uint8_t *p, uint64_t value
 #define PUT_T(p, field, octets)	 put(p, field, octets)
 #define PUT_A4(p, field, octets) put(p, field, octets)
 #define PUT_A6(p, field, octets) memcpy(p, field, octets)
+#define PUT_M(p, field, octets)	 memcpy(p, field, octets)
+#define PUT_O(p, field, octets)	 memcpy(p, field, octets)
 
-/* With a constant kind, nothing is left of the elements that its Template has not. */
+/* With constant kind and group, nothing is left of the elements that they have not. */
 static inline __attribute__((always_inline)) uint8_t *
-put_elements(uint8_t *p, const struct flow_record *r, enum template_kind kind)
+put_elements(uint8_t *p, const struct flow_record *r, enum template_kind kind, int group)
 {
-#define IE(name, pen, id, octets, field, type, templates)                                          \
-	if ((templates) & (1 << kind)) {                                                           \
+#define IE(name, owner, id, octets, field, type, templates, in_group)                              \
+	if ((templates) & (1 << kind) && GROUP_INDEX_##in_group == group) {                        \
 		PUT_##type(p, r->field, octets);                                                   \
 		p += octets;                                                                       \
 	}
@@ -40,25 +40,50 @@ put_elements(uint8_t *p, const struct flow_record *r, enum template_kind kind)
 	return p;
 }
 
-uint8_t *encode_record(uint8_t *p, const struct flow_record *r, enum template_kind kind)
+static inline __attribute__((always_inline)) uint8_t *
+put_group(uint8_t *p, const struct flow_record *r, enum template_kind kind, int group)
 {
 	switch (kind) {
 	case TEMPLATE_V4:
-		return put_elements(p, r, TEMPLATE_V4);
+		return put_elements(p, r, TEMPLATE_V4, group);
 	case TEMPLATE_V6:
-		return put_elements(p, r, TEMPLATE_V6);
+		return put_elements(p, r, TEMPLATE_V6, group);
 	case TEMPLATE_ICMP4:
-		return put_elements(p, r, TEMPLATE_ICMP4);
+		return put_elements(p, r, TEMPLATE_ICMP4, group);
 	default:
-		return put_elements(p, r, TEMPLATE_ICMP6);
+		return put_elements(p, r, TEMPLATE_ICMP6, group);
 	}
 }
 
-void encode_headers(uint8_t *message, uint32_t domain_id, enum template_kind kind)
+/* Kept out of the way of records that have base only. */
+static __attribute__((noinline)) uint8_t *put_other_groups(uint8_t *p, const struct flow_record *r,
+							   enum template_kind kind, uint32_t groups)
+{
+#define GROUP(NAME, word, doc)                                                                     \
+	if (groups & GROUP_##NAME)                                                                 \
+		p = put_group(p, r, kind, GROUP_INDEX_##NAME);
+#include "probe/group.def"
+#undef GROUP
+	return p;
+}
+
+uint8_t *encode_record(uint8_t *p, const struct flow_record *r, enum template_kind kind,
+		       uint32_t groups)
+{
+	p = put_group(p, r, kind, GROUP_INDEX_BASE);
+	return groups & ~(uint32_t)GROUP_BASE ? put_other_groups(p, r, kind, groups) : p;
+}
+
+void encode_headers(uint8_t *message, uint32_t domain_id, uint16_t template_id)
 {
 	put(message, IPFIX_VERSION, 2);
 	put(message + DOMAIN_OFFSET, domain_id, 4);
-	put(message + MESSAGE_HEADER_OCTETS, TEMPLATE_ID(kind), 2);
+	put(message + MESSAGE_HEADER_OCTETS, template_id, 2);
+}
+
+size_t encode_message_octets(const uint8_t *message)
+{
+	return (size_t)message[LENGTH_OFFSET] << 8 | message[LENGTH_OFFSET + 1];
 }
 
 void encode_lengths(uint8_t *message, size_t octets)

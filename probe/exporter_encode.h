@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * From Flow Records to the octets of an IPFIX Message: straight-line code made
- * from ie.def, one function per Template. libfixbuf encodes the Templates only,
+ * from ie.def, one function per Template and group. libfixbuf encodes the Templates only,
  * because its Data Records cost 375 ns each (it transcodes by table at run time)
  * and these 12; it is the oracle of the test that compares both octet for octet.
  *
@@ -21,21 +21,27 @@
 #define MESSAGE_DATA_OFFSET   (MESSAGE_HEADER_OCTETS + SET_HEADER_OCTETS)
 
 /*
- * Encode one record as its Template says, which is template_record_octets(kind).
+ * Encode one record as its Template says: template_record_octets() octets.
  *
- * kind  template_of_record(r)
- * p     room for it, any alignment
+ * p       room for it, any alignment
+ * r       with all of `groups` filled
+ * kind    template_of_record(r)
+ * groups  OR of GROUP_*; GROUP_BASE goes without saying
  *
  * Returns the end of it. Source: RFC 7011 6; integers keep their low octets
  * where the element is shorter than the field.
  */
-uint8_t *encode_record(uint8_t *p, const struct flow_record *r, enum template_kind kind);
+uint8_t *encode_record(uint8_t *p, const struct flow_record *r, enum template_kind kind,
+		       uint32_t groups);
 
 /*
  * Write the headers of a Message of one Data Set at message[MESSAGE_DATA_OFFSET];
  * the lengths, Export Time and Sequence Number are still to come.
  */
-void encode_headers(uint8_t *message, uint32_t domain_id, enum template_kind kind);
+void encode_headers(uint8_t *message, uint32_t domain_id, uint16_t template_id);
+
+/* Octets of a finished Message, by its header. */
+size_t encode_message_octets(const uint8_t *message);
 
 /* Set the lengths of a Message of one Data Set of `octets` of records. */
 void encode_lengths(uint8_t *message, size_t octets);

@@ -88,11 +88,12 @@ static size_t part_records(const struct exporter *e, const struct message *m)
 }
 
 /* What the first n records of a Message account for, read back from the wire form. */
-static struct exporter_volume part_volume(const struct message *m, size_t n)
+static struct exporter_volume part_volume(const struct exporter *e, const struct message *m,
+					  size_t n)
 {
 	enum template_kind kind = (enum template_kind)m->kind;
-	size_t packets_at = template_field_offset(kind, IE_packetDeltaCount);
-	size_t octets_at = template_field_offset(kind, IE_octetDeltaCount);
+	size_t packets_at = template_field_offset(kind, e->groups, IE_packetDeltaCount);
+	size_t octets_at = template_field_offset(kind, e->groups, IE_octetDeltaCount);
 	const uint8_t *record = m->data + m->start + MESSAGE_DATA_OFFSET;
 	struct exporter_volume v = {.records = n};
 
@@ -113,7 +114,7 @@ static void finish_part(struct exporter *e, struct message *m, size_t n, struct 
 		queue_pop(&e->queue);
 		return;
 	}
-	struct exporter_volume v = part_volume(m, n);
+	struct exporter_volume v = part_volume(e, m, n);
 	const uint8_t *header = m->data + m->start;
 
 	exporter_account(e, to, &v);

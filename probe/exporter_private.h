@@ -13,7 +13,7 @@
 #include "probe/exporter_session.h"
 
 #define MESSAGE_MAX_OCTETS 9000 /* whatever the MTU; that of jumbo frames */
-#define TEMPLATES_OCTETS   512
+#define TEMPLATES_OCTETS   4096
 
 /* A Message of records of one kind in the making. */
 struct stage {
@@ -27,8 +27,10 @@ struct stage {
 struct exporter {
 	struct exporter_config cfg;
 	bool is_paced;
-	uint8_t templates[TEMPLATES_OCTETS]; /* the Message with all Templates */
+	uint32_t groups; /* of elements in its records, OR of GROUP_* */
+	uint8_t templates[TEMPLATES_OCTETS]; /* the Messages with all Templates */
 	size_t templates_octets;
+	size_t templates_at; /* of the Message to send next */
 	struct stage stages[N_TEMPLATES];
 	size_t limit_octets; /* the stages' limits were made for */
 	uint32_t lost_records; /* dropped since the last Message was queued */

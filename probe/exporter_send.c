@@ -31,24 +31,41 @@ static void schedule_templates(struct exporter *e)
 		e->templates_due_ns = e->now_ns + refresh_ns;
 }
 
+/* The Messages of Templates from where it stopped. Returns 0 or -errno. */
+static int send_template_messages(struct exporter *e)
+{
+	while (e->templates_at < e->templates_octets) {
+		uint8_t *message = e->templates + e->templates_at;
+		size_t octets = encode_message_octets(message);
+		int err = exporter_send_message(e, message, octets, 0);
+
+		if (err)
+			return err;
+		e->templates_at += octets;
+	}
+	e->templates_at = 0;
+	return 0;
+}
+
 /* Send the Templates if it is time. Data follows only when they have left once. */
 static void send_templates(struct exporter *e)
 {
 	if (e->now_ns < e->templates_due_ns)
 		return;
 	session_update_limit(&e->session); /* the path may have widened again */
-	int err = exporter_send_message(e, e->templates, e->templates_octets, 0);
+	int err = send_template_messages(e);
 
 	/* An error of UDP is that of an earlier datagram: once more. */
 	if (err && err != -EAGAIN && e->cfg.transport == TRANSPORT_UDP) {
 		exporter_note_failure(e, err);
-		err = exporter_send_message(e, e->templates, e->templates_octets, 0);
+		err = send_template_messages(e);
 	}
 	if (!err)
 		schedule_templates(e);
 	if (!err || err == -EAGAIN)
 		return;
 	exporter_note_failure(e, err);
+	e->templates_at = 0;
 	e->templates_due_ns = e->now_ns + TEMPLATE_RETRY_NS;
 }
 
@@ -64,6 +81,7 @@ static void begin_session(struct exporter *e)
 	e->generation = e->session.generation;
 	e->template_copies = 0;
 	e->templates_due_ns = 0;
+	e->templates_at = 0;
 	e->partial_octets = 0;
 	e->stats.sequence = 0;
 	/* What gathered meanwhile is no reason for a burst. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "probe/exporter_encode.h"
 #include "probe/log.h"
 #include "probe/template.h"
 
@@ -35,12 +36,13 @@ static bool append(fbTemplate_t *t, const struct ie *ie, GError **err)
 	return fbTemplateAppendSpec(t, &spec, 0, err);
 }
 
-fbTemplate_t *templates_alloc(fbInfoModel_t *model, enum template_kind kind, GError **err)
+fbTemplate_t *templates_alloc(fbInfoModel_t *model, enum template_kind kind, uint32_t groups,
+			      GError **err)
 {
 	fbTemplate_t *t = fbTemplateAlloc(model);
 
 	for (int i = 0; i < N_IES; i++) {
-		if (!(ie_table[i].templates & (1 << kind)))
+		if (!ie_is_in(&ie_table[i], kind, groups))
 			continue;
 		if (!append(t, &ie_table[i], err)) {
 			fbTemplateFreeUnused(t);
@@ -50,10 +52,22 @@ fbTemplate_t *templates_alloc(fbInfoModel_t *model, enum template_kind kind, GEr
 	return t;
 }
 
-static int check_elements(fbInfoModel_t *model)
+/* Octets of a Template Record (RFC 7011 3.4.1): our own elements have their owner's number. */
+static size_t template_octets(int kind, uint32_t groups)
 {
+	size_t octets = 4;
+
 	for (int i = 0; i < N_IES; i++) {
-		int err = ie_check(&ie_table[i], model);
+		if (ie_is_in(&ie_table[i], (unsigned int)kind, groups))
+			octets += ie_table[i].owner == IE_OWNER_OWN ? 8 : 4;
+	}
+	return octets;
+}
+
+static int check_elements(fbInfoModel_t *model, const struct template_scheme *scheme)
+{
+	for (int i = 0; i < ie_count(scheme->groups); i++) {
+		int err = ie_check(&ie_table[i], model, scheme->enterprise_number);
 
 		if (err)
 			return log_errno(err, "look up element %s in libfixbuf's registry",
@@ -62,31 +76,52 @@ static int check_elements(fbInfoModel_t *model)
 	return 0;
 }
 
-static int add_templates(fbSession_t *session, fbInfoModel_t *model)
+/* The Templates of one Message. */
+struct batch {
+	int first; /* enum template_kind */
+	int end; /* the first not in it */
+};
+
+/* As many as a Message takes, and one at least. */
+static struct batch next_batch(int first, uint32_t groups)
 {
-	for (int i = 0; i < N_TEMPLATES; i++) {
+	struct batch b = {first, first + 1};
+	size_t octets = MESSAGE_DATA_OFFSET + template_octets(first, groups);
+
+	while (b.end < N_TEMPLATES &&
+	       octets + template_octets(b.end, groups) <= TEMPLATES_MESSAGE_OCTETS)
+		octets += template_octets(b.end++, groups);
+	return b;
+}
+
+static int add_templates(fbSession_t *session, fbInfoModel_t *model, struct batch batch,
+			 uint32_t groups)
+{
+	for (int i = batch.first; i < batch.end; i++) {
 		enum template_kind kind = (enum template_kind)i;
 		GError *err = NULL;
-		fbTemplate_t *t = templates_alloc(model, kind, &err);
+		fbTemplate_t *t = templates_alloc(model, kind, groups, &err);
 
 		if (!t)
 			return fail(err, "build a Template");
-		if (!fbSessionAddTemplate(session, FALSE, TEMPLATE_ID(kind), t, &err))
+		if (!fbSessionAddTemplate(session, FALSE, template_id(kind, groups), t, &err))
 			return fail(err, "add a Template");
 	}
 	return 0;
 }
 
 /* Frees the session. A Template added before there is an fBuf is not written at once. */
-static int emit_templates(fbSession_t *session, uint8_t *message, size_t room)
+static int emit_templates(fbSession_t *session, uint8_t *message, size_t room, struct batch batch,
+			  uint32_t groups)
 {
 	fbExporter_t *exporter = fbExporterAllocBuffer(message, (uint32_t)room);
 	fBuf_t *fbuf = fBufAllocForExport(session, exporter);
 	GError *err = NULL;
 	bool ok = true;
 
-	for (int kind = 0; ok && kind < N_TEMPLATES; kind++)
-		ok = fbSessionExportTemplate(session, TEMPLATE_ID(kind), &err);
+	for (int kind = batch.first; ok && kind < batch.end; kind++)
+		ok = fbSessionExportTemplate(session, template_id((enum template_kind)kind, groups),
+					     &err);
 	ok = ok && fBufEmit(fbuf, &err);
 	int octets = ok ? (int)fbExporterGetMsgLen(exporter) : fail(err, "write the Templates");
 
@@ -94,21 +129,35 @@ static int emit_templates(fbSession_t *session, uint8_t *message, size_t room)
 	return octets;
 }
 
-int templates_encode(uint8_t *message, size_t room, uint32_t domain_id)
+static int encode_batch(uint8_t *message, size_t room, fbInfoModel_t *model, struct batch batch,
+			const struct template_scheme *scheme)
 {
-	g_log_set_default_handler(log_from_glib, NULL);
-	fbInfoModel_t *model = fbInfoModelAlloc();
 	fbSession_t *session = fbSessionAlloc(model);
 
-	fbSessionSetDomain(session, domain_id); /* before Templates, which belong to one */
-	int result = check_elements(model);
+	fbSessionSetDomain(session, scheme->domain_id); /* before Templates, which belong to one */
+	int err = add_templates(session, model, batch, scheme->groups);
 
-	if (!result)
-		result = add_templates(session, model);
-	if (!result)
-		result = emit_templates(session, message, room);
-	else
-		fbSessionFree(session);
+	if (!err)
+		return emit_templates(session, message, room, batch, scheme->groups);
+	fbSessionFree(session);
+	return err;
+}
+
+int templates_encode(uint8_t *messages, size_t room, const struct template_scheme *scheme)
+{
+	fbInfoModel_t *model = fbInfoModelAlloc();
+	struct batch batch = {0, 0};
+	size_t used = 0;
+
+	g_log_set_default_handler(log_from_glib, NULL);
+	ie_register_own(model, scheme->enterprise_number);
+	int result = check_elements(model, scheme);
+
+	while (result >= 0 && batch.end < N_TEMPLATES) {
+		batch = next_batch(batch.end, scheme->groups);
+		result = encode_batch(messages + used, room - used, model, batch, scheme);
+		used += result > 0 ? (size_t)result : 0;
+	}
 	fbInfoModelFree(model);
-	return result;
+	return result < 0 ? result : (int)used;
 }

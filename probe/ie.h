@@ -5,10 +5,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <fixbuf/public.h>
 
-/* Which kind of record a Template describes; its number is TEMPLATE_ID(kind). */
+#include "probe/record.h"
+
+/* Which kind of record a Template describes; its number is template_id(). */
 enum template_kind {
 	TEMPLATE_V4,
 	TEMPLATE_V6,
@@ -31,35 +34,66 @@ enum ie_kind {
 	IE_KIND_T, /* dateTimeMilliseconds */
 	IE_KIND_A4, /* ipv4Address, host order */
 	IE_KIND_A6, /* ipv6Address, network order */
+	IE_KIND_M, /* macAddress, network order */
+	IE_KIND_O, /* octetArray of fixed length, network order */
 };
 
 /* Index of an element in ie_table: IE_octetDeltaCount, ... */
 enum ie_index {
-#define IE(name, pen, id, octets, field, kind, templates) IE_##name,
+#define IE(name, owner, id, octets, field, kind, templates, group) IE_##name,
 #include "probe/ie.def"
 #undef IE
 	N_IES,
 };
 
+/* Whose element it is. */
+enum ie_owner { IE_OWNER_IANA, IE_OWNER_OWN };
+
 struct ie {
-	const char *name; /* IANA registry */
-	uint32_t pen; /* Private Enterprise Number, 0 = IANA */
+	const char *name; /* in the registry */
 	uint16_t id; /* Information Element identifier */
 	uint16_t octets; /* on the wire */
 	uint16_t offset; /* in struct flow_record */
 	uint16_t size; /* in struct flow_record, octets */
 	uint8_t kind; /* enum ie_kind */
+	uint8_t owner; /* enum ie_owner */
 	uint8_t templates; /* OR of IN_V4, ... */
+	uint8_t group; /* enum group_index */
 };
 
 extern const struct ie ie_table[N_IES];
 
+/* True when a record of this kind (enum template_kind) has the element, with these groups. */
+static inline bool ie_is_in(const struct ie *ie, unsigned int kind, uint32_t groups)
+{
+	return ie->templates >> kind & 1 && (groups | GROUP_BASE) >> ie->group & 1;
+}
+
+/* Elements of base; they come first. */
+#define N_BASE_IES (IE_flowId + 1)
+
+/* Elements, from the first on, that records of these groups can have. */
+static inline int ie_count(uint32_t groups)
+{
+	return groups & ~(uint32_t)GROUP_BASE ? N_IES : N_BASE_IES;
+}
+
+/* Private Enterprise Number of the element, 0 for IANA's; ours is `enterprise_number`. */
+static inline uint32_t ie_pen(const struct ie *ie, uint32_t enterprise_number)
+{
+	return ie->owner == IE_OWNER_OWN ? enterprise_number : 0;
+}
+
+/* Tell libfixbuf of our own elements. */
+void ie_register_own(fbInfoModel_t *model, uint32_t enterprise_number);
+
 /*
- * Compare an element with libfixbuf's copy of the IANA registry: it exists by
- * that name with that number and data type, and both its lengths are legal for
- * the type. libfixbuf itself only logs a length it does not like.
+ * Compare an element with what libfixbuf's registry says (IANA's built in, ours
+ * from ie_register_own() or conf/xflow-ie.xml): it exists by that name with that
+ * number and data type, and both its lengths are legal for the type. libfixbuf
+ * itself only logs a length it does not like.
  *
  * Returns 0, -ENOENT (no such element), -EPROTOTYPE (other type) or -EMSGSIZE
  * (length). Source: RFC 7011 6.2, reduced-size encoding.
  */
-int ie_check(const struct ie *ie, fbInfoModel_t *model);
+int ie_check(const struct ie *ie, fbInfoModel_t *model, uint32_t enterprise_number);

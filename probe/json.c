@@ -18,7 +18,7 @@ static const struct {
 	const char *text;
 	size_t length;
 } keys[N_IES] = {
-#define IE(name, pen, id, octets, field, kind, templates)                                          \
+#define IE(name, owner, id, octets, field, kind, templates, group)                                 \
 	[IE_##name] = {",\"" #name "\":", sizeof(",\"" #name "\":") - 1},
 #include "probe/ie.def"
 #undef IE
@@ -101,6 +101,20 @@ static uint64_t load(const void *field, size_t size)
 	}
 }
 
+/* n octets in hexadecimal, `separator` between them unless it is NUL. */
+static char *put_hex(char *p, const uint8_t *octets, size_t n, char separator)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		if (i && separator)
+			*p++ = separator;
+		*p++ = digits[octets[i] >> 4];
+		*p++ = digits[octets[i] & 15];
+	}
+	return p;
+}
+
 static char *put_value(char *p, const struct ie *ie, const void *field)
 {
 	if (ie->kind == IE_KIND_U)
@@ -110,8 +124,10 @@ static char *put_value(char *p, const struct ie *ie, const void *field)
 		p = json_put_time(p, load(field, ie->size));
 	else if (ie->kind == IE_KIND_A4)
 		p = addr_put4(p, (uint32_t)load(field, ie->size));
-	else
+	else if (ie->kind == IE_KIND_A6)
 		p = addr_put6(p, field);
+	else
+		p = put_hex(p, field, ie->size, ie->kind == IE_KIND_M ? ':' : '\0');
 	*p++ = '"';
 	return p;
 }
@@ -124,15 +140,18 @@ static char *put_text(char *p, const char *text)
 	return p + n;
 }
 
-char *json_put_flow(char *p, const struct flow_record *r)
+char *json_put_flow(char *p, const struct flow_record *r, uint32_t groups)
 {
-	unsigned int in = 1u << template_of_record(r);
+	enum template_kind kind = template_of_record(r);
+	int n;
 
+	groups &= ~(uint32_t)GROUP_STATE; /* whose element comes by name, wanted or not */
+	n = ie_count(groups);
 	p = put_text(p, "{\"type\":\"flow\"");
-	for (int i = 0; i < N_IES; i++) {
+	for (int i = 0; i < n; i++) {
 		const struct ie *ie = &ie_table[i];
 
-		if (!(ie->templates & in))
+		if (!ie_is_in(ie, kind, groups))
 			continue;
 		memcpy(p, keys[i].text, keys[i].length);
 		p = put_value(p + keys[i].length, ie, (const uint8_t *)r + ie->offset);

@@ -7,16 +7,17 @@
 
 #include "probe/record.h"
 
-#define JSON_FLOW_MAX_OCTETS 1024 /* longest line json_put_flow() writes, asserted by its test */
+#define JSON_FLOW_MAX_OCTETS 4096 /* longest line json_put_flow() writes, asserted by its test */
 #define JSON_TIME_OCTETS     24 /* 2026-01-02T03:04:05.678Z */
 
 /*
  * Write {"type":"flow",...} and a newline at p: the elements of the record's
- * Template under their IANA names, addresses as text, times as RFC 3339 in UTC;
- * of TCP the connectionState by name; the communityId.
+ * Template with these groups (OR of GROUP_*) under their names, addresses as text,
+ * octets in hexadecimal, times as RFC 3339 in UTC; of TCP the connectionState by
+ * name; the communityId.
  * p has room for JSON_FLOW_MAX_OCTETS. Returns the end; no NUL.
  */
-char *json_put_flow(char *p, const struct flow_record *r);
+char *json_put_flow(char *p, const struct flow_record *r, uint32_t groups);
 
 /* Write a decimal number, at most 20 characters. Returns the end. */
 char *json_put_number(char *p, uint64_t value);

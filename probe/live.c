@@ -96,6 +96,7 @@ static int sweep_setup(struct live *l)
 	l->sweep.high_water_pct = fc->high_water_pct;
 	l->sweep.sink = sinks_record;
 	l->sweep.sink_arg = &l->sinks;
+	l->sweep.groups = fields_in_use(l->cfg);
 	return sweep_open(&l->sweep);
 }
 

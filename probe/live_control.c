@@ -86,6 +86,7 @@ void live_control_ops(struct live *l, struct control_ops *ops)
 {
 	*ops = (struct control_ops){
 		.arg = l,
+		.groups = l->sweep.groups,
 		.status = ops_status,
 		.ledger = ops_ledger,
 		.each_flow = ops_each_flow,

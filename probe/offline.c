@@ -151,6 +151,7 @@ static int offline_open(struct offline *o, const struct config *cfg)
 	o->sweep.high_water_pct = fc->high_water_pct;
 	o->sweep.sink = sinks_record;
 	o->sweep.sink_arg = &o->sinks;
+	o->sweep.groups = fields_in_use(cfg);
 	return sweep_open(&o->sweep);
 }
 

@@ -164,6 +164,8 @@ static const struct row rows[] = {
 	{"idle-timeout", 0, "SECONDS", "end a Flow after that time without a packet",
 	 "flow_cache.idle_timeout_s", NULL},
 	{"max-flows", 0, "N", "room for that many IPv4 Flows", "flow_cache.max_flows", NULL},
+	{"fields", 0, "GROUP[,GROUP]...", "groups of elements in JSON and for --collector",
+	 "output_fields", NULL},
 	{"biflow", 0, "split", "one record for each direction", "exporters[].biflow", NULL},
 	{"sampling", 0, "0", "copy no packets out", "selection.sampling.rate", NULL},
 	{"verbose", 'v', NULL, "say more; twice: messages of the BPF loader too", NULL, handle_verbose},
@@ -188,6 +190,14 @@ static const struct config_key *key_of(const struct row *row)
 	return config_key_find(row->key);
 }
 
+static int set_value(const struct config_key *key, struct config *cfg, const char *value,
+		     const char **reason)
+{
+	if (key->type == CONFIG_WORDS)
+		return config_key_set_words(key, cfg, value, reason);
+	return config_key_set(key, cfg, value, key->type != CONFIG_STRING, reason);
+}
+
 /* Check the value of a key against a configuration nobody uses. */
 static int take_value(struct options *opt, const struct row *row, const char *value)
 {
@@ -196,7 +206,7 @@ static int take_value(struct options *opt, const struct row *row, const char *va
 	struct config scratch;
 	const char *reason;
 
-	if (config_key_set(key, &scratch, value, key->type != CONFIG_STRING, &reason)) {
+	if (set_value(key, &scratch, value, &reason)) {
 		config_key_allowed(key, allowed);
 		return usage_error("--%s %s: %s (allowed: %s)", row->name, value, reason, allowed);
 	}
@@ -294,6 +304,14 @@ static void size_cache(struct flow_cache_config *cache, bool is_file)
 			is_file ? CONFIG_FILE_MAX_FLOWS_IPV6 : CONFIG_MAX_FLOWS_IPV6;
 }
 
+static bool is_given(const struct options *opt, const char *key)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (opt->values[i] && !strcmp(rows[i].key, key))
+			return true;
+	return false;
+}
+
 void options_apply(struct config *cfg, const struct options *opt)
 {
 	const char *reason;
@@ -302,8 +320,7 @@ void options_apply(struct config *cfg, const struct options *opt)
 		const struct config_key *key = opt->values[i] ? key_of(&rows[i]) : NULL;
 
 		if (key)
-			config_key_set(key, cfg, opt->values[i], key->type != CONFIG_STRING,
-				       &reason);
+			set_value(key, cfg, opt->values[i], &reason);
 	}
 	if (opt->n_interfaces || *cfg->read_path) {
 		memcpy(cfg->interfaces, opt->interfaces, sizeof(cfg->interfaces));
@@ -312,6 +329,8 @@ void options_apply(struct config *cfg, const struct options *opt)
 	if (opt->n_exporters) {
 		memcpy(cfg->exporters, opt->exporters, sizeof(cfg->exporters));
 		cfg->n_exporters = opt->n_exporters;
+		for (size_t i = 0; i < cfg->n_exporters && is_given(opt, "output_fields"); i++)
+			cfg->exporters[i].fields = cfg->output_fields;
 	}
 	cfg->verbose = opt->verbose;
 	if (cfg->verbose)

@@ -25,13 +25,13 @@
 #define TABLE_ROW     "%-24s %8llu.%03llu %-9s %-44s %-44s %-8s %10llu %12llu %-*s%s%s\n"
 #define REASON_COLUMN 9
 
-int output_open(struct output_stream *o, int fd, int form)
+int output_open(struct output_stream *o, int fd, int form, uint32_t groups)
 {
 	char *buffer = malloc(BUFFER_OCTETS);
 
 	if (!buffer)
 		return log_errno(-ENOMEM, "open output of Flow Records");
-	*o = (struct output_stream){.fd = fd, .form = form, .buffer = buffer};
+	*o = (struct output_stream){.fd = fd, .form = form, .groups = groups, .buffer = buffer};
 	signal(SIGPIPE, SIG_IGN);
 	if (form == OUTPUT_TABLE)
 		o->used = (size_t)snprintf(buffer, LINE_OCTETS, TABLE_HEADING, "start",
@@ -198,7 +198,7 @@ void output_record(void *arg, const struct flow_record *r)
 	if (o->form == OUTPUT_TABLE)
 		o->used += put_row(line, r);
 	else
-		o->used = (size_t)(json_put_flow(line, r) - o->buffer);
+		o->used = (size_t)(json_put_flow(line, r, o->groups) - o->buffer);
 	o->buffered++;
 }
 

@@ -15,6 +15,7 @@
 struct output_stream {
 	int fd; /* the caller's, not closed */
 	int form; /* enum output: OUTPUT_JSON or OUTPUT_TABLE */
+	uint32_t groups; /* of elements in JSON, OR of GROUP_* */
 	char *buffer;
 	size_t used;
 	uint64_t buffered; /* records in the buffer */
@@ -27,13 +28,14 @@ struct output_stream {
  * Start output to fd. Ignores SIGPIPE for the process: a closed reader is an
  * error of write() here.
  *
- * form  OUTPUT_JSON or OUTPUT_TABLE (prints a heading)
+ * form    OUTPUT_JSON or OUTPUT_TABLE (prints a heading)
+ * groups  of elements in JSON; the table has its own columns
  *
  * Returns 0 or -ENOMEM.
  */
-int output_open(struct output_stream *o, int fd, int form);
+int output_open(struct output_stream *o, int fd, int form, uint32_t groups);
 
-/* Format one record into the buffer; arg is the struct output_stream (a record_sink_fn). */
+/* Format one record, filled for those groups, into the buffer; arg is the struct output_stream (a record_sink_fn). */
 void output_record(void *arg, const struct flow_record *r);
 
 /* Write the n octets of another kind of line in its order; same fate as a record, not counted. */

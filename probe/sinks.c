@@ -19,13 +19,13 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 	int err = 0;
 
 	if (cfg->output == OUTPUT_JSON || cfg->output == OUTPUT_TABLE) {
-		err = output_open(&s->output, STDOUT_FILENO, cfg->output);
+		err = output_open(&s->output, STDOUT_FILENO, cfg->output, cfg->output_fields);
 		s->has_output = !err;
 		s->is_json = cfg->output == OUTPUT_JSON;
 	}
 	for (size_t i = 0; i < cfg->n_exporters && !err; i++) {
 		err = exporter_open(&s->exporter[i], &cfg->exporters[i], cfg->observation_domain_id,
-				    is_paced);
+				    cfg->enterprise_number, is_paced);
 		if (!err)
 			s->n_exporters++;
 	}

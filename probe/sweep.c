@@ -190,7 +190,7 @@ bool sweep_is_under_pressure(const struct sweep *s)
 void sweep_each_flow(const struct sweep *s, record_test_fn wants_state, record_sink_fn fn,
 		     void *arg)
 {
-	struct flow_record r;
+	struct flow_record r = {0};
 
 	for (int f = 0; f < FLOW_FAMILIES; f++) {
 		const struct flow_table *t = &s->cache->table[f];

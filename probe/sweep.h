@@ -57,6 +57,7 @@ struct sweep {
 	uint32_t high_water_pct;
 	record_sink_fn sink;
 	void *sink_arg;
+	uint32_t groups; /* of elements the sinks want, OR of GROUP_* */
 
 	/* the slice in progress */
 	uint64_t now_ns;
@@ -77,8 +78,8 @@ struct sweep {
 };
 
 /*
- * Prepare sweeping. cache, clock, obs, timeouts, high_water_pct, sink and
- * sink_arg are set by the caller before and stay the caller's.
+ * Prepare sweeping. cache, clock, obs, timeouts, high_water_pct, sink, sink_arg
+ * and groups are set by the caller before and stay the caller's.
  * Returns 0 or -ENOMEM.
  */
 int sweep_open(struct sweep *s);

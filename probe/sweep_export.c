@@ -89,7 +89,7 @@ static void record_describe(const struct sweep *s, enum flow_family family, uint
 	uint32_t fixed = family == FLOW_IPV6 ? 40 : 0;
 	const void *key = flow_key_at(t, slot);
 
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, flow_record_octets(s->groups));
 	if (family == FLOW_IPV4) {
 		record_key4(r, key);
 		record_interface(s, r, ((const struct xfp_key4 *)key)->obs_point);
@@ -108,6 +108,19 @@ static void record_describe(const struct sweep *s, enum flow_family family, uint
 	r->tcp_flags = ttl_flags & 0xffff;
 	r->tos = c->tos;
 	r->flow_id = flow_id(t, slot, __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED));
+}
+
+/* What is known of the other groups; the record is complete but for them. */
+static void record_groups(const struct flow_table *t, uint32_t slot, enum flow_family family,
+			  struct flow_record *r)
+{
+	const struct xfp_counts *c = flow_counts_at(t, slot);
+
+	r->l2.vlan = r->vlan;
+	r->l2.customer_vlan = c->inner_vlan;
+	if (family == FLOW_IPV6)
+		r->ip.flow_label = c->flow_label;
+	record_derive(r);
 }
 
 static uint64_t wall_ms(const struct sweep *s, uint64_t ns)
@@ -152,6 +165,8 @@ void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint3
 		r.end_ms = r.start_ms;
 	r.end_reason = end_reason;
 	r.connection_state = record_state(s, t, &flow, reverse, end_reason);
+	if (s->groups & ~(uint32_t)GROUP_BASE)
+		record_groups(t, slot, family, &r);
 	mark->packets = packets;
 	mark->octets = octets;
 	/* in ms of the wall clock, so that the next record starts where this one ends */
@@ -177,6 +192,8 @@ void sweep_describe(const struct sweep *s, enum flow_family family, uint32_t slo
 	r->octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
 	r->start_ms = wall_ms(s, flow.first_ns);
 	r->end_ms = wall_ms(s, flow.last_ns);
+	if (s->groups & ~(uint32_t)GROUP_BASE)
+		record_groups(t, slot, family, r);
 }
 
 void sweep_describe_state(const struct sweep *s, enum flow_family family, uint32_t slot,

@@ -34,7 +34,8 @@ struct top {
 	enum top_kind kind;
 	size_t n;
 	size_t n_used; /* flows in the list, or places taken        */
-	struct flow_record *largest; /* [n] for flows, largest first              */
+	struct flow_record *flows; /* [n] for flows, in no order                */
+	uint16_t order[TOP_MAX]; /* ... their numbers, largest first           */
 	struct place *places; /* [N_PLACES] for hosts and ports            */
 	struct place left_out; /* of subjects that found no place           */
 	uint64_t seed; /* a sender cannot choose who shares a place */
@@ -68,10 +69,10 @@ struct top *top_open(enum top_kind kind, size_t n)
 	if (getrandom(&top->seed, sizeof(top->seed), GRND_NONBLOCK) < 0)
 		top->seed = 0; /* early in boot: nobody can guess the flows yet either */
 	if (kind == TOP_FLOWS)
-		top->largest = calloc(n, sizeof(*top->largest));
+		top->flows = calloc(n, sizeof(*top->flows));
 	else
 		top->places = calloc(N_PLACES, sizeof(*top->places));
-	if (!top->largest && !top->places) {
+	if (!top->flows && !top->places) {
 		top_close(top);
 		return NULL;
 	}
@@ -80,7 +81,7 @@ struct top *top_open(enum top_kind kind, size_t n)
 
 static bool is_among_largest(const struct top *top, const struct flow_record *r)
 {
-	return top->n_used < top->n || r->octets > top->largest[top->n - 1].octets;
+	return top->n_used < top->n || r->octets > top->flows[top->order[top->n - 1]].octets;
 }
 
 bool top_wants_state(void *arg, const struct flow_record *r)
@@ -93,16 +94,18 @@ bool top_wants_state(void *arg, const struct flow_record *r)
 static void insert_flow(struct top *top, const struct flow_record *r)
 {
 	size_t i = top->n_used;
+	uint16_t number = (uint16_t)i;
 
 	if (!is_among_largest(top, r))
 		return;
 	if (i == top->n)
-		i--;
+		number = top->order[--i];
 	else
 		top->n_used++;
-	for (; i > 0 && top->largest[i - 1].octets < r->octets; i--)
-		top->largest[i] = top->largest[i - 1];
-	top->largest[i] = *r;
+	for (; i > 0 && top->flows[top->order[i - 1]].octets < r->octets; i--)
+		top->order[i] = top->order[i - 1];
+	top->order[i] = number;
+	top->flows[number] = *r;
 }
 
 static struct place *find_place(struct top *top, const struct subject *s)
@@ -218,21 +221,22 @@ static void print_places(struct top *top, FILE *out)
 }
 
 void top_print(struct top *top, FILE *out,
-	       void (*print_flow)(FILE *out, const struct flow_record *r))
+	       void (*print_flow)(FILE *out, const struct flow_record *r, uint32_t groups),
+	       uint32_t groups)
 {
 	if (top->kind != TOP_FLOWS) {
 		print_places(top, out);
 		return;
 	}
 	for (size_t i = 0; i < top->n_used; i++)
-		print_flow(out, &top->largest[i]);
+		print_flow(out, &top->flows[top->order[i]], groups);
 }
 
 void top_close(struct top *top)
 {
 	if (!top)
 		return;
-	free(top->largest);
+	free(top->flows);
 	free(top->places);
 	free(top);
 }

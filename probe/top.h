@@ -43,6 +43,7 @@ void top_record(void *arg, const struct flow_record *r);
  * "flows"}; {"type":"truncated",...} last when places ran out.
  */
 void top_print(struct top *top, FILE *out,
-	       void (*print_flow)(FILE *out, const struct flow_record *r));
+	       void (*print_flow)(FILE *out, const struct flow_record *r, uint32_t groups),
+	       uint32_t groups);
 
 void top_close(struct top *top);

@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 	snprintf(cfg.name, sizeof(cfg.name), "udp:%s", argv[1]);
 	n_records = strtoull(argv[2], NULL, 10);
 	rate = strtoull(argv[3], NULL, 10);
-	if (exporter_open(&e, &cfg, 1, true))
+	if (exporter_open(&e, &cfg, 1, 32473, true))
 		return 1;
 	exporter_run(e, clock_monotonic_ns(), (uint32_t)time(NULL));
 	start_ns = clock_monotonic_ns();

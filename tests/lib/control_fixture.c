@@ -76,7 +76,7 @@ int control_fixture_open(void **state)
 
 	assert_non_null(f);
 	*state = f;
-	f->ops = (struct control_ops){f, give_status, ask_ledger, each_flow};
+	f->ops = (struct control_ops){f, GROUP_BASE, give_status, ask_ledger, each_flow};
 	f->n_flows = 5;
 	strcpy(f->folder, "/tmp/xflow-test-control-XXXXXX");
 	if (!mkdtemp(f->folder))

@@ -58,25 +58,26 @@ static size_t read_template(struct wire *w, const uint8_t *p, size_t octets)
 	uint32_t n_fields = get16(p + 2);
 	uint32_t length = 0;
 
-	assert_true(id >= 256 && id < 512);
+	assert_true(id >= 256 && id < WIRE_MAX_ID);
 	assert_true(n_fields > 0); /* else it is a withdrawal */
-	assert_true(octets >= 4 + 4 * n_fields);
-	for (uint32_t i = 0; i < n_fields; i++) {
-		const uint8_t *field = p + 4 + 4 * (size_t)i;
+	const uint8_t *field = p + 4;
 
-		assert_false(get16(field) & 0x8000); /* no enterprise element yet */
+	for (uint32_t i = 0; i < n_fields; i++) {
+		assert_true(field + 8 <= p + octets || !(get16(field) & 0x8000));
+		assert_true(field + 4 <= p + octets);
 		if (get16(field) == OCTET_DELTA_COUNT)
 			w->octets_at[id] = (uint16_t)length;
 		if (get16(field) == PACKET_DELTA_COUNT)
 			w->packets_at[id] = (uint16_t)length;
 		assert_true(get16(field + 2) >= 1 && get16(field + 2) <= 16);
 		length += get16(field + 2);
+		field += get16(field) & 0x8000 ? 8 : 4;
 	}
 	if (w->record_octets[id])
 		assert_int_equal(w->record_octets[id], length);
 	w->record_octets[id] = (uint16_t)length;
 	w->templates++;
-	return 4 + 4 * (size_t)n_fields;
+	return (size_t)(field - p);
 }
 
 static void read_templates(struct wire *w, const uint8_t *p, size_t octets)
@@ -87,7 +88,7 @@ static void read_templates(struct wire *w, const uint8_t *p, size_t octets)
 
 static void read_data(struct wire *w, uint32_t id, const uint8_t *p, size_t octets)
 {
-	assert_true(id < 512);
+	assert_true(id < WIRE_MAX_ID);
 	size_t record_octets = w->record_octets[id];
 
 	assert(record_octets > 0); /* its Template came before */
@@ -253,6 +254,6 @@ struct exporter *open_exporter(int transport, int family, uint16_t port, bool is
 
 	snprintf(cfg.address, sizeof(cfg.address), family == AF_INET6 ? "[::1]:%u" : "127.0.0.1:%u",
 		 port);
-	assert_int_equal(exporter_open(&e, &cfg, 7, is_paced), 0);
+	assert_int_equal(exporter_open(&e, &cfg, 7, 32473, is_paced), 0);
 	return e;
 }

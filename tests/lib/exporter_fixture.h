@@ -12,6 +12,7 @@
 #include "probe/exporter.h"
 
 #define WIRE_MAX_OCTETS 65535
+#define WIRE_MAX_ID	40960 /* above every Template ID of ours */
 
 /* One stream of Messages; a zeroed struct is a stream not begun. */
 struct wire {
@@ -21,14 +22,14 @@ struct wire {
 	uint32_t gaps; /* Sequence Number was not the expected one */
 	uint32_t gap_records; /* sum of the differences */
 	uint32_t export_time_s; /* of the last Message */
-	uint16_t record_octets[512]; /* by Template ID */
-	uint16_t octets_at[512]; /* octetDeltaCount in the record */
-	uint16_t packets_at[512];
+	uint16_t record_octets[WIRE_MAX_ID]; /* by Template ID */
+	uint16_t octets_at[WIRE_MAX_ID]; /* octetDeltaCount in the record */
+	uint16_t packets_at[WIRE_MAX_ID];
 	uint64_t messages;
 	uint64_t template_messages;
 	uint64_t templates;
 	struct exporter_volume data;
-	uint64_t records_of[512]; /* by Template ID */
+	uint64_t records_of[WIRE_MAX_ID]; /* by Template ID */
 	size_t largest; /* Message, octets */
 	uint8_t last[WIRE_MAX_OCTETS];
 	size_t last_octets;

@@ -230,7 +230,7 @@ static void check_largest(uint32_t mtu, int family, size_t headers)
 	cfg = f.e->cfg;
 	exporter_close(f.e);
 	cfg.mtu = mtu;
-	assert_int_equal(exporter_open(&f.e, &cfg, 7, true), 0);
+	assert_int_equal(exporter_open(&f.e, &cfg, 7, 32473, true), 0);
 	exporter_run(f.e, T0, TIME);
 	record_samples(0, 1000);
 	exporter_flush(f.e, T0, S);

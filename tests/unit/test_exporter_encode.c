@@ -29,10 +29,10 @@ struct oracle {
 };
 
 /* The element of this kind that starts at `offset` of struct flow_record, or NULL. */
-static const struct ie *element_at(enum template_kind kind, size_t offset)
+static const struct ie *element_at(enum template_kind kind, uint32_t groups, size_t offset)
 {
 	for (int i = 0; i < N_IES; i++) {
-		if (ie_table[i].templates & (1 << kind) && ie_table[i].offset == offset)
+		if (ie_is_in(&ie_table[i], kind, groups) && ie_table[i].offset == offset)
 			return &ie_table[i];
 	}
 	return NULL;
@@ -50,14 +50,14 @@ static void append(fbTemplate_t *t, const char *name, size_t octets)
 }
 
 /* struct flow_record octet for octet: this kind's elements, paddingOctets between. */
-static fbTemplate_t *alloc_internal(fbInfoModel_t *model, enum template_kind kind)
+static fbTemplate_t *alloc_internal(fbInfoModel_t *model, enum template_kind kind, uint32_t groups)
 {
 	fbTemplate_t *t = fbTemplateAlloc(model);
 	size_t padding = 0;
 	size_t offset = 0;
 
 	while (offset < sizeof(struct flow_record)) {
-		const struct ie *ie = element_at(kind, offset);
+		const struct ie *ie = element_at(kind, groups, offset);
 
 		if (ie && padding)
 			append(t, "paddingOctets", padding);
@@ -71,23 +71,25 @@ static fbTemplate_t *alloc_internal(fbInfoModel_t *model, enum template_kind kin
 	return t;
 }
 
-static void oracle_open(struct oracle *o, enum template_kind kind)
+static void oracle_open(struct oracle *o, enum template_kind kind, uint32_t groups)
 {
 	GError *err = NULL;
 
 	o->model = fbInfoModelAlloc();
+	ie_register_own(o->model, 32473);
 	fbSession_t *session = fbSessionAlloc(o->model);
-	fbTemplate_t *internal = alloc_internal(o->model, kind);
-	fbTemplate_t *external = templates_alloc(o->model, kind, &err);
+	fbTemplate_t *internal = alloc_internal(o->model, kind, groups);
+	fbTemplate_t *external = templates_alloc(o->model, kind, groups, &err);
 
 	assert_non_null(external);
 	fbSessionSetDomain(session, DOMAIN_ID);
 	assert_true(fbSessionAddTemplate(session, TRUE, INTERNAL_ID, internal, &err));
-	assert_true(fbSessionAddTemplate(session, FALSE, TEMPLATE_ID(kind), external, &err));
+	assert_true(
+		fbSessionAddTemplate(session, FALSE, template_id(kind, groups), external, &err));
 	o->exporter = fbExporterAllocBuffer(o->message, sizeof(o->message));
 	o->fbuf = fBufAllocForExport(session, o->exporter);
 	assert_true(fBufSetInternalTemplate(o->fbuf, INTERNAL_ID, &err));
-	assert_true(fBufSetExportTemplate(o->fbuf, TEMPLATE_ID(kind), &err));
+	assert_true(fBufSetExportTemplate(o->fbuf, template_id(kind, groups), &err));
 }
 
 static size_t oracle_encode(struct oracle *o, struct flow_record *records, size_t n)
@@ -134,22 +136,23 @@ static uint32_t get32(const uint8_t *p)
 	return be32toh(be);
 }
 
-static void compare_with_oracle(enum template_kind kind)
+/* Rounds of 1 to 16 records, so that the longest fit into a Message. */
+static void compare_groups(enum template_kind kind, uint32_t groups, size_t n_rounds)
 {
 	static struct oracle o;
 	static uint8_t ours[MESSAGE_ROOM];
-	struct flow_record records[64];
-	uint64_t seed = 88172645463325252u + kind;
+	struct flow_record records[16];
+	uint64_t seed = 88172645463325252u + kind + 4 * (uint64_t)groups;
 
-	oracle_open(&o, kind);
-	encode_headers(ours, DOMAIN_ID, kind);
-	for (size_t round = 0; round < N_ROUNDS; round++) {
-		size_t n = 1 + round % 64;
+	oracle_open(&o, kind, groups);
+	encode_headers(ours, DOMAIN_ID, template_id(kind, groups));
+	for (size_t round = 0; round < n_rounds; round++) {
+		size_t n = 1 + round % 16;
 		uint8_t *end = ours + MESSAGE_DATA_OFFSET;
 
 		for (size_t i = 0; i < n; i++) {
 			fill(&records[i], &seed);
-			end = encode_record(end, &records[i], kind);
+			end = encode_record(end, &records[i], kind, groups);
 		}
 		size_t octets = oracle_encode(&o, records, n);
 
@@ -160,6 +163,19 @@ static void compare_with_oracle(enum template_kind kind)
 		assert_memory_equal(ours, o.message, octets);
 	}
 	oracle_close(&o);
+}
+
+/* base alone, each group beside it, all of them, and sets picked at random. */
+static void compare_with_oracle(enum template_kind kind)
+{
+	uint64_t seed = 2463534242u;
+
+	compare_groups(kind, GROUP_BASE, N_ROUNDS);
+	for (int group = 1; group < N_GROUPS; group++)
+		compare_groups(kind, GROUP_BASE | 1u << group, 16);
+	compare_groups(kind, GROUP_ALL, N_ROUNDS);
+	for (int i = 0; i < 20; i++)
+		compare_groups(kind, (uint32_t)next_random(&seed) & GROUP_ALL, 4);
 }
 
 static void test_ipv4_records_are_as_libfixbuf_encodes_them(void **state)
@@ -189,14 +205,15 @@ static void test_icmpv6_records_are_as_libfixbuf_encodes_them(void **state)
 static void test_record_is_as_long_as_its_template(void **state)
 {
 	static const struct flow_record r;
-	uint8_t record[256];
+	uint8_t record[1024];
 
 	(void)state;
-	for (int i = 0; i < N_TEMPLATES; i++) {
-		enum template_kind kind = (enum template_kind)i;
+	for (uint32_t i = 0; i < N_TEMPLATES * (GROUP_ALL + 1u); i++) {
+		enum template_kind kind = (enum template_kind)(i % N_TEMPLATES);
+		uint32_t groups = i / N_TEMPLATES;
 
-		assert_ptr_equal(encode_record(record, &r, kind),
-				 record + template_record_octets(kind));
+		assert_ptr_equal(encode_record(record, &r, kind, groups),
+				 record + template_record_octets(kind, groups));
 	}
 }
 

@@ -228,7 +228,7 @@ static void test_no_route_is_counted_as_unroutable(void **state)
 	(void)state;
 	if (!has_own_network)
 		skip();
-	assert_int_equal(exporter_open(&e, &cfg, 1, true), 0);
+	assert_int_equal(exporter_open(&e, &cfg, 1, 32473, true), 0);
 	record_samples(e, 100);
 	exporter_flush(e, T0, S);
 	/* Tried again every 10 s: what is queued may still find its way. */
@@ -249,7 +249,7 @@ static void test_unresolved_name_is_retried_and_counted(void **state)
 	struct exporter *e;
 
 	(void)state;
-	assert_int_equal(exporter_open(&e, &cfg, 1, true), 0);
+	assert_int_equal(exporter_open(&e, &cfg, 1, 32473, true), 0);
 	exporter_run(e, T0, TIME);
 	record_samples(e, 100);
 	exporter_flush(e, T0, S);
@@ -278,7 +278,7 @@ static struct exporter *open_file(const char *path)
 	struct exporter *e;
 
 	snprintf(cfg.address, sizeof(cfg.address), "%s", path);
-	assert_int_equal(exporter_open(&e, &cfg, 7, false), 0);
+	assert_int_equal(exporter_open(&e, &cfg, 7, 32473, false), 0);
 	return e;
 }
 
@@ -365,7 +365,7 @@ static void test_file_that_cannot_be_created_is_an_error(void **state)
 	struct exporter *e = NULL;
 
 	(void)state;
-	assert_int_equal(exporter_open(&e, &cfg, 7, false), -ENOENT);
+	assert_int_equal(exporter_open(&e, &cfg, 7, 32473, false), -ENOENT);
 	assert_null(e);
 }
 
@@ -376,7 +376,7 @@ static void test_address_without_port_is_an_error(void **state)
 	struct exporter *e = NULL;
 
 	(void)state;
-	assert_int_equal(exporter_open(&e, &cfg, 7, false), -EINVAL);
+	assert_int_equal(exporter_open(&e, &cfg, 7, 32473, false), -EINVAL);
 	assert_null(e);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The Message with the Templates: it says what records are encoded as. */
+/* The Messages with the Templates: they say what records are encoded as. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,52 +18,101 @@ static unsigned int get16(const uint8_t *p)
 	return (unsigned int)p[0] << 8 | p[1];
 }
 
+#define DOMAIN_ID	  0x01020304
+#define ENTERPRISE_NUMBER 0x00abcdef
+
+static uint8_t messages[4096];
+
+static int encode(uint32_t groups)
+{
+	const struct template_scheme scheme = {DOMAIN_ID, ENTERPRISE_NUMBER, groups};
+
+	return templates_encode(messages, sizeof(messages), &scheme);
+}
+
+/* Compares one field of a Template Record; returns its end. */
+static const uint8_t *check_field(const uint8_t *p, const struct ie *ie)
+{
+	bool is_own = ie->owner == IE_OWNER_OWN;
+
+	assert_int_equal(get16(p), ie->id | (is_own ? 0x8000u : 0));
+	assert_int_equal(get16(p + 2), ie->octets);
+	if (is_own)
+		assert_int_equal(get16(p + 4) << 16 | get16(p + 6), ENTERPRISE_NUMBER);
+	return p + (is_own ? 8 : 4);
+}
+
 /* Compares one Template Record; returns its end. */
-static const uint8_t *check_template(const uint8_t *p, enum template_kind kind)
+static const uint8_t *check_template(const uint8_t *p, enum template_kind kind, uint32_t groups)
 {
 	const uint8_t *n_fields = p + 2;
 	unsigned int n = 0;
 
-	assert_int_equal(get16(p), 256 + kind);
+	assert_int_equal(get16(p), template_id(kind, groups));
 	p += 4;
 	for (int i = 0; i < N_IES; i++) {
-		if (!(ie_table[i].templates & (1 << kind)))
+		if (!ie_is_in(&ie_table[i], kind, groups))
 			continue;
-		assert_int_equal(get16(p), ie_table[i].id);
-		assert_int_equal(get16(p + 2), ie_table[i].octets);
-		p += 4;
+		p = check_field(p, &ie_table[i]);
 		n++;
 	}
 	assert_int_equal(get16(n_fields), n);
 	return p;
 }
 
-static void test_message_has_each_template_once_in_order(void **state)
+/* Compares one Message of Templates from `kind` on; returns the first kind not in it. */
+static int check_message(const uint8_t *message, int kind, uint32_t groups)
 {
 	static const uint8_t domain_id[] = {0x01, 0x02, 0x03, 0x04};
-	uint8_t message[512];
-	int octets = templates_encode(message, sizeof(message), 0x01020304);
+	size_t octets = get16(message + 2);
 	const uint8_t *p = message + 20;
 
-	(void)state;
 	assert_true(octets > 20);
+	assert_true(octets <= TEMPLATES_MESSAGE_OCTETS);
 	assert_int_equal(get16(message), 10);
-	assert_int_equal(get16(message + 2), octets);
 	assert_memory_equal(message + 12, domain_id, sizeof(domain_id));
 	assert_int_equal(get16(message + 16), 2); /* one Template Set to the end */
 	assert_int_equal(get16(message + 18), octets - 16);
-	for (int kind = 0; kind < N_TEMPLATES; kind++)
-		p = check_template(p, (enum template_kind)kind);
+	for (; p < message + octets; kind++)
+		p = check_template(p, (enum template_kind)kind, groups);
 	assert_ptr_equal(p, message + octets);
+	return kind;
+}
+
+/* Returns the number of Messages. */
+static size_t check_messages(uint32_t groups)
+{
+	int octets = encode(groups);
+	int kind = 0;
+	size_t n = 0;
+
+	for (int at = 0; at < octets; at += (int)get16(messages + at + 2), n++)
+		kind = check_message(messages + at, kind, groups);
+	assert_int_equal(kind, N_TEMPLATES);
+	return n;
+}
+
+static void test_one_message_has_each_base_template_once_in_order(void **state)
+{
+	(void)state;
+	assert_int_equal(check_messages(GROUP_BASE), 1);
+}
+
+static void test_templates_of_every_set_of_groups_fit_the_smallest_mtu(void **state)
+{
+	(void)state;
+	for (uint32_t groups = GROUP_BASE; groups <= GROUP_ALL; groups += 2)
+		check_messages(groups);
 }
 
 static void test_too_little_room_is_an_error(void **state)
 {
+	const struct template_scheme scheme = {7, ENTERPRISE_NUMBER, GROUP_BASE};
 	uint8_t *message = malloc(64);
 
 	(void)state;
 	capture_begin();
-	int octets = templates_encode(message, 64, 7);
+	int octets = templates_encode(message, 64, &scheme);
 	char *text = capture_end();
 
 	assert_int_equal(octets, -EPROTO);
@@ -75,7 +124,8 @@ static void test_too_little_room_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_message_has_each_template_once_in_order),
+		cmocka_unit_test(test_one_message_has_each_base_template_once_in_order),
+		cmocka_unit_test(test_templates_of_every_set_of_groups_fit_the_smallest_mtu),
 		cmocka_unit_test(test_too_little_room_is_an_error),
 	};
 

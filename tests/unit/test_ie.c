@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ie.def against the IANA registry as libfixbuf knows it. */
+/* ie.def against the IANA registry as libfixbuf knows it, and ours as we publish it. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,10 @@
 
 static int setup_model(void **state)
 {
+	GError *err = NULL;
+
 	*state = fbInfoModelAlloc();
-	return 0;
+	return fbInfoModelReadXMLFile(*state, "conf/xflow-ie.xml", &err) ? 0 : -1;
 }
 
 static int free_model(void **state)
@@ -24,7 +26,7 @@ static int free_model(void **state)
 static void test_every_element_is_as_the_registry_says(void **state)
 {
 	for (int i = 0; i < N_IES; i++) {
-		if (ie_check(&ie_table[i], *state))
+		if (ie_check(&ie_table[i], *state, 32473))
 			fail_msg("%s: id, type or length", ie_table[i].name);
 	}
 }
@@ -36,9 +38,38 @@ static void test_every_element_is_in_a_template_and_once(void **state)
 		assert_true(ie_table[i].templates != 0);
 		assert_int_equal(ie_table[i].templates & ~IN_ALL, 0);
 		for (int j = 0; j < i; j++)
-			assert_true(ie_table[i].pen != ie_table[j].pen ||
-				    ie_table[i].id != ie_table[j].id);
+			assert_int_not_equal(ie_table[i].id, ie_table[j].id);
 	}
+}
+
+/* What we tell libfixbuf of ours is what we publish. */
+static void test_own_elements_are_registered_as_published(void **state)
+{
+	fbInfoModel_t *registered = fbInfoModelAlloc();
+
+	ie_register_own(registered, 32473);
+	for (int i = 0; i < N_IES; i++) {
+		const fbInfoElement_t *a = fbInfoModelGetElementByName(*state, ie_table[i].name);
+		const fbInfoElement_t *b =
+			fbInfoModelGetElementByName(registered, ie_table[i].name);
+
+		assert_non_null(a);
+		assert_non_null(b);
+		assert_int_equal(a->ent, b->ent);
+		assert_int_equal(a->num, b->num);
+		assert_int_equal(a->len, b->len);
+		assert_int_equal(a->type, b->type);
+		assert_int_equal(a->flags & (FB_IE_F_REVERSIBLE | FB_IE_F_ENDIAN),
+				 b->flags & (FB_IE_F_REVERSIBLE | FB_IE_F_ENDIAN));
+	}
+	fbInfoModelFree(registered);
+}
+
+static void test_elements_stand_in_the_order_of_their_groups(void **state)
+{
+	(void)state;
+	for (int i = 1; i < N_IES; i++)
+		assert_true(ie_table[i].group >= ie_table[i - 1].group);
 }
 
 static void test_unknown_name_or_number_is_refused(void **state)
@@ -46,13 +77,13 @@ static void test_unknown_name_or_number_is_refused(void **state)
 	struct ie ie = ie_table[IE_octetDeltaCount];
 
 	ie.name = "octetDeltaCounts";
-	assert_int_equal(ie_check(&ie, *state), -ENOENT);
+	assert_int_equal(ie_check(&ie, *state, 32473), -ENOENT);
 	ie = ie_table[IE_octetDeltaCount];
 	ie.id++;
-	assert_int_equal(ie_check(&ie, *state), -ENOENT);
+	assert_int_equal(ie_check(&ie, *state, 32473), -ENOENT);
 	ie = ie_table[IE_octetDeltaCount];
-	ie.pen = 32473;
-	assert_int_equal(ie_check(&ie, *state), -ENOENT);
+	ie.owner = IE_OWNER_OWN;
+	assert_int_equal(ie_check(&ie, *state, 32473), -ENOENT);
 }
 
 static void test_other_data_type_is_refused(void **state)
@@ -60,10 +91,10 @@ static void test_other_data_type_is_refused(void **state)
 	struct ie ie = ie_table[IE_octetDeltaCount];
 
 	ie.kind = IE_KIND_T;
-	assert_int_equal(ie_check(&ie, *state), -EPROTOTYPE);
+	assert_int_equal(ie_check(&ie, *state, 32473), -EPROTOTYPE);
 	ie = ie_table[IE_sourceIPv4Address];
 	ie.kind = IE_KIND_U;
-	assert_int_equal(ie_check(&ie, *state), -EPROTOTYPE);
+	assert_int_equal(ie_check(&ie, *state, 32473), -EPROTOTYPE);
 }
 
 static void test_reduced_size_is_for_integers_only(void **state)
@@ -71,17 +102,17 @@ static void test_reduced_size_is_for_integers_only(void **state)
 	struct ie ie = ie_table[IE_octetDeltaCount];
 
 	ie.octets = 4;
-	assert_int_equal(ie_check(&ie, *state), 0);
+	assert_int_equal(ie_check(&ie, *state, 32473), 0);
 	ie.octets = 0;
-	assert_int_equal(ie_check(&ie, *state), -EMSGSIZE);
+	assert_int_equal(ie_check(&ie, *state, 32473), -EMSGSIZE);
 	ie.octets = 9;
-	assert_int_equal(ie_check(&ie, *state), -EMSGSIZE);
+	assert_int_equal(ie_check(&ie, *state, 32473), -EMSGSIZE);
 	ie = ie_table[IE_flowStartMilliseconds];
 	ie.octets = 4;
-	assert_int_equal(ie_check(&ie, *state), -EMSGSIZE);
+	assert_int_equal(ie_check(&ie, *state, 32473), -EMSGSIZE);
 	ie = ie_table[IE_sourceIPv6Address];
 	ie.octets = 8;
-	assert_int_equal(ie_check(&ie, *state), -EMSGSIZE);
+	assert_int_equal(ie_check(&ie, *state, 32473), -EMSGSIZE);
 }
 
 int main(void)
@@ -89,6 +120,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_element_is_as_the_registry_says),
 		cmocka_unit_test(test_every_element_is_in_a_template_and_once),
+		cmocka_unit_test(test_own_elements_are_registered_as_published),
+		cmocka_unit_test(test_elements_stand_in_the_order_of_their_groups),
 		cmocka_unit_test(test_unknown_name_or_number_is_refused),
 		cmocka_unit_test(test_other_data_type_is_refused),
 		cmocka_unit_test(test_reduced_size_is_for_integers_only),

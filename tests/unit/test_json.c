@@ -9,6 +9,7 @@
 #include <time.h>
 #include <cmocka.h>
 
+#include "probe/connection.h"
 #include "probe/json.h"
 
 static const struct flow_record tcp4 = {
@@ -40,7 +41,7 @@ static void check(const struct flow_record *r, const char *expected)
 {
 	char line[JSON_FLOW_MAX_OCTETS];
 
-	*json_put_flow(line, r) = '\0';
+	*json_put_flow(line, r, GROUP_BASE) = '\0';
 	assert_string_equal(line, expected);
 }
 
@@ -79,6 +80,30 @@ static void test_icmpv6_record_has_type_and_code_but_no_ports(void **state)
 		  "\"communityId\":\"1:6GkV4Q23CW9hmt4IlBap+Dis6uk=\"}\n");
 }
 
+static void test_groups_follow_base_in_their_order(void **state)
+{
+	struct flow_record r = {
+		.protocol = 6,
+		.l2 = {.source_mac = {2, 0, 0, 0, 0, 0xfe}, .ethertype = 0x800},
+		.tunnel = {.mpls_top = {0, 0x64, 0x1f}, .outer_source4 = 0x0a000001},
+		.connection_state = CONNECTION_NEVER_ANSWERED};
+	char line[JSON_FLOW_MAX_OCTETS];
+
+	(void)state;
+	*json_put_flow(line, &r, GROUP_STATE | GROUP_TUNNEL | GROUP_L2 | GROUP_ICMP) = '\0';
+	assert_string_equal(
+		strstr(line, "\"flowId\""),
+		"\"flowId\":0,\"sourceMacAddress\":\"02:00:00:00:00:fe\","
+		"\"destinationMacAddress\":\"00:00:00:00:00:00\",\"ethernetType\":2048,"
+		"\"dot1qVlanId\":0,\"dot1qPriority\":0,\"dot1qCustomerVlanId\":0,"
+		"\"dot1qCustomerPriority\":0,\"layer2OctetDeltaCount\":0,\"layer2SegmentId\":0,"
+		"\"mplsTopLabelStackSection\":\"00641f\",\"tunnelType\":0,"
+		"\"outerSourceIPv4Address\":\"10.0.0.1\",\"outerDestinationIPv4Address\":"
+		"\"0.0.0.0\",\"outerSourceIPv6Address\":\"::\",\"outerDestinationIPv6Address\":"
+		"\"::\",\"connectionState\":\"never-answered\","
+		"\"communityId\":\"1:idwO/QHAjbcGlF1bfQE9dPuu7T0=\"}\n");
+}
+
 static void test_longest_line_fits(void **state)
 {
 	struct flow_record r;
@@ -86,10 +111,10 @@ static void test_longest_line_fits(void **state)
 
 	(void)state;
 	memset(&r, 0xff, sizeof(r));
-	assert_true(json_put_flow(line, &r) < line + sizeof(line));
+	assert_true(json_put_flow(line, &r, GROUP_ALL) < line + sizeof(line));
 	r.protocol = 6;
 	r.connection_state = 6;
-	assert_true(json_put_flow(line, &r) < line + sizeof(line));
+	assert_true(json_put_flow(line, &r, GROUP_ALL) < line + sizeof(line));
 }
 
 static void check_time(uint64_t unix_ms)
@@ -131,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tcp_record_has_every_element_of_its_template),
 		cmocka_unit_test(test_icmpv6_record_has_type_and_code_but_no_ports),
+		cmocka_unit_test(test_groups_follow_base_in_their_order),
 		cmocka_unit_test(test_longest_line_fits),
 		cmocka_unit_test(test_times_are_those_of_gmtime),
 		cmocka_unit_test(test_time_behind_year_9999_stays_four_digits),

@@ -72,11 +72,11 @@ static void test_json_lines_are_those_of_the_formatter(void **state)
 	char expected[2 * JSON_FLOW_MAX_OCTETS];
 
 	(void)state;
-	assert_int_equal(output_open(&o, p.out, OUTPUT_JSON), 0);
+	assert_int_equal(output_open(&o, p.out, OUTPUT_JSON, GROUP_BASE), 0);
 	output_record(&o, &tcp6);
 	output_record(&o, &icmp4);
 	output_line(&o, "{\"type\":\"ledger\"}\n", 18);
-	char *end = json_put_flow(json_put_flow(expected, &tcp6), &icmp4);
+	char *end = json_put_flow(json_put_flow(expected, &tcp6, GROUP_BASE), &icmp4, GROUP_BASE);
 
 	strcpy(end, "{\"type\":\"ledger\"}\n");
 	assert_string_equal(read_text(p.in), expected);
@@ -94,7 +94,7 @@ static void test_table_has_a_heading_and_aligned_rows(void **state)
 	char words[10][64];
 
 	(void)state;
-	assert_int_equal(output_open(&o, p.out, OUTPUT_TABLE), 0);
+	assert_int_equal(output_open(&o, p.out, OUTPUT_TABLE, GROUP_BASE), 0);
 	output_record(&o, &tcp6);
 	output_record(&o, &icmp4);
 	output_close(&o);
@@ -136,7 +136,7 @@ static void test_closed_reader_costs_records_not_the_process(void **state)
 	struct output_stream o;
 
 	(void)state;
-	assert_int_equal(output_open(&o, p.out, OUTPUT_JSON), 0);
+	assert_int_equal(output_open(&o, p.out, OUTPUT_JSON, GROUP_BASE), 0);
 	output_record(&o, &tcp6);
 	output_flush(&o);
 	assert_int_equal(o.records_written, 1);
@@ -156,7 +156,7 @@ static void test_full_disk_is_counted(void **state)
 	struct output_stream o;
 
 	(void)state;
-	assert_int_equal(output_open(&o, fd, OUTPUT_TABLE), 0);
+	assert_int_equal(output_open(&o, fd, OUTPUT_TABLE, GROUP_BASE), 0);
 	output_record(&o, &tcp6);
 	output_record(&o, &icmp4);
 	output_close(&o);

@@ -29,18 +29,47 @@ static void test_record_picks_its_template(void **state)
 static void test_record_length_is_the_sum_of_its_elements(void **state)
 {
 	(void)state;
-	assert_int_equal(template_record_octets(TEMPLATE_V4), 77);
-	assert_int_equal(template_record_octets(TEMPLATE_V6), 101);
-	assert_int_equal(template_record_octets(TEMPLATE_ICMP4), 74);
-	assert_int_equal(template_record_octets(TEMPLATE_ICMP6), 98);
-	assert_int_equal(template_field_offset(TEMPLATE_V4, IE_octetDeltaCount), 31);
-	assert_int_equal(template_field_offset(TEMPLATE_V6, IE_packetDeltaCount), 63);
+	assert_int_equal(template_record_octets(TEMPLATE_V4, GROUP_BASE), 77);
+	assert_int_equal(template_record_octets(TEMPLATE_V6, GROUP_BASE), 101);
+	assert_int_equal(template_record_octets(TEMPLATE_ICMP4, GROUP_BASE), 74);
+	assert_int_equal(template_record_octets(TEMPLATE_ICMP6, GROUP_BASE), 98);
+	assert_int_equal(template_field_offset(TEMPLATE_V4, GROUP_BASE, IE_octetDeltaCount), 31);
+	assert_int_equal(template_field_offset(TEMPLATE_V6, GROUP_BASE, IE_packetDeltaCount), 63);
+}
+
+static void test_every_layout_has_an_id_of_its_own(void **state)
+{
+	static uint8_t is_taken[UINT16_MAX + 1];
+
+	(void)state;
+	for (uint32_t groups = GROUP_BASE; groups <= GROUP_ALL; groups += 2) {
+		for (int kind = 0; kind < N_TEMPLATES; kind++) {
+			uint16_t id = template_id((enum template_kind)kind, groups);
+
+			assert_true(id >= 256);
+			assert_false(is_taken[id]);
+			is_taken[id] = 1;
+		}
+	}
+}
+
+/* Collectors keep Templates by id: one that moves would be read as another. */
+static void test_ids_stay(void **state)
+{
+	(void)state;
+	assert_int_equal(template_id(TEMPLATE_V4, GROUP_BASE), 256);
+	assert_int_equal(template_id(TEMPLATE_ICMP6, GROUP_BASE), 259);
+	assert_int_equal(template_id(TEMPLATE_V4, GROUP_BASE | GROUP_L2), 32776);
+	assert_int_equal(template_id(TEMPLATE_V6, GROUP_BASE | GROUP_STATE), 36865);
+	assert_int_equal(template_id(TEMPLATE_ICMP6, GROUP_ALL), 40955);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_record_picks_its_template),
+		cmocka_unit_test(test_every_layout_has_an_id_of_its_own),
+		cmocka_unit_test(test_ids_stay),
 		cmocka_unit_test(test_record_length_is_the_sum_of_its_elements),
 	};
 
