@@ -28,27 +28,27 @@ static void sleep_until(uint64_t ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-static struct flow_record record_of(uint32_t n, uint64_t now_ms)
+/* As the sweep does, nothing is cleared that the exporter does not want. */
+static void record_fill(struct flow_record *r, uint32_t n, uint64_t now_ms)
 {
-	return (struct flow_record){
-		.start_ms = now_ms - 1000,
-		.end_ms = now_ms - n % 1000,
-		.octets = 1000 + n % 5000,
-		.packets = 1 + n % 9,
-		.flow_id = n,
-		.source4 = 0x0a000000 + n,
-		.destination4 = 0xc6336402,
-		.ingress = 1,
-		.length_min = 40,
-		.length_max = 1500,
-		.source_port = (uint16_t)n,
-		.destination_port = 443,
-		.tcp_flags = 0x1b,
-		.protocol = 6,
-		.ttl_min = 64,
-		.ttl_max = 64,
-		.end_reason = FLOW_END_IDLE_TIMEOUT,
-	};
+	memset(r, 0, flow_record_octets(GROUP_BASE));
+	r->start_ms = now_ms - 1000;
+	r->end_ms = now_ms - n % 1000;
+	r->octets = 1000 + n % 5000;
+	r->packets = 1 + n % 9;
+	r->flow_id = n;
+	r->source4 = 0x0a000000 + n;
+	r->destination4 = 0xc6336402;
+	r->ingress = 1;
+	r->length_min = 40;
+	r->length_max = 1500;
+	r->source_port = (uint16_t)n;
+	r->destination_port = 443;
+	r->tcp_flags = 0x1b;
+	r->protocol = 6;
+	r->ttl_min = 64;
+	r->ttl_max = 64;
+	r->end_reason = FLOW_END_IDLE_TIMEOUT;
 }
 
 /* Send what was recorded until its time is over. */
@@ -91,8 +91,9 @@ int main(int argc, char **argv)
 		uint64_t end = n + rate * SLICE_NS / 1000000000ULL;
 
 		for (; n < end && n < n_records; n++) {
-			struct flow_record r = record_of((uint32_t)n, now_ms);
+			struct flow_record r;
 
+			record_fill(&r, (uint32_t)n, now_ms);
 			exporter_record(e, &r);
 		}
 		slice_send(e, start_ns + n * 1000000000ULL / rate);

@@ -14,6 +14,7 @@
 
 #include "probe/config.h"
 #include "probe/config_schema.h"
+#include "probe/record.h"
 #include "tests/lib/config_fixture.h"
 
 #define SHIPPED "conf/xflow.yaml"
@@ -170,7 +171,8 @@ static void test_printed_configuration_loads_back_equal(void **state)
 		     "flow_cache: {max_flows: 1024, active_timeout_s: 80000.30000000000000001,\n"
 		     "  idle_timeout_s: 1.0000000001, sweep_interval_s: 0.1, timestamps: precise}\n"
 		     "exporters: [{address: 'file: {x}', transport: file, mtu: 1500,\n"
-		     "  max_records_per_s: 10, template_refresh_s: 3}, {address: '[::1]:5',\n"
+		     "  max_records_per_s: 10, template_refresh_s: 3, fields: [tcp, base, l2]},\n"
+		     "  {address: '[::1]:5',\n"
 		     "  name: \"\xc3\xa4 'x'\", transport: tcp}]\n"
 		     "control: {socket: ''}\nlog: {level: debug, format: json}\n"),
 		0);
@@ -178,6 +180,8 @@ static void test_printed_configuration_loads_back_equal(void **state)
 	assert_int_equal(cfg.log_level, LOG_DEBUG);
 	assert_int_equal(cfg.interfaces[0].ingress, INGRESS_OFF);
 	assert_int_equal(cfg.exporters[0].mtu, 1500);
+	assert_int_equal(cfg.exporters[0].fields, GROUP_BASE | GROUP_TCP | GROUP_L2);
+	assert_int_equal(cfg.exporters[1].fields, GROUP_BASE);
 	assert_int_equal(cfg.exporters[1].mtu, 0);
 	assert_int_equal(cfg.exporters[1].transport, TRANSPORT_TCP);
 	assert_round_trip(&cfg);
@@ -317,6 +321,41 @@ static void test_enterprise_numbers_of_others_are_refused(void **state)
 	assert_check_refuses(&cfg, "enterprise_number: 0 is taken");
 }
 
+static void test_enterprise_number_is_warned_about_where_its_elements_are_exported(void **state)
+{
+	struct config cfg = minimal();
+
+	(void)state;
+	assert_int_equal(check(&cfg), 0);
+	assert_string_equal(printed, "");
+	cfg.exporters[0].fields = GROUP_BASE | GROUP_L2; /* IANA's only */
+	assert_int_equal(check(&cfg), 0);
+	assert_string_equal(printed, "");
+	cfg.exporters[0].fields = GROUP_BASE | GROUP_STATE;
+	assert_int_equal(check(&cfg), 0);
+	assert_non_null(strstr(printed, "32473 is for documentation"));
+	cfg.enterprise_number = 0x10000;
+	assert_int_equal(check(&cfg), 0);
+	assert_non_null(strstr(printed, "takes its elements for those of 0"));
+	cfg.enterprise_number = 35632;
+	assert_int_equal(check(&cfg), 0);
+	assert_string_equal(printed, "");
+}
+
+static void test_fields_in_use_are_those_of_any_sink(void **state)
+{
+	struct config cfg = minimal();
+
+	(void)state;
+	assert_int_equal(fields_in_use(&cfg), GROUP_BASE);
+	assert_int_equal(load(&cfg, "interfaces: [{name: eth0}]\n"
+				    "exporters: [{name: a, address: 'a:1', fields: [base, tcp]},\n"
+				    "  {name: b, address: 'b:1', fields: [state]}]\n"
+				    "output_fields: [base, l2]\n"),
+			 0);
+	assert_int_equal(fields_in_use(&cfg), GROUP_BASE | GROUP_TCP | GROUP_STATE | GROUP_L2);
+}
+
 static void test_bad_collector_address_is_refused(void **state)
 {
 	static const struct {
@@ -408,6 +447,9 @@ int main(void)
 		cmocka_unit_test(test_two_exporters_of_one_name_are_refused),
 		cmocka_unit_test(test_sweep_longer_than_a_timeout_is_refused),
 		cmocka_unit_test(test_enterprise_numbers_of_others_are_refused),
+		cmocka_unit_test(
+			test_enterprise_number_is_warned_about_where_its_elements_are_exported),
+		cmocka_unit_test(test_fields_in_use_are_those_of_any_sink),
 		cmocka_unit_test(test_bad_collector_address_is_refused),
 		cmocka_unit_test(test_address_is_split_into_host_and_port),
 		cmocka_unit_test(test_all_errors_between_keys_are_reported),

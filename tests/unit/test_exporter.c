@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "probe/exporter_private.h"
+#include "probe/template.h"
 #include "tests/lib/exporter_fixture.h"
 
 #define MS   1000000ull
@@ -350,6 +352,30 @@ static void test_drain_is_not_held_up_by_the_cap(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void test_every_group_arrives_in_its_own_templates_at_the_smallest_mtu(void **state)
+{
+	struct exporter_config cfg = {.name = "groups",
+				      .transport = TRANSPORT_UDP,
+				      .template_refresh_s = 60,
+				      .mtu = 512,
+				      .fields = GROUP_ALL};
+
+	(void)state;
+	exporter_close(f.e);
+	snprintf(cfg.address, sizeof(cfg.address), "127.0.0.1:%u", f.port);
+	assert_int_equal(exporter_open(&f.e, &cfg, 7, 32473, true), 0);
+	record_samples(0, 700);
+	exporter_flush(f.e, T0, S);
+	run_until_sent(T0, TIME);
+	assert_int_equal(f.w.data.records, 700);
+	assert_int_equal(f.w.templates % N_TEMPLATES, 0);
+	assert_int_equal(f.w.templates, exporter_stats(f.e)->templates_sent);
+	assert_true(f.w.template_messages > f.w.templates / N_TEMPLATES);
+	assert_true(f.w.largest <= 512 - 28);
+	for (int kind = 0; kind < N_TEMPLATES; kind++)
+		assert_true(f.w.records_of[template_id((enum template_kind)kind, GROUP_ALL)] > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +394,7 @@ int main(void)
 		TEST(test_unpaced_exporter_sends_everything_at_once),
 		TEST(test_drain_sends_what_is_staged_and_queued),
 		TEST(test_drain_is_not_held_up_by_the_cap),
+		TEST(test_every_group_arrives_in_its_own_templates_at_the_smallest_mtu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

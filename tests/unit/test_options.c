@@ -14,6 +14,7 @@
 
 #include "probe/log.h"
 #include "probe/options.h"
+#include "probe/record.h"
 #include "tests/lib/capture_stderr.h"
 
 static char *printed; /* by the last parse */
@@ -125,6 +126,19 @@ static void test_knobs_set_their_keys(void **state)
 	assert_int_equal(cfg.flow_cache.max_flows, 4096);
 	assert_int_equal(cfg.flow_cache.max_flows_ipv6, 262144);
 	assert_true(cfg.duration_s == 0.5);
+}
+
+static void test_fields_are_those_of_the_output_and_of_each_collector(void **state)
+{
+	struct config cfg = apply("-i lo --fields l2,tcp --collector h:1 --collector h:2");
+
+	(void)state;
+	assert_int_equal(cfg.output_fields, GROUP_L2 | GROUP_TCP);
+	assert_int_equal(cfg.exporters[0].fields, GROUP_L2 | GROUP_TCP);
+	assert_int_equal(cfg.exporters[1].fields, GROUP_L2 | GROUP_TCP);
+	cfg = apply("-i lo --collector h:1");
+	assert_int_equal(cfg.output_fields, GROUP_BASE);
+	assert_int_equal(cfg.exporters[0].fields, GROUP_BASE);
 }
 
 static void test_output_is_json_without_a_collector(void **state)
@@ -283,6 +297,11 @@ static void test_wrong_usage_is_told_with_its_fix(void **state)
 	assert_refused("--max-flows 1e6",
 		       "not a whole decimal number (allowed: auto | 1024 .. 67108864)");
 	assert_refused("--biflow rfc5103", "not available in this version (allowed: split)");
+	assert_refused("--fields l2,l3",
+		       "not one of the words known here (allowed: list of base | l2 | ip | icmp | "
+		       "tcp | tcp_health | fragment | size | timing | tunnel | state)");
+	assert_refused("--fields l2,", "not one of the words known here");
+	assert_refused("--fields application", "not available in this version");
 	assert_refused("--sampling 100", "not available in this version (allowed: 0)");
 }
 
@@ -392,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_collector_prefix_is_its_transport),
 		cmocka_unit_test(test_collectors_are_repeatable),
 		cmocka_unit_test(test_knobs_set_their_keys),
+		cmocka_unit_test(test_fields_are_those_of_the_output_and_of_each_collector),
 		cmocka_unit_test(test_output_is_json_without_a_collector),
 		cmocka_unit_test(test_file_to_read_is_taken_as_it_is),
 		cmocka_unit_test(test_file_to_read_has_room_for_more_flows),

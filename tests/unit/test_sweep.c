@@ -416,6 +416,18 @@ static void test_silent_direction_of_a_live_conversation_stays_due(void **state)
 
 #define WITH_CACHE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void test_groups_hold_what_follows_from_base(void **state)
+{
+	(void)state;
+	f.sweep.groups = GROUP_BASE | GROUP_TIMING | GROUP_IP;
+	meter(0, (struct fixture_packet){.id = 7});
+	meter(2500, (struct fixture_packet){.id = 7});
+	sweep(30000);
+	assert_int_equal(f.n_records, 1);
+	assert_int_equal(f.record[0].timing.duration_ms, 2500);
+	assert_int_equal(f.record[0].ip.dscp, f.record[0].tos >> 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +435,7 @@ int main(void)
 		WITH_CACHE(test_both_directions_leave_together),
 		WITH_CACHE(test_active_reports_are_differences_that_add_up),
 		WITH_CACHE(test_silence_after_an_active_report_makes_no_empty_record),
+		WITH_CACHE(test_groups_hold_what_follows_from_base),
 		WITH_CACHE(test_successor_has_an_id_of_its_own),
 		WITH_CACHE(test_fin_of_both_sides_ends_after_the_linger),
 		WITH_CACHE(test_half_closed_connection_goes_on),
