@@ -19,6 +19,14 @@
 #define CACHE_ROOMY	 3 /* a first bucket with that many free places is taken at once */
 #define CACHE_CAS_ROUNDS 16 /* each failed round means that another CPU made progress      */
 
+/* What became of a packet: the number of its Flow's slot, and whether it made the Flow. */
+#define ACCOUNT_OVERFLOW 0u
+
+static __always_inline __u32 account_slot(__u64 slot, bool is_new)
+{
+	return ((__u32)slot << 1 | is_new) + 1;
+}
+
 /* Where a slot is. */
 struct cell {
 	__u64 bucket;
@@ -194,9 +202,9 @@ static __always_inline void flow_begin(struct table t, void *slot, const __u64 *
  * there is no return and no helper call: a stranded BUSY is the one thing this
  * program could do wrong.
  */
-static __always_inline bool bucket_claim(struct table t, struct xfp_bucket *tags, __u64 bucket,
-					 __u32 tag, const __u64 *key, const struct observed *o,
-					 __u64 now)
+static __always_inline __u32 bucket_claim(struct table t, struct xfp_bucket *tags, __u64 bucket,
+					  __u32 tag, const __u64 *key, const struct observed *o,
+					  __u64 now)
 {
 	struct xfp_ledger_row *row = ledger_row();
 
@@ -206,7 +214,7 @@ static __always_inline bool bucket_claim(struct table t, struct xfp_bucket *tags
 		void *slot = slot_at(t, at.bucket, at.place);
 
 		if (!free || !slot)
-			return false;
+			return ACCOUNT_OVERFLOW;
 		if (!tag_claim(tags, at.place)) {
 			if (row)
 				ledger_add(&row->insert_races, 1);
@@ -222,9 +230,9 @@ static __always_inline bool bucket_claim(struct table t, struct xfp_bucket *tags
 			chunk_mark(t, bucket);
 		if (row)
 			ledger_add(&row->inserts, 1);
-		return true;
+		return account_slot(at.bucket * XFP_BUCKET_SLOTS + at.place, true);
 	}
-	return false;
+	return ACCOUNT_OVERFLOW;
 }
 
 static __always_inline __u64 cache_hash(struct table t, const __u64 *key)
@@ -237,9 +245,9 @@ static __always_inline struct place cache_place(struct table t, __u64 hash)
 	return hash_place(hash, t.family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6);
 }
 
-/* Add the packet to its Flow; false when there is none. */
-static __always_inline bool cache_hit(struct table t, const struct observed *o, const __u64 *key,
-				      const struct place *place)
+/* Add the packet to its Flow. Returns its account; ACCOUNT_OVERFLOW: there is none. */
+static __always_inline __u32 cache_hit(struct table t, const struct observed *o, const __u64 *key,
+				       const struct place *place)
 {
 	struct xfp_bucket *a = bucket_at(t, place->first);
 	struct xfp_bucket *b = bucket_at(t, place->second);
@@ -248,7 +256,7 @@ static __always_inline bool cache_hit(struct table t, const struct observed *o, 
 	__u64 touched;
 
 	if (!a || !b)
-		return false;
+		return ACCOUNT_OVERFLOW;
 	/* a miss of the second bucket's tags passes while the first's are waited for */
 	touched = READ_ONCE_(b->eight[0]);
 	barrier_var(touched);
@@ -256,17 +264,17 @@ static __always_inline bool cache_hit(struct table t, const struct observed *o, 
 	if (!slot)
 		slot = bucket_find(t, b, place->second, place->tag, key, &at);
 	if (!slot)
-		return false;
+		return ACCOUNT_OVERFLOW;
 	flow_update(t, counts_of(t, slot), &at, o);
-	return true;
+	return account_slot(at.bucket * XFP_BUCKET_SLOTS + at.place, false);
 }
 
 /*
- * Create the packet's Flow. Returns false when both buckets are full: the
- * overflow account takes it. All look-ups and the clock come before the claim.
+ * Create the packet's Flow. Returns its account, ACCOUNT_OVERFLOW when
+ * both buckets are full. All look-ups and the clock come before the claim.
  */
-static __always_inline bool cache_insert(struct table t, const struct observed *o, const __u64 *key,
-					 const struct place *place)
+static __always_inline __u32 cache_insert(struct table t, const struct observed *o,
+					  const __u64 *key, const struct place *place)
 {
 	struct xfp_bucket *a = bucket_at(t, place->first);
 	struct xfp_bucket *b = bucket_at(t, place->second);
@@ -274,7 +282,7 @@ static __always_inline bool cache_insert(struct table t, const struct observed *
 	__u32 free_a, free_b = 0;
 
 	if (!a || !b)
-		return false;
+		return ACCOUNT_OVERFLOW;
 	free_a = match_count(bucket_match(a, XFP_TAG_FREE));
 	if (free_a < CACHE_ROOMY)
 		free_b = match_count(bucket_match(b, XFP_TAG_FREE));
@@ -285,5 +293,5 @@ static __always_inline bool cache_insert(struct table t, const struct observed *
 				 place->tag, key, o, now))
 			return true;
 	}
-	return false;
+	return ACCOUNT_OVERFLOW;
 }

@@ -70,7 +70,8 @@ static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, _
 	p->now_ns = clock_coarse();
 	if (skb->vlan_present) {
 		p->n_tags = 1;
-		p->vlan = skb->vlan_tci & 0x0fff;
+		p->tag = skb->vlan_tci;
+		p->vlan = p->tag & 0x0fff;
 	}
 }
 

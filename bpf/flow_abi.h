@@ -8,6 +8,8 @@
 
 #include <linux/types.h>
 
+#include "bpf/detail_abi.h"
+
 /* Goes into every pin path: a table of another layout is never reused. */
 #define XFP_ABI_VERSION 1
 

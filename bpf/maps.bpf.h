@@ -24,6 +24,9 @@ struct table {
 TUNABLE __u32 xfp_buckets4 = 2;
 TUNABLE __u32 xfp_buckets6 = 2;
 
+/* Which details a Flow has, and where. */
+TUNABLE struct xfp_detail_layout xfp_detail;
+
 /* PREEMPT_RT: two programs can interleave on one CPU, so rows need atomics. */
 TUNABLE bool xfp_is_rt;
 
@@ -53,6 +56,9 @@ MMAPABLE_ARRAY(xfp_hints6, __u64);
 /* Chunk marks: 1 = a Flow was born or hinted there. Set here, taken by the daemon. */
 MMAPABLE_ARRAY(xfp_marks4, __u64);
 MMAPABLE_ARRAY(xfp_marks6, __u64);
+/* Details: slot -> record of xfp_detail.octets. Written here, read and zeroed by the daemon. */
+MMAPABLE_ARRAY(xfp_details4, __u64);
+MMAPABLE_ARRAY(xfp_details6, __u64);
 /* Loss ledger: CPU id -> row. Written here by its CPU, read by the daemon. */
 MMAPABLE_ARRAY(xfp_ledger, struct xfp_ledger_row);
 
@@ -125,6 +131,12 @@ static __always_inline __u64 *mark_at(struct table t, __u64 chunk)
 	return ARRAY_AT(t, xfp_marks, chunk, sizeof(__u64));
 }
 
+/* `slot` is below the table's number of slots. */
+static __always_inline void *details_at(struct table t, __u64 slot)
+{
+	return ARRAY_AT(t, xfp_details, slot, xfp_detail.octets);
+}
+
 /* The ledger is small: always a single value. */
 static __always_inline struct xfp_ledger_row *ledger_row(void)
 {
@@ -143,6 +155,7 @@ static struct {
 	void *slots[2];
 	__u64 *hints[2];
 	__u64 *marks[2];
+	__u8 *details[2];
 	struct xfp_ledger_row *row;
 } native_maps;
 
@@ -169,6 +182,11 @@ static __always_inline __u64 *hint_at(struct table t, __u64 bucket)
 static __always_inline __u64 *mark_at(struct table t, __u64 chunk)
 {
 	return &native_maps.marks[t.family][chunk];
+}
+
+static __always_inline void *details_at(struct table t, __u64 slot)
+{
+	return native_maps.details[t.family] + slot * xfp_detail.octets;
 }
 
 static __always_inline struct xfp_ledger_row *ledger_row(void)

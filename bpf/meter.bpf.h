@@ -10,33 +10,38 @@
 #define XFP_CACHE_HEADER "bpf/cache.bpf.h"
 #endif
 #include XFP_CACHE_HEADER
+#include "bpf/detail.bpf.h"
 #include "bpf/ledger.bpf.h"
 #include "bpf/parse.bpf.h"
 
 /*
  * Functions of their own, so that the verifier takes each once, whatever way
- * the headers took. Return 1 when a Flow has the packet, 0 when it overflowed.
+ * the headers took. Return the packet's account.
  */
 GLOBAL_FUNCTION int xfp_account4(const struct observed4 *o)
 {
 	const struct table t = TABLE(FAMILY_IPV4);
 	struct place place;
+	__u32 account;
 
 	if (!o)
 		return 0;
 	place = cache_place(t, cache_hash(t, o->key));
-	return cache_hit(t, &o->seen, o->key, &place) || cache_insert(t, &o->seen, o->key, &place);
+	account = cache_hit(t, &o->seen, o->key, &place);
+	return account ? account : cache_insert(t, &o->seen, o->key, &place);
 }
 
 GLOBAL_FUNCTION int xfp_account6(const struct observed6 *o)
 {
 	const struct table t = TABLE(FAMILY_IPV6);
 	struct place place;
+	__u32 account;
 
 	if (!o)
 		return 0;
 	place = cache_place(t, cache_hash(t, o->key));
-	return cache_hit(t, &o->seen, o->key, &place) || cache_insert(t, &o->seen, o->key, &place);
+	account = cache_hit(t, &o->seen, o->key, &place);
+	return account ? account : cache_insert(t, &o->seen, o->key, &place);
 }
 
 /* What is left to do when the hit was inlined and missed. */
@@ -55,7 +60,7 @@ GLOBAL_FUNCTION int xfp_insert4(const struct observed4 *o, __u64 hash)
  * xfp_account4() with the hit inlined, for a flat table. The function gets a
  * copy, so that of `o` only what a hit needs has to exist.
  */
-static __always_inline int account4_inline(const struct observed4 *o)
+static __always_inline bool account4_inline(const struct observed4 *o)
 {
 	const struct table t = {.family = FAMILY_IPV4, .is_flat = true};
 	__u64 hash = cache_hash(t, o->key);
@@ -63,7 +68,7 @@ static __always_inline int account4_inline(const struct observed4 *o)
 	struct observed4 copy;
 
 	if (LIKELY(cache_hit(t, &o->seen, o->key, &place)))
-		return 1;
+		return true;
 	copy = *o;
 	return xfp_insert4(&copy, hash);
 }
@@ -132,10 +137,14 @@ static __always_inline enum xfp_reason meter_ipv4(struct xfp_ledger_row *row, st
 {
 	struct observed4 o;
 	enum xfp_reason verdict = read_ipv4(row, p, &o);
+	__u32 account;
 
 	if (verdict != XFP_OK)
 		return verdict;
-	meter_accounted(row, p, &o.seen, xfp_account4(&o));
+	account = xfp_account4(&o);
+	meter_accounted(row, p, &o.seen, account);
+	if (account && xfp_detail.octets)
+		details_add(TABLE(FAMILY_IPV4), p, &o.seen, account);
 	return XFP_OK;
 }
 
@@ -143,10 +152,14 @@ static __always_inline enum xfp_reason meter_ipv6(struct xfp_ledger_row *row, st
 {
 	struct observed6 o;
 	enum xfp_reason verdict = read_ipv6(row, p, &o);
+	__u32 account;
 
 	if (verdict != XFP_OK)
 		return verdict;
-	meter_accounted(row, p, &o.seen, xfp_account6(&o));
+	account = xfp_account6(&o);
+	meter_accounted(row, p, &o.seen, account);
+	if (account && xfp_detail.octets)
+		details_add(TABLE(FAMILY_IPV6), p, &o.seen, account);
 	return XFP_OK;
 }
 
@@ -172,8 +185,8 @@ static __always_inline bool meter_plain(struct xfp_ledger_row *row, struct pkt *
 	struct observed4 o;
 	const __u8 *h = pkt_header(p, ETH_HLEN + 20);
 
-	if (!xfp_is_flat || xfp_is_raw_ip || !h || load_be16(h, 12) != ETH_P_IP ||
-	    h[ETH_HLEN] != 0x45)
+	if (!xfp_is_flat || xfp_is_raw_ip || xfp_detail.octets || !h ||
+	    load_be16(h, 12) != ETH_P_IP || h[ETH_HLEN] != 0x45)
 		return false;
 	p->offset = ETH_HLEN;
 	p->ip_offset = ETH_HLEN;

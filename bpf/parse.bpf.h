@@ -44,6 +44,7 @@ struct pkt {
 	__u8 next_header; /* protocol of the header at offset                      */
 	bool is_later_fragment;
 	bool is_ipv6;
+	bool has_ethernet; /* the frame begins with an Ethernet header              */
 	__u16 ethertype; /* host order                                            */
 	__u32 offset; /* of the next header                                    */
 	__u32 ip_offset; /* of the IP header                                      */
@@ -54,22 +55,26 @@ struct pkt {
 	__u64 addresses[4]; /* as they stand in the header: 8 octets of IPv4, 32 of IPv6 */
 	__u32 ports; /* as they stand in the header                           */
 	__u32 flow_label;
-	__u16 vlan;
+	__u16 vlan; /* ids of the two outer tags                                 */
 	__u16 inner_vlan;
+	__u16 tag; /* and the same with priority                                */
+	__u16 inner_tag;
 	__u16 tcp_flags;
 	__u8 tos;
 	__u8 ttl;
 };
 
 /*
- * The header of `size` octets at the cursor, or NULL where the packet ends
- * before. The only place where bounds are checked.
+ * `size` octets of the packet at `offset`, or NULL where it ends before. The only
+ * place where bounds are checked.
  */
-static __always_inline const __u8 *pkt_header(const struct pkt *p, __u32 size)
+static __always_inline const __u8 *pkt_at(const struct pkt *p, __u32 offset, __u32 size)
 {
-	__u32 offset = p->offset;
 	const __u8 *header;
 
+	/* One register: Linux 6.1 forgets the bound of a value reloaded from the stack. */
+	if (!__builtin_constant_p(offset))
+		barrier_var(offset);
 	if (p->is_scratch) {
 		if (offset > PARSE_SCRATCH - 64)
 			return NULL;
@@ -77,15 +82,18 @@ static __always_inline const __u8 *pkt_header(const struct pkt *p, __u32 size)
 			return NULL;
 		return p->data + offset;
 	}
-	/* One register: Linux 6.1 forgets the bound of a value reloaded from the stack. */
-	if (!__builtin_constant_p(offset))
-		barrier_var(offset);
 	if (offset > 0x7fff) /* what the verifier wants to know of a packet offset */
 		return NULL;
 	header = p->data + offset;
 	if (header + size > p->data_end)
 		return NULL;
 	return header;
+}
+
+/* The header of `size` octets at the cursor. */
+static __always_inline const __u8 *pkt_header(const struct pkt *p, __u32 size)
+{
+	return pkt_at(p, p->offset, size);
 }
 
 static __always_inline __u16 load_be16(const __u8 *header, __u32 at)
@@ -272,7 +280,7 @@ static __always_inline enum xfp_reason parse_tags(struct pkt *p)
 {
 	for (int i = 0; i <= PARSE_MAX_TAGS; i++) {
 		const __u8 *h;
-		__u16 id;
+		__u16 tag;
 
 		if (p->ethertype != ETH_P_8021Q && p->ethertype != ETH_P_8021AD)
 			return XFP_OK;
@@ -281,11 +289,14 @@ static __always_inline enum xfp_reason parse_tags(struct pkt *p)
 		h = pkt_header(p, 4);
 		if (!h)
 			return XFP_truncated;
-		id = load_be16(h, 0) & 0x0fff;
-		if (p->n_tags == 0)
-			p->vlan = id;
-		else if (p->n_tags == 1)
-			p->inner_vlan = id;
+		tag = load_be16(h, 0);
+		if (p->n_tags == 0) {
+			p->tag = tag;
+			p->vlan = tag & 0x0fff;
+		} else if (p->n_tags == 1) {
+			p->inner_tag = tag;
+			p->inner_vlan = tag & 0x0fff;
+		}
 		p->n_tags++;
 		p->ethertype = load_be16(h, 2);
 		p->offset += 4;
@@ -300,6 +311,7 @@ static __always_inline enum xfp_reason parse_ethernet(struct pkt *p)
 
 	if (!h)
 		return XFP_truncated;
+	p->has_ethernet = true;
 	p->ethertype = load_be16(h, 12);
 	p->offset += ETH_HLEN;
 	return parse_tags(p);

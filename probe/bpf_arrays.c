@@ -13,8 +13,12 @@
 /* BPF_MAX_VAR_OFF of the verifier (include/linux/bpf_verifier.h, Linux 6.1 .. 6.18). */
 #define FLAT_OCTETS_MAX (1ULL << 29)
 
-#define N_TABLE_ARRAYS 8
-#define LEDGER	       "xfp_ledger"
+#define N_TABLE_ARRAYS 10
+
+/* A map without values there is not. */
+#define DETAIL_OCTETS(t) ((t)->detail_octets ? (t)->detail_octets : 8)
+
+#define LEDGER "xfp_ledger"
 
 struct array {
 	const char *name;
@@ -34,6 +38,8 @@ static void table_arrays(const struct flow_cache *cache, struct array out[N_TABL
 		{"xfp_hints6", t[1].n_buckets, sizeof(uint64_t)},
 		{"xfp_marks4", t[0].n_chunks, sizeof(uint64_t)},
 		{"xfp_marks6", t[1].n_chunks, sizeof(uint64_t)},
+		{"xfp_details4", t[0].detail_octets ? t[0].n_slots : 1, DETAIL_OCTETS(&t[0])},
+		{"xfp_details6", t[1].detail_octets ? t[1].n_slots : 1, DETAIL_OCTETS(&t[1])},
 	};
 
 	memcpy(out, all, sizeof(all));

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "probe/detail_layout.h"
 #include "probe/log.h"
 #include "probe/native_meter.h"
 
@@ -28,6 +29,7 @@ int flow_cache_params_init(struct flow_cache_params *params, uint32_t max_flows,
 	if (getrandom(&p, sizeof(p), 0) != sizeof(p))
 		return log_errno(-errno, "draw the secrets of the Flow Cache from getrandom()");
 	p.hash_spread |= 1;
+	p.detail = detail_layout(0);
 	p.n_buckets[FLOW_IPV4] = flow_cache_buckets(max_flows);
 	p.n_buckets[FLOW_IPV6] = flow_cache_buckets(max_flows_ipv6);
 	*params = p;
@@ -58,6 +60,8 @@ static int table_open_shared(struct flow_table *t)
 	t->slots = array_alloc(t->n_slots, t->slot_octets);
 	t->hints = array_alloc(t->n_buckets, sizeof(*t->hints));
 	t->news = array_alloc(t->n_chunks, sizeof(*t->news));
+	if (t->detail_octets && !(t->details = array_alloc(t->n_slots, t->detail_octets)))
+		return -ENOMEM;
 	return t->tags && t->slots && t->hints && t->news ? 0 : -ENOMEM;
 }
 
@@ -83,6 +87,7 @@ void flow_table_close(struct flow_table *t, bool is_native)
 		array_free(t->slots, t->n_slots, t->slot_octets);
 		array_free(t->hints, t->n_buckets, sizeof(*t->hints));
 		array_free(t->news, t->n_chunks, sizeof(*t->news));
+		array_free(t->details, t->n_slots, t->detail_octets);
 	}
 	array_free(t->marks, t->n_slots, sizeof(*t->marks));
 	array_free(t->end_ms, t->n_slots, sizeof(*t->end_ms));
@@ -106,8 +111,10 @@ int flow_cache_open(struct flow_cache *cache, const struct flow_cache_params *pa
 	t[FLOW_IPV6].max_flows = max_flows_ipv6;
 	t[FLOW_IPV6].key_octets = sizeof(struct xfp_key6);
 	t[FLOW_IPV6].slot_octets = sizeof(struct xfp_slot6);
-	for (int f = 0; f < FLOW_FAMILIES && !err; f++)
+	for (int f = 0; f < FLOW_FAMILIES && !err; f++) {
+		t[f].detail_octets = params->detail.octets;
 		err = flow_table_open(&t[f], params->n_buckets[f], is_native);
+	}
 	if (!err && is_native) {
 		cache->n_rows = 1;
 		cache->rows = array_alloc(1, sizeof(*cache->rows));
@@ -221,7 +228,8 @@ void flow_cache_memory(const struct flow_cache *cache, uint64_t *kernel, uint64_
 		const struct flow_table *t = &cache->table[f];
 
 		shared += t->n_buckets * (sizeof(*t->tags) + sizeof(*t->hints)) +
-			  (uint64_t)t->n_slots * t->slot_octets + t->n_chunks * sizeof(*t->news);
+			  (uint64_t)t->n_slots * (t->slot_octets + t->detail_octets) +
+			  t->n_chunks * sizeof(*t->news);
 		own += (uint64_t)t->n_slots *
 			       (sizeof(*t->marks) + sizeof(*t->end_ms) + sizeof(*t->due)) +
 		       t->n_chunks * (sizeof(*t->chunk_due_ns) + sizeof(*t->chunk_live));

@@ -31,6 +31,7 @@ struct flow_table {
 	unsigned char *slots; /* [n_slots]    shared, xfp_slot4 or xfp_slot6         */
 	uint64_t *hints; /* [n_buckets]  shared, bit per place: TCP end began   */
 	uint64_t *news; /* [n_chunks]   shared, 1: look at this chunk          */
+	unsigned char *details; /* [n_slots]    shared, params.detail.octets each; NULL: none  */
 	struct flow_mark *marks; /* [n_slots]                                           */
 	uint32_t *end_ms; /* [n_slots]    end of the last exported interval, in ms after
 			   *              the Flow's start, plus 1, modulo 2^32; 0: none */
@@ -45,6 +46,7 @@ struct flow_table {
 	uint32_t max_flows; /* as configured                                       */
 	uint32_t key_octets;
 	uint32_t slot_octets;
+	uint32_t detail_octets; /* of a slot's details, 0 = none                       */
 };
 
 /* Secrets and geometry: the same for the program in the kernel and the native one. */
@@ -52,6 +54,7 @@ struct flow_cache_params {
 	uint32_t hash_words[10];
 	uint64_t hash_spread; /* odd */
 	uint32_t n_buckets[FLOW_FAMILIES];
+	struct xfp_detail_layout detail; /* no details unless the caller lays some out */
 };
 
 /* This CPU shows stores to others in their order: publishing a slot needs no barrier. */
@@ -106,6 +109,12 @@ void flow_cache_close(struct flow_cache *cache);
 static inline const void *flow_key_at(const struct flow_table *t, uint32_t slot)
 {
 	return t->slots + (size_t)slot * t->slot_octets;
+}
+
+/* The details of a slot, or NULL where none are kept. */
+static inline void *flow_details_at(const struct flow_table *t, uint32_t slot)
+{
+	return t->detail_octets ? t->details + (size_t)slot * t->detail_octets : NULL;
 }
 
 static inline struct xfp_counts *flow_counts_at(const struct flow_table *t, uint32_t slot)

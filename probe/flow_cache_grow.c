@@ -67,6 +67,8 @@ static bool flow_copy(enum flow_family family, const struct flow_table *from, ui
 	if (at == FLOW_NONE)
 		return false;
 	memcpy(to->slots + (size_t)at * to->slot_octets, flow_key_at(from, slot), to->slot_octets);
+	if (to->detail_octets)
+		memcpy(flow_details_at(to, at), flow_details_at(from, slot), to->detail_octets);
 	*flow_tag_at(to, at) = *flow_tag_at(from, slot);
 	to->hints[at / XFP_BUCKET_SLOTS] |= hint << at % XFP_BUCKET_SLOTS;
 	to->marks[at] = from->marks[slot];
@@ -94,6 +96,7 @@ bool flow_cache_grow(struct flow_cache *cache, enum flow_family family)
 		.max_flows = t->max_flows,
 		.key_octets = t->key_octets,
 		.slot_octets = t->slot_octets,
+		.detail_octets = t->detail_octets,
 	};
 
 	if (t->n_buckets >= flow_cache_buckets(t->max_flows))

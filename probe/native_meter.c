@@ -14,6 +14,7 @@ void native_meter_configure(const struct flow_cache_params *params)
 	xfp_hash_spread = params->hash_spread;
 	xfp_buckets4 = params->n_buckets[FLOW_IPV4];
 	xfp_buckets6 = params->n_buckets[FLOW_IPV6];
+	xfp_detail = params->detail;
 }
 
 struct native_place native_meter_place(enum flow_family family, const void *key, uint32_t n_buckets)
@@ -38,6 +39,7 @@ static void maps_select(struct flow_cache *cache)
 		native_maps.slots[f] = t->slots;
 		native_maps.hints[f] = (__u64 *)t->hints;
 		native_maps.marks[f] = (__u64 *)t->news;
+		native_maps.details[f] = t->details;
 	}
 	native_maps.row = cache->rows;
 }
@@ -91,26 +93,32 @@ static __always_inline void waiting_prefetch(const struct waiting *w)
 		__builtin_prefetch(slot + 64, 1);
 }
 
-static bool waiting_account(const struct waiting *w)
+static __u32 waiting_account(const struct waiting *w)
 {
-	if (w->table.family == FAMILY_IPV4)
-		return cache_hit(TABLE(FAMILY_IPV4), &w->seen, w->v4.key, &w->place) ||
-		       cache_insert(TABLE(FAMILY_IPV4), &w->seen, w->v4.key, &w->place);
-	return cache_hit(TABLE(FAMILY_IPV6), &w->seen, w->v6.key, &w->place) ||
-	       cache_insert(TABLE(FAMILY_IPV6), &w->seen, w->v6.key, &w->place);
+	__u32 account;
+
+	if (w->table.family == FAMILY_IPV4) {
+		account = cache_hit(TABLE(FAMILY_IPV4), &w->seen, w->v4.key, &w->place);
+		return account ? account
+			       : cache_insert(TABLE(FAMILY_IPV4), &w->seen, w->v4.key, &w->place);
+	}
+	account = cache_hit(TABLE(FAMILY_IPV6), &w->seen, w->v6.key, &w->place);
+	return account ? account : cache_insert(TABLE(FAMILY_IPV6), &w->seen, w->v6.key, &w->place);
 }
 
 /* Where a Flow finds no place, the table grows: what waits then has other places. */
-static bool batch_account(struct flow_cache *cache, __u32 at)
+static __u32 batch_account(struct flow_cache *cache, __u32 at)
 {
-	while (!waiting_account(&batch.packet[at])) {
+	__u32 account;
+
+	while (!(account = waiting_account(&batch.packet[at]))) {
 		if (!flow_cache_grow(cache, (enum flow_family)batch.packet[at].table.family))
-			return false;
+			return ACCOUNT_OVERFLOW;
 		maps_select(cache);
 		for (__u32 i = at; i < batch.n; i++)
 			waiting_place(&batch.packet[i]);
 	}
-	return true;
+	return account;
 }
 
 void native_meter_flush(struct flow_cache *cache)
@@ -124,6 +132,18 @@ void native_meter_flush(struct flow_cache *cache)
 
 		meter_accounted(native_maps.row, &p, &w->seen, batch_account(cache, i));
 	}
+	batch.n = 0;
+}
+
+/* Details need the packet itself, so none waits. */
+static void packet_finish(struct flow_cache *cache, const struct pkt *p)
+{
+	const struct waiting *w = &batch.packet[0];
+	__u32 account = batch_account(cache, 0);
+
+	meter_accounted(native_maps.row, p, &w->seen, account);
+	if (account)
+		details_add(w->table, p, &w->seen, account);
 	batch.n = 0;
 }
 
@@ -167,7 +187,10 @@ void native_meter_add(struct flow_cache *cache, const struct native_packet *pack
 	w->frame_octets = p.frame_octets;
 	w->protocol = p.next_header;
 	waiting_place(w);
-	if (++batch.n == NATIVE_BATCH)
+	batch.n++;
+	if (xfp_detail.octets)
+		packet_finish(cache, &p);
+	else if (batch.n == NATIVE_BATCH)
 		native_meter_flush(cache);
 }
 

@@ -130,6 +130,7 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	s->rodata->xfp_obs_point = index << 1;
 	s->rodata->xfp_is_raw_ip = point->is_raw_ip;
 	s->rodata->xfp_n_cpus = loader->n_cpus;
+	memcpy((void *)&s->rodata->xfp_detail, &params->detail, sizeof(params->detail));
 }
 
 int obs_instance_load(const struct obs_loader *loader, struct obs_point *point, uint32_t index,
@@ -223,6 +224,8 @@ static int cache_map(struct obs_points *o, struct flow_cache *cache, uint32_t n_
 	t[1].hints = map_mmap(o, s->maps.xfp_hints6);
 	t[0].news = map_mmap(o, s->maps.xfp_marks4);
 	t[1].news = map_mmap(o, s->maps.xfp_marks6);
+	t[0].details = map_mmap(o, s->maps.xfp_details4);
+	t[1].details = map_mmap(o, s->maps.xfp_details6);
 	cache->rows = map_mmap(o, s->maps.xfp_ledger);
 	cache->n_rows = n_cpus;
 	if (o->n_mappings != sizeof(o->mapping) / sizeof(o->mapping[0]))

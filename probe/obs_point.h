@@ -57,7 +57,7 @@ struct obs_points {
 	struct obs_mapping {
 		void *at;
 		size_t octets;
-	} mapping[9];
+	} mapping[11];
 	uint32_t n_mappings;
 };
 

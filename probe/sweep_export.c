@@ -269,6 +269,8 @@ void sweep_free(struct sweep *s, enum flow_family family, uint32_t slot)
 		t->n_live--;
 	}
 	memset(&t->marks[slot], 0, sizeof(t->marks[slot]));
+	if (t->detail_octets) /* as a Flow without packets: see bpf/detail_abi.h */
+		memset(flow_details_at(t, slot), 0, t->detail_octets);
 	t->end_ms[slot] = 0;
 	t->due[slot] = DUE_NEW;
 	__atomic_store_n(flow_tag_at(t, slot), XFP_TAG_FREE, __ATOMIC_RELEASE);

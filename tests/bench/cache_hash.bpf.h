@@ -64,8 +64,8 @@ static __always_inline struct xfp_counts *hash_find(struct table t, const __u64 
 				       : bpf_map_lookup_elem(&bench_flows6, key);
 }
 
-static __always_inline bool cache_hit(struct table t, const struct observed *o, const __u64 *key,
-				      const struct place *place)
+static __always_inline __u32 cache_hit(struct table t, const struct observed *o, const __u64 *key,
+				       const struct place *place)
 {
 	struct xfp_counts *counts = hash_find(t, key);
 
@@ -76,8 +76,8 @@ static __always_inline bool cache_hit(struct table t, const struct observed *o, 
 	return true;
 }
 
-static __always_inline bool cache_insert(struct table t, const struct observed *o, const __u64 *key,
-					 const struct place *place)
+static __always_inline __u32 cache_insert(struct table t, const struct observed *o,
+					  const __u64 *key, const struct place *place)
 {
 	/* another CPU may have been faster */
 	return hash_insert(t, key, o) || cache_hit(t, o, key, place);

@@ -162,6 +162,7 @@ static int constants_set(const struct kernel_table *k, const struct kernel_table
 		{"xfp_tick_origin_ns", &origin_ns, sizeof(origin_ns)},
 		{"xfp_is_flat", &is_flat, sizeof(is_flat)},
 		{"xfp_n_cpus", &n_cpus, sizeof(n_cpus)},
+		{"xfp_detail", &params->detail, sizeof(params->detail)},
 	};
 	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants) && !err; i++)
 		err = constant_set(k->object, constants[i].name, constants[i].value,
@@ -193,6 +194,8 @@ static int maps_map(struct kernel_table *k)
 	t[1].hints = kernel_table_mmap(k, "xfp_hints6");
 	t[0].news = kernel_table_mmap(k, "xfp_marks4");
 	t[1].news = kernel_table_mmap(k, "xfp_marks6");
+	t[0].details = kernel_table_mmap(k, "xfp_details4");
+	t[1].details = kernel_table_mmap(k, "xfp_details6");
 	k->cache.rows = kernel_table_mmap(k, "xfp_ledger");
 	k->cache.n_rows = (uint32_t)libbpf_num_possible_cpus();
 	for (int f = 0; f < FLOW_FAMILIES; f++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Load every program of BPF objects built from bpf/flow.bpf.c, as the daemon
- * does, with flat tables and with look-ups. One JSON line for each object and way.
+ * does: with flat tables and with look-ups, without details and with all of them.
+ * One JSON line for each object and way.
  *
  *	load_objects FILE...
  */
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/detail_layout.h"
 #include "tests/lib/kernel_table.h"
 
 /* The whole file, or NULL. */
@@ -34,13 +36,15 @@ static void *file_read(const char *path, size_t *octets)
 	return content;
 }
 
-static void object_load(const char *path, const void *elf, size_t elf_octets, bool is_lookup)
+static void object_load(const char *path, const void *elf, size_t elf_octets, bool is_lookup,
+			bool with_details)
 {
 	static const char *const programs[] = {"xfp_xdp", "xfp_xdp_frags", "xfp_tc_ingress",
 					       "xfp_tc_egress"};
 	struct flow_cache_params params;
 	int err = flow_cache_params_init(&params, 4096, 1024);
 
+	params.detail = detail_layout(with_details ? (1u << XFP_N_DETAILS) - 1 : 0);
 	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs) && !err; i++) {
 		struct kernel_table table = {};
 
@@ -56,8 +60,9 @@ static void object_load(const char *path, const void *elf, size_t elf_octets, bo
 			err = -ENOENT;
 		kernel_table_close(&table);
 	}
-	printf("{\"type\":\"object\",\"name\":\"%s\",\"tables\":\"%s\",\"exit\":%d}\n", path,
-	       is_lookup ? "looked up" : "flat", err);
+	printf("{\"type\":\"object\",\"name\":\"%s\",\"tables\":\"%s\",\"details\":%s,"
+	       "\"exit\":%d}\n",
+	       path, is_lookup ? "looked up" : "flat", with_details ? "true" : "false", err);
 }
 
 int main(int argc, char **argv)
@@ -70,8 +75,8 @@ int main(int argc, char **argv)
 			perror(argv[i]);
 			return 1;
 		}
-		object_load(argv[i], elf, octets, false);
-		object_load(argv[i], elf, octets, true);
+		for (int way = 0; way < 4; way++)
+			object_load(argv[i], elf, octets, way & 1, way & 2);
 		free(elf);
 	}
 	return 0;

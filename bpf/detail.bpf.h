@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Details of a Flow: what the groups of fields in use add to one packet's work,
+ * after the packet is in its Flow and still within the same run of the program,
+ * so a grace period covers both. See detail_abi.h for what is kept.
+ */
+#pragma once
+
+#include "bpf/clock.bpf.h"
+#include "bpf/detail_tcp.bpf.h"
+#include "bpf/flow_abi.h"
+#include "bpf/key.bpf.h"
+#include "bpf/maps.bpf.h"
+#include "bpf/parse.bpf.h"
+#include "bpf/target.bpf.h"
+
+static __always_inline bool detail_is_on(enum xfp_detail detail)
+{
+	return xfp_detail.octets && xfp_detail.at[detail] != XFP_DETAIL_OFF;
+}
+
+static __always_inline void detail_l2(struct xfp_detail_l2 *d, const struct pkt *p, bool is_new)
+{
+	const __u8 *h = pkt_at(p, 0, ETH_HLEN);
+	__u32 more = p->packets - 1;
+
+	ATOMIC_ADD(&d->octets, p->frame_octets + (__u64)more * (p->offset + p->transport_octets));
+	if (!is_new)
+		return;
+	d->ethertype = p->ethertype;
+	d->tag = p->tag;
+	d->inner_tag = p->inner_tag;
+	if (!p->has_ethernet || !h)
+		return;
+	UNROLL
+	for (int i = 0; i < 6; i++) {
+		d->destination[i] = h[i];
+		d->source[i] = h[6 + i];
+	}
+}
+
+/* Packets of one IP length. */
+static __always_inline void size_add(struct xfp_detail_size *d, __u64 length, __u32 packets)
+{
+	__u32 *class;
+
+	if (length <= 128)
+		class = &d->packets[0];
+	else if (length <= 256)
+		class = &d->packets[1];
+	else if (length <= 512)
+		class = &d->packets[2];
+	else if (length <= 1024)
+		class = &d->packets[3];
+	else if (length <= 1514)
+		class = &d->packets[4];
+	else
+		class = &d->packets[5];
+	ATOMIC_ADD(class, packets);
+	ATOMIC_ADD(&d->squares, length * length * packets);
+}
+
+static __always_inline void detail_size(struct xfp_detail_size *d, const struct observed *o,
+					__u32 fixed)
+{
+	if (o->packets > 1)
+		size_add(d, o->length_max + fixed, o->packets - 1);
+	size_add(d, o->length_min + fixed, 1);
+}
+
+/* In units of 1024 ns: the daemon divides. */
+static __always_inline void detail_timing(struct xfp_detail_timing *d, const struct observed *o)
+{
+	__u64 now = clock_precise(o), last = READ_ONCE_(d->last_ns);
+	__u64 units = (now - last) >> 10;
+
+	if (now < last)
+		return;
+	WRITE_ONCE_(d->last_ns, now);
+	if (!last)
+		return;
+	if (units > 0x7fffffff)
+		units = 0x7fffffff;
+	word_grow(&d->longest, units);
+	word_grow(&d->shortest, ~(__u32)units);
+}
+
+/* Every detail in use of one packet. account: as of account_slot(), not ACCOUNT_OVERFLOW. */
+static __always_inline void details_add(struct table t, const struct pkt *p,
+					const struct observed *o, __u32 account)
+{
+	__u64 n_slots = t.family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6;
+	__u64 slot = (account - 1) >> 1;
+	bool is_new = (account - 1) & 1;
+	__u8 *record;
+
+	n_slots *= XFP_BUCKET_SLOTS;
+	barrier_var(slot);
+	if (slot >= n_slots)
+		return;
+	record = details_at(t, slot);
+	if (!record)
+		return;
+	if (detail_is_on(XFP_DETAIL_L2))
+		detail_l2((void *)(record + xfp_detail.at[XFP_DETAIL_L2]), p, is_new);
+	if (detail_is_on(XFP_DETAIL_SIZE))
+		detail_size((void *)(record + xfp_detail.at[XFP_DETAIL_SIZE]), o,
+			    t.family == FAMILY_IPV4 ? 0 : 40);
+	if (detail_is_on(XFP_DETAIL_TIMING))
+		detail_timing((void *)(record + xfp_detail.at[XFP_DETAIL_TIMING]), o);
+	if (p->next_header != IPPROTO_TCP || p->is_later_fragment)
+		return;
+	if (detail_is_on(XFP_DETAIL_TCP))
+		detail_tcp((void *)(record + xfp_detail.at[XFP_DETAIL_TCP]), p, is_new);
+	if (detail_is_on(XFP_DETAIL_HEALTH))
+		detail_health((void *)(record + xfp_detail.at[XFP_DETAIL_HEALTH]), p, o);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Details of a Flow beyond its slot: one record for each group of fields that is
+ * in use, beside each other in an array of their own with the slot's number. All
+ * octets zero is the state of a Flow without packets, and every update keeps to
+ * that: counters add, maxima grow, minima are kept as the maximum of their
+ * complement. So the program in the kernel never has to set a record up; the
+ * daemon zeroes it before it frees the place.
+ *
+ * Counters are added atomically. What only the first packet says is written by
+ * the packet that created the Flow.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+enum xfp_detail {
+	XFP_DETAIL_L2,
+	XFP_DETAIL_SIZE,
+	XFP_DETAIL_TIMING,
+	XFP_DETAIL_FRAGMENT,
+	XFP_DETAIL_TUNNEL,
+	XFP_DETAIL_TCP,
+	XFP_DETAIL_HEALTH,
+	XFP_N_DETAILS,
+};
+
+/* Link layer: addresses and tags of the first packet. */
+struct xfp_detail_l2 {
+	__u64 octets; /* frames, with their headers     layer2OctetDeltaCount (352) */
+	__u8 destination[6]; /* destinationMacAddress (80)                          */
+	__u8 source[6]; /* sourceMacAddress (56)                               */
+	__u16 ethertype; /* of the network header, host order  ethernetType (256)   */
+	__u16 tag; /* outer tag: PCP << 13 | DEI << 12 | id; 0 = none      */
+	__u16 inner_tag; /* second tag                                          */
+	__u16 pad[3];
+};
+
+#define XFP_SIZE_CLASSES 6 /* up to 128, 256, 512, 1024, 1514 octets, and over */
+
+struct xfp_detail_size {
+	__u64 squares; /* of IP lengths              octetDeltaSumOfSquares (198)  */
+	__u32 packets[XFP_SIZE_CLASSES]; /* by IP length                      */
+};
+
+/* Between one packet and the next of the same Flow, in microseconds. */
+struct xfp_detail_timing {
+	__u64 last_ns; /* CLOCK_MONOTONIC of the latest packet                      */
+	__u32 shortest; /* complement: 0 = none yet                                  */
+	__u32 longest;
+};
+
+struct xfp_detail_fragment {
+	__u64 packets; /* fragments                                                 */
+	__u32 identification; /* of the first fragment       fragmentIdentification (54)   */
+	__u16 offset; /* of the first fragment, octets          fragmentOffset (88)  */
+	__u8 flags; /* union, as in IPv4: 0x40 DF, 0x20 MF      fragmentFlags (197) */
+	__u8 is_seen; /* the three above hold                                      */
+};
+
+/* Outermost encapsulation of the first packet. */
+struct xfp_detail_tunnel {
+	__be32 source[4]; /* IPv4: first word                                          */
+	__be32 destination[4];
+	__u32 id; /* VNI, TEID, GRE key or ERSPAN session                      */
+	__u32 mpls; /* top label stack entry, host order; 0 = none               */
+	__u8 type; /* enum tunnel_type of the parser                            */
+	__u8 is_ipv6; /* the outer addresses are                                   */
+	__u16 pad[3];
+};
+
+/* Order of the counts of control bits: bit 0 (FIN) first. */
+#define XFP_TCP_BITS 6
+
+struct xfp_detail_tcp {
+	__u32 sequence_first;
+	__u32 acknowledgement_first;
+	__u32 sequence_last;
+	__u32 acknowledgement_last;
+	__u32 windows; /* complement of the least << 16 | largest                   */
+	__u32 bits[XFP_TCP_BITS]; /* packets with FIN, SYN, RST, PSH, ACK, URG            */
+	__u16 window_first;
+	__u16 mss; /* option of a SYN; 0 = none                                 */
+	__u16 bits_first; /* control bits of the first packet                          */
+	__u8 scale; /* option of a SYN, plus 1; 0 = none                         */
+	__u8 pad[5];
+};
+
+/*
+ * What went wrong on the way, judged by sequence numbers in one direction. A
+ * direction sends a SYN or a SYN-ACK: its time, and that of the first segment
+ * after it, give the round-trip times together with those of the other one.
+ */
+struct xfp_detail_health {
+	__u64 syn_ns; /* first SYN or SYN-ACK, CLOCK_MONOTONIC; 0 = none           */
+	__u64 ack_ns; /* first segment without SYN after it                        */
+	__u64 retransmitted_octets;
+	__u64 gap_ns; /* when the latest gap was seen                              */
+	__u32 retransmitted;
+	__u32 out_of_order;
+	__u32 zero_windows;
+	__u32 next; /* sequence number after the highest seen                    */
+	__u32 gap_begin; /* latest gap of sequence numbers: [begin, end)             */
+	__u32 gap_end;
+	__u32 state; /* XFP_HEALTH_*                                              */
+	__u32 pad;
+};
+
+#define XFP_HEALTH_STARTED 1 /* `next` holds */
+
+/* X(NAME, name): every detail with its structure. */
+#define XFP_DETAILS(X)                                                                             \
+	X(L2, l2)                                                                                  \
+	X(SIZE, size)                                                                              \
+	X(TIMING, timing)                                                                          \
+	X(FRAGMENT, fragment)                                                                      \
+	X(TUNNEL, tunnel)                                                                          \
+	X(TCP, tcp)                                                                                \
+	X(HEALTH, health)
+
+#define X(NAME, name)                                                                              \
+	_Static_assert(sizeof(struct xfp_detail_##name) % 8 == 0, #name ": whole words");
+XFP_DETAILS(X)
+#undef X
+
+/* Where each detail is in the record of a slot; XFP_DETAIL_OFF: not in use. */
+#define XFP_DETAIL_OFF 0xffff
+
+struct xfp_detail_layout {
+	__u32 octets; /* of a slot's record, 0 = no details                        */
+	__u16 at[XFP_N_DETAILS];
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the details in use lie in the record of a slot, for the program in the
+ * kernel, its native twin and the daemon alike.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "bpf/detail_abi.h"
+
+/*
+ * Lay out the details of a set (bits 1 << XFP_DETAIL_*): none crosses a cache line
+ * that it need not cross, so each costs a packet one line at most. Records are 8,
+ * 16, 32 or a multiple of 64 octets long.
+ */
+struct xfp_detail_layout detail_layout(uint32_t set);
