@@ -289,9 +289,12 @@ static __always_inline __u32 cache_insert(struct table t, const struct observed 
 	for (int i = 0; i < 2; i++) {
 		bool is_second = (free_b > free_a) ^ i;
 
-		if (bucket_claim(t, is_second ? b : a, is_second ? place->second : place->first,
-				 place->tag, key, o, now))
-			return true;
+		__u32 account =
+			bucket_claim(t, is_second ? b : a, is_second ? place->second : place->first,
+				     place->tag, key, o, now);
+
+		if (account)
+			return account;
 	}
 	return ACCOUNT_OVERFLOW;
 }

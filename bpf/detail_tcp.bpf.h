@@ -61,19 +61,23 @@ static __always_inline void tcp_options(struct xfp_detail_tcp *d, const struct p
 
 	NO_UNROLL
 	for (int i = 0; i < TCP_MAX_OPTIONS; i++) {
-		const __u8 *h;
+		const __u8 *h, *mss;
 		__u32 length;
 
-		if (at + 2 > end)
+		if (at + 3 > end) /* too short for one that we name */
 			return;
-		h = pkt_at(p, p->offset + at, 4);
+		h = pkt_at(p, p->offset + at, 3);
 		if (!h || h[0] == TCP_OPTION_END)
 			return;
 		length = h[0] == TCP_OPTION_NOP ? 1 : h[1];
 		if (!length)
 			return;
-		if (h[0] == TCP_OPTION_MSS && length == 4)
-			d->mss = load_be16(h, 2);
+		if (h[0] == TCP_OPTION_MSS && length == 4) {
+			mss = pkt_at(p, p->offset + at, 4);
+			barrier_var(mss); /* or it is computed anew, from what has no bound */
+			if (mss)
+				d->mss = load_be16(mss, 2);
+		}
 		if (h[0] == TCP_OPTION_WSCALE && length == 3)
 			d->scale = h[2] + 1;
 		at += length;

@@ -9,6 +9,9 @@
 
 #include "bpf/detail_abi.h"
 
+/* The most octets of a record: every detail in a line of its own. */
+#define DETAIL_OCTETS_MAX (64 * XFP_N_DETAILS)
+
 /*
  * Lay out the details of a set (bits 1 << XFP_DETAIL_*): none crosses a cache line
  * that it need not cross, so each costs a packet one line at most. Records are 8,

@@ -77,6 +77,8 @@ int flow_table_open(struct flow_table *t, uint32_t n_buckets, bool is_native)
 	t->chunk_live = array_alloc(t->n_chunks, sizeof(*t->chunk_live));
 	if (!t->marks || !t->end_ms || !t->due || !t->chunk_due_ns || !t->chunk_live)
 		return -ENOMEM;
+	if (t->detail_octets && !(t->detail_marks = array_alloc(t->n_slots, t->detail_octets)))
+		return -ENOMEM;
 	return is_native ? table_open_shared(t) : 0;
 }
 
@@ -89,6 +91,7 @@ void flow_table_close(struct flow_table *t, bool is_native)
 		array_free(t->news, t->n_chunks, sizeof(*t->news));
 		array_free(t->details, t->n_slots, t->detail_octets);
 	}
+	array_free(t->detail_marks, t->n_slots, t->detail_octets);
 	array_free(t->marks, t->n_slots, sizeof(*t->marks));
 	array_free(t->end_ms, t->n_slots, sizeof(*t->end_ms));
 	array_free(t->due, t->n_slots, sizeof(*t->due));
@@ -231,7 +234,8 @@ void flow_cache_memory(const struct flow_cache *cache, uint64_t *kernel, uint64_
 			  (uint64_t)t->n_slots * (t->slot_octets + t->detail_octets) +
 			  t->n_chunks * sizeof(*t->news);
 		own += (uint64_t)t->n_slots *
-			       (sizeof(*t->marks) + sizeof(*t->end_ms) + sizeof(*t->due)) +
+			       (sizeof(*t->marks) + t->detail_octets + sizeof(*t->end_ms) +
+				sizeof(*t->due)) +
 		       t->n_chunks * (sizeof(*t->chunk_due_ns) + sizeof(*t->chunk_live));
 	}
 	*kernel = shared;

@@ -32,6 +32,7 @@ struct flow_table {
 	uint64_t *hints; /* [n_buckets]  shared, bit per place: TCP end began   */
 	uint64_t *news; /* [n_chunks]   shared, 1: look at this chunk          */
 	unsigned char *details; /* [n_slots]    shared, params.detail.octets each; NULL: none  */
+	unsigned char *detail_marks; /* [n_slots]    details when last exported; NULL: none    */
 	struct flow_mark *marks; /* [n_slots]                                           */
 	uint32_t *end_ms; /* [n_slots]    end of the last exported interval, in ms after
 			   *              the Flow's start, plus 1, modulo 2^32; 0: none */

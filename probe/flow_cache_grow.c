@@ -67,8 +67,11 @@ static bool flow_copy(enum flow_family family, const struct flow_table *from, ui
 	if (at == FLOW_NONE)
 		return false;
 	memcpy(to->slots + (size_t)at * to->slot_octets, flow_key_at(from, slot), to->slot_octets);
-	if (to->detail_octets)
+	if (to->detail_octets) {
 		memcpy(flow_details_at(to, at), flow_details_at(from, slot), to->detail_octets);
+		memcpy(to->detail_marks + (size_t)at * to->detail_octets,
+		       from->detail_marks + (size_t)slot * to->detail_octets, to->detail_octets);
+	}
 	*flow_tag_at(to, at) = *flow_tag_at(from, slot);
 	to->hints[at / XFP_BUCKET_SLOTS] |= hint << at % XFP_BUCKET_SLOTS;
 	to->marks[at] = from->marks[slot];

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
 
+#include "probe/detail_layout.h"
 #include "probe/live_private.h"
 #include "probe/log.h"
 #include "probe/privileges.h"
@@ -117,6 +118,7 @@ static int cache_setup(struct live *l)
 	struct flow_cache_params params;
 	int err = flow_cache_params_init(&params, fc->max_flows, fc->max_flows_ipv6);
 
+	params.detail = detail_layout(sweep_details_of_groups(fields_in_use(l->cfg)));
 	if (!err)
 		err = flow_cache_open(&l->cache, &params, fc->max_flows, fc->max_flows_ipv6, false);
 	return err;

@@ -10,6 +10,7 @@
 #include "probe/capture.h"
 #include "probe/clock.h"
 #include "probe/flow_cache.h"
+#include "probe/detail_layout.h"
 #include "probe/log.h"
 #include "probe/native_meter.h"
 #include "probe/sinks.h"
@@ -134,6 +135,7 @@ static int offline_open(struct offline *o, const struct config *cfg)
 		err = flow_cache_params_init(&params, fc->max_flows, fc->max_flows_ipv6);
 	if (err)
 		return err;
+	params.detail = detail_layout(sweep_details_of_groups(fields_in_use(cfg)));
 	params.n_buckets[FLOW_IPV4] = flow_cache_buckets_start(fc->max_flows);
 	params.n_buckets[FLOW_IPV6] = flow_cache_buckets_start(fc->max_flows_ipv6);
 	err = flow_cache_open(&o->cache, &params, fc->max_flows, fc->max_flows_ipv6, true);

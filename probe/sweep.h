@@ -77,6 +77,9 @@ struct sweep {
 	struct sweep_stats stats;
 };
 
+/* The details that a set of groups (GROUP_*) is made from: bits 1 << XFP_DETAIL_*. */
+uint32_t sweep_details_of_groups(uint32_t groups);
+
 /*
  * Prepare sweeping. cache, clock, obs, timeouts, high_water_pct, sink, sink_arg
  * and groups are set by the caller before and stay the caller's.

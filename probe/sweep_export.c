@@ -110,16 +110,23 @@ static void record_describe(const struct sweep *s, enum flow_family family, uint
 	r->flow_id = flow_id(t, slot, __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED));
 }
 
-/* What is known of the other groups; the record is complete but for them. */
-static void record_groups(const struct flow_table *t, uint32_t slot, enum flow_family family,
+/*
+ * The groups beyond base; the record is complete but for them. reverse and
+ * is_export: see sweep_details_record().
+ */
+static void record_groups(const struct sweep *s, enum flow_family family, uint32_t slot,
+			  uint32_t reverse, const struct expiry_flow *flow, bool is_export,
 			  struct flow_record *r)
 {
-	const struct xfp_counts *c = flow_counts_at(t, slot);
+	const struct xfp_counts *c = flow_counts_at(&s->cache->table[family], slot);
 
+	if (!(s->groups & ~(uint32_t)GROUP_BASE))
+		return;
 	r->l2.vlan = r->vlan;
 	r->l2.customer_vlan = c->inner_vlan;
 	if (family == FLOW_IPV6)
 		r->ip.flow_label = c->flow_label;
+	sweep_details_record(s, family, slot, reverse, flow, is_export, r);
 	record_derive(r);
 }
 
@@ -165,8 +172,7 @@ void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint3
 		r.end_ms = r.start_ms;
 	r.end_reason = end_reason;
 	r.connection_state = record_state(s, t, &flow, reverse, end_reason);
-	if (s->groups & ~(uint32_t)GROUP_BASE)
-		record_groups(t, slot, family, &r);
+	record_groups(s, family, slot, reverse, &flow, true, &r);
 	mark->packets = packets;
 	mark->octets = octets;
 	/* in ms of the wall clock, so that the next record starts where this one ends */
@@ -192,8 +198,7 @@ void sweep_describe(const struct sweep *s, enum flow_family family, uint32_t slo
 	r->octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
 	r->start_ms = wall_ms(s, flow.first_ns);
 	r->end_ms = wall_ms(s, flow.last_ns);
-	if (s->groups & ~(uint32_t)GROUP_BASE)
-		record_groups(t, slot, family, r);
+	record_groups(s, family, slot, FLOW_NONE, &flow, false, r);
 }
 
 void sweep_describe_state(const struct sweep *s, enum flow_family family, uint32_t slot,
@@ -256,6 +261,7 @@ void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint3
 	/* once told, the start and the flowId made from it stay */
 	if (!t->end_ms[survivor] && from->first_ns < to->first_ns)
 		__atomic_store_n(&to->first_ns, from->first_ns, __ATOMIC_RELAXED);
+	sweep_details_fold(s, family, shadow, survivor);
 	s->stats.twins_folded++;
 }
 
@@ -269,8 +275,7 @@ void sweep_free(struct sweep *s, enum flow_family family, uint32_t slot)
 		t->n_live--;
 	}
 	memset(&t->marks[slot], 0, sizeof(t->marks[slot]));
-	if (t->detail_octets) /* as a Flow without packets: see bpf/detail_abi.h */
-		memset(flow_details_at(t, slot), 0, t->detail_octets);
+	sweep_details_free(s, family, slot);
 	t->end_ms[slot] = 0;
 	t->due[slot] = DUE_NEW;
 	__atomic_store_n(flow_tag_at(t, slot), XFP_TAG_FREE, __ATOMIC_RELEASE);

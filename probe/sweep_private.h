@@ -93,3 +93,22 @@ void sweep_odd_tag(struct sweep *s, enum flow_family family, uint32_t slot, uint
 
 /* After a grace period: free the places that are BUSY still, and count them. */
 void sweep_free_suspects(struct sweep *s);
+
+/*
+ * Fill the groups of a record that are kept as details.
+ *
+ * reverse    slot of the other direction, FLOW_NONE: not known
+ * flow       of sweep_read()
+ * is_export  counts are those since the last export, which this one is then;
+ *            otherwise since the start of the Flow
+ */
+void sweep_details_record(const struct sweep *s, enum flow_family family, uint32_t slot,
+			  uint32_t reverse, const struct expiry_flow *flow, bool is_export,
+			  struct flow_record *r);
+
+/* Add the details of a twin that goes to those of the one that stays. */
+void sweep_details_fold(struct sweep *s, enum flow_family family, uint32_t shadow,
+			uint32_t survivor);
+
+/* As of a Flow without packets. */
+void sweep_details_free(struct sweep *s, enum flow_family family, uint32_t slot);

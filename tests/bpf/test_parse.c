@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table of packets behind every entry point: each case must end as the
- * table says, natively and in the kernel, and both caches must be the same.
+ * table says, natively and in the kernel, and both caches must be the same; once
+ * with the plain lane, once with all details kept.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +20,13 @@ static int setup(void **state)
 {
 	(void)state;
 	meter_fixture_open(&m, 1);
+	return 0;
+}
+
+static int setup_with_details(void **state)
+{
+	(void)state;
+	meter_fixture_open_details(&m, 1, (1u << XFP_N_DETAILS) - 1);
 	return 0;
 }
 
@@ -98,5 +106,6 @@ int main(void)
 		cmocka_unit_test(test_transport),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests_name("without details", tests, setup, teardown) +
+	       cmocka_run_group_tests_name("with details", tests, setup_with_details, teardown);
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "probe/native_meter.h"
+#include "tests/lib/meter_details.h"
 
 /* A key of either family; zeroed, as keys are compared octet by octet. */
 union key {
@@ -29,6 +30,8 @@ void meter_cache_clear(struct flow_cache *cache)
 		memset(t->slots, 0, (size_t)t->n_slots * t->slot_octets);
 		memset(t->hints, 0, t->n_buckets * sizeof(*t->hints));
 		memset(t->news, 0, t->n_chunks * sizeof(*t->news));
+		if (t->detail_octets)
+			memset(t->details, 0, (size_t)t->n_slots * t->detail_octets);
 	}
 	memset(cache->rows, 0, cache->n_rows * sizeof(*cache->rows));
 }
@@ -96,14 +99,14 @@ static void key6_fill(struct xfp_key6 *key, const struct meter_flow *f, uint8_t 
 	key->vlan = f->vlan;
 }
 
-static const struct xfp_counts *counts_find(const struct flow_cache *cache, enum flow_family family,
-					    const union key *key)
+static uint32_t slot_find(const struct flow_cache *cache, enum flow_family family,
+			  const union key *key)
 {
 	uint32_t slot = flow_cache_find(cache, family, key, false, FLOW_NONE);
 
 	if (slot == FLOW_NONE)
 		fail_msg("no Flow of the expected key");
-	return flow_counts_at(&cache->table[family], slot);
+	return slot;
 }
 
 static void assert_extremes(const struct xfp_counts *c, const struct meter_flow *flow,
@@ -130,7 +133,7 @@ void meter_assert_flow(const struct flow_cache *cache, const struct meter_flow *
 	else
 		key4_fill(&key.v4, flow, obs_point);
 	assert_int_equal(count_flows(cache, FLOW_IPV4) + count_flows(cache, FLOW_IPV6), 1);
-	c = counts_find(cache, family, &key);
+	c = flow_counts_at(&cache->table[family], slot_find(cache, family, &key));
 	assert_int_equal(c->packets, packets);
 	assert_int_equal(c->octets, flow->octets);
 	assert_extremes(c, flow, family);
@@ -195,6 +198,7 @@ void meter_assert_same(const struct flow_cache *native, const struct flow_cache 
 		assert_int_equal(count_hints(t), count_hints(&kernel->table[f]));
 		for (uint32_t slot = 0; slot < t->n_slots; slot++) {
 			union key key = {};
+			uint32_t same;
 
 			if (*flow_tag_at(t, slot) == XFP_TAG_FREE)
 				continue;
@@ -203,7 +207,11 @@ void meter_assert_same(const struct flow_cache *native, const struct flow_cache 
 				key.v6.obs_point = obs_point;
 			else
 				key.v4.obs_point = obs_point;
-			assert_same_counts(flow_counts_at(t, slot), counts_find(kernel, f, &key));
+			same = slot_find(kernel, f, &key);
+			assert_same_counts(flow_counts_at(t, slot),
+					   flow_counts_at(&kernel->table[f], same));
+			if (t->detail_octets)
+				meter_assert_same_details(native, slot, kernel, same, f);
 		}
 	}
 	meter_ledger_sum(native, &row);

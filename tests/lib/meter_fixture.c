@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "probe/detail_layout.h"
 #include "probe/native_meter.h"
 #include "probe/obs_private.h"
 #include "tests/lib/meter_check.h"
@@ -60,9 +61,15 @@ static void programs_open(struct meter_fixture *m)
 
 void meter_fixture_open(struct meter_fixture *m, uint32_t max_flows)
 {
+	meter_fixture_open_details(m, max_flows, 0);
+}
+
+void meter_fixture_open_details(struct meter_fixture *m, uint32_t max_flows, uint32_t details)
+{
 	struct flow_cache_params params;
 
 	assert_int_equal(flow_cache_params_init(&params, max_flows, max_flows), 0);
+	params.detail = detail_layout(details);
 	native_meter_configure(&params);
 	assert_int_equal(flow_cache_open(&m->native, &params, max_flows, max_flows, true), 0);
 	assert_int_equal(flow_cache_open(&m->kernel, &params, max_flows, max_flows, false), 0);
