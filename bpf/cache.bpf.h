@@ -193,7 +193,7 @@ static __always_inline void flow_begin(struct table t, void *slot, const __u64 *
 	c->ttl_flags = (__u32)o->ttl << 24 | (__u32)o->ttl << 16 | o->tcp_flags;
 	c->inner_vlan = o->inner_vlan;
 	c->tos = o->tos;
-	c->pad = 0;
+	c->first_flags = (__u8)o->tcp_flags;
 	c->flow_label = o->flow_label;
 }
 

@@ -77,7 +77,7 @@ struct xfp_counts {
 	__u32 ttl_flags; /* TTL largest << 24 | smallest << 16 | tcpControlBits    */
 	__u16 inner_vlan; /* second VLAN id of the first packet, 0 = none          */
 	__u8 tos; /* ipClassOfService (5) of the first packet                */
-	__u8 pad; /* zero                                                    */
+	__u8 first_flags; /* low octet of tcpControlBits of the first packet       */
 	__u32 flow_label; /* IPv6 flow label of the first packet, host order       */
 };
 

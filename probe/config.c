@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "probe/config_schema.h"
-#include "probe/ie.h"
+#include "probe/exporter_encode.h"
 #include "probe/log.h"
+#include "probe/template.h"
 
 #define REVERSE_PEN	  29305 /* RFC 5103 6.1: marks reverse Information Elements */
+#define UDP_HEADERS	  48 /* IPv6 and UDP */
 #define CERT_PEN	  6871
 #define DOCUMENTATION_PEN 32473 /* RFC 5612 */
 
@@ -115,6 +117,32 @@ static size_t check_interfaces(const struct config *cfg)
 	return n_errors;
 }
 
+/* Octets of the IP packet, at most, that the longest Template of an exporter takes. */
+static size_t templates_mtu(const struct exporter_config *e)
+{
+	uint32_t groups = e->fields | (e->biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0);
+	size_t most = 0;
+
+	for (int i = 0; i < template_layouts(groups); i++) {
+		size_t octets = template_octets(layout_kind(i), layout_groups(i, groups));
+
+		most = octets > most ? octets : most;
+	}
+	return most + MESSAGE_DATA_OFFSET + UDP_HEADERS;
+}
+
+static size_t check_mtu(const struct exporter_config *e, size_t i)
+{
+	size_t least = templates_mtu(e);
+
+	if (e->transport != TRANSPORT_UDP || !e->mtu || e->mtu >= least)
+		return 0;
+	log_error("exporters[%zu].mtu: the Templates of these fields take %zu octets; make it "
+		  "larger, or take fewer fields",
+		  i, least);
+	return 1;
+}
+
 static size_t check_exporters(const struct config *cfg)
 {
 	size_t n_errors = 0;
@@ -130,6 +158,7 @@ static size_t check_exporters(const struct config *cfg)
 			log_error("exporters[%zu].address: %s: %s", i, a->address, reason);
 			n_errors++;
 		}
+		n_errors += check_mtu(a, i);
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(a->name, cfg->exporters[k].name) != 0)
 				continue;
@@ -180,6 +209,15 @@ uint32_t fields_in_use(const struct config *cfg)
 	for (size_t i = 0; i < cfg->n_exporters; i++)
 		groups |= cfg->exporters[i].fields;
 	return groups;
+}
+
+bool biflow_in_use(const struct config *cfg)
+{
+	bool is_used = cfg->output == OUTPUT_JSON && cfg->output_biflow == BIFLOW_RFC5103;
+
+	for (size_t i = 0; i < cfg->n_exporters; i++)
+		is_used |= cfg->exporters[i].biflow == BIFLOW_RFC5103;
+	return is_used;
 }
 
 /* True when some exporter sends elements that are under the enterprise number. */

@@ -28,6 +28,7 @@ enum ingress_hook { INGRESS_AUTO, INGRESS_XDP, INGRESS_XDP_GENERIC, INGRESS_TC, 
 enum egress_hook { EGRESS_OFF, EGRESS_TC };
 enum timestamps { TIMESTAMPS_TICK, TIMESTAMPS_PRECISE };
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_FILE };
+enum biflow { BIFLOW_SPLIT, BIFLOW_RFC5103 };
 enum output { OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE, OUTPUT_DEFAULT };
 
 struct interface_config {
@@ -53,6 +54,7 @@ struct exporter_config {
 	uint32_t template_refresh_s; /* 1 .. 86400, UDP only                       */
 	uint32_t mtu; /* octets of the IP packet, 0 = auto, else >= 512 */
 	uint32_t max_records_per_s; /* 0 = paced over the sweep interval          */
+	int biflow; /* enum biflow                                */
 	uint32_t fields; /* OR of GROUP_*, GROUP_BASE goes without saying */
 };
 
@@ -68,6 +70,7 @@ struct config {
 	int log_level; /* enum log_level */
 	bool log_json;
 	int output; /* enum output; command line only */
+	int output_biflow; /* enum biflow, of JSON on stdout */
 	uint32_t output_fields; /* OR of GROUP_*, in JSON on stdout */
 	char read_path[CONFIG_PATH_MAX]; /* -r; empty = live; command line only */
 	double duration_s; /* 0 = until a signal; command line only */
@@ -98,6 +101,9 @@ int config_check(const struct config *cfg);
  * each exporter, and output_fields. Known as soon as *cfg is complete.
  */
 uint32_t fields_in_use(const struct config *cfg);
+
+/* True when any sink takes both directions of a conversation as one record. */
+bool biflow_in_use(const struct config *cfg);
 
 /* Print the effective configuration as YAML that config_load() reads back equal. */
 int config_print(const struct config *cfg, FILE *out);

@@ -11,7 +11,6 @@
 
 #include "probe/exporter_templates.h"
 #include "probe/log.h"
-#include "probe/template.h"
 
 #define UNPACED_QUEUE_OCTETS ((size_t)1 << 20)
 #define UNPACED_STALL_MS     10000
@@ -76,16 +75,21 @@ static void drop_stage(struct exporter *e, struct stage *st, struct exporter_vol
 {
 	session_note_failure(&e->session, e->now_ns, -ENOBUFS, "queue for");
 	exporter_account(e, why, &st->volume);
-	e->lost_records += (uint32_t)st->volume.records;
+	e->lost_records += (uint32_t)st->volume.records / layout_flows((int)(st - e->stages));
 	empty_stage(st);
 }
 
-static void queue_stage(struct exporter *e, enum template_kind kind)
+static size_t record_octets(const struct exporter *e, int layout)
 {
-	struct stage *st = &e->stages[kind];
+	return template_record_octets(layout_kind(layout), layout_groups(layout, e->groups));
+}
+
+static void queue_stage(struct exporter *e, int layout)
+{
+	struct stage *st = &e->stages[layout];
 	struct message info = {.volume = st->volume,
-			       .record_octets = (uint32_t)template_record_octets(kind, e->groups),
-			       .kind = kind,
+			       .record_octets = (uint32_t)record_octets(e, layout),
+			       .layout = (uint32_t)layout,
 			       .lost_before = e->lost_records,
 			       .end_s = (uint32_t)(st->end_ms / 1000)};
 	int err = queue_push(&e->queue, &info, st->message, (size_t)(st->end - st->message));
@@ -104,9 +108,9 @@ static void queue_stage(struct exporter *e, enum template_kind kind)
 
 void exporter_queue_stages(struct exporter *e)
 {
-	for (int kind = 0; kind < N_TEMPLATES; kind++) {
-		if (e->stages[kind].volume.records)
-			queue_stage(e, (enum template_kind)kind);
+	for (int layout = 0; layout < template_layouts(e->groups); layout++) {
+		if (e->stages[layout].volume.records)
+			queue_stage(e, layout);
 	}
 }
 
@@ -118,9 +122,8 @@ void exporter_fit_stages(struct exporter *e)
 	size_t octets = e->limit_octets < MESSAGE_MAX_OCTETS ? e->limit_octets : MESSAGE_MAX_OCTETS;
 	size_t room = octets > MESSAGE_DATA_OFFSET ? octets - MESSAGE_DATA_OFFSET : 0;
 
-	for (int kind = 0; kind < N_TEMPLATES; kind++)
-		e->stages[kind].limit =
-			room / template_record_octets((enum template_kind)kind, e->groups);
+	for (int layout = 0; layout < template_layouts(e->groups); layout++)
+		e->stages[layout].limit = room / record_octets(e, layout) * layout_flows(layout);
 }
 
 static int encode_templates(struct exporter *e, uint32_t domain_id, uint32_t enterprise_number)
@@ -136,11 +139,11 @@ static int encode_templates(struct exporter *e, uint32_t domain_id, uint32_t ent
 
 static void open_stages(struct exporter *e, uint32_t domain_id)
 {
-	for (int kind = 0; kind < N_TEMPLATES; kind++) {
-		struct stage *st = &e->stages[kind];
+	for (int i = 0; i < template_layouts(e->groups); i++) {
+		struct stage *st = &e->stages[i];
 
 		encode_headers(st->message, domain_id,
-			       template_id((enum template_kind)kind, e->groups));
+			       template_id(layout_kind(i), layout_groups(i, e->groups)));
 		empty_stage(st);
 	}
 	exporter_fit_stages(e);
@@ -154,7 +157,7 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	if (!e)
 		return log_errno(-ENOMEM, "open exporter %s", cfg->name);
 	e->cfg = *cfg;
-	e->groups = cfg->fields | GROUP_BASE;
+	e->groups = cfg->fields | GROUP_BASE | (cfg->biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0);
 	/* a file takes what comes at once: nothing to spare it, nothing to lose */
 	e->is_paced = is_paced && cfg->transport != TRANSPORT_FILE;
 	e->unpaced_stall_ms = UNPACED_STALL_MS;
@@ -172,21 +175,51 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	return 0;
 }
 
+/* Account for what was encoded up to `end`, and close the Message when it is full. */
+static void stage_add(struct exporter *e, int layout, uint8_t *end, const struct exporter_volume *v,
+		      uint64_t end_ms)
+{
+	struct stage *st = &e->stages[layout];
+
+	st->end = end;
+	volume_add(&st->volume, v);
+	volume_add(&e->stats.accepted, v);
+	volume_add(&e->stats.queued, v);
+	if (end_ms > st->end_ms)
+		st->end_ms = end_ms;
+	if (st->volume.records >= st->limit)
+		queue_stage(e, layout);
+}
+
 void exporter_record(void *arg, const struct flow_record *r)
 {
 	struct exporter *e = arg;
 	enum template_kind kind = template_of_record(r);
-	struct stage *st = &e->stages[kind];
 	struct exporter_volume v = {1, r->packets, r->octets};
+	uint32_t groups = e->groups & ~(uint32_t)GROUP_BIFLOW;
 
-	st->end = encode_record(st->end, r, kind, e->groups);
-	volume_add(&st->volume, &v);
-	volume_add(&e->stats.accepted, &v);
-	volume_add(&e->stats.queued, &v);
-	if (r->end_ms > st->end_ms)
-		st->end_ms = r->end_ms;
-	if (st->volume.records >= st->limit)
-		queue_stage(e, kind);
+	stage_add(e, kind, encode_record(e->stages[kind].end, r, kind, groups), &v, r->end_ms);
+}
+
+void exporter_biflow(void *arg, const struct flow_record *forward,
+		     const struct flow_record *reverse)
+{
+	struct exporter *e = arg;
+
+	if (!(e->groups & GROUP_BIFLOW)) {
+		exporter_record(e, forward);
+		exporter_record(e, reverse);
+		return;
+	}
+	enum template_kind kind = template_of_record(forward);
+	int layout = BIFLOW_LAYOUT + (int)kind;
+	struct exporter_volume v = {2, forward->packets + reverse->packets,
+				    forward->octets + reverse->octets};
+	uint64_t end_ms = forward->end_ms > reverse->end_ms ? forward->end_ms : reverse->end_ms;
+
+	stage_add(e, layout,
+		  encode_biflow(e->stages[layout].end, forward, reverse, kind, e->groups), &v,
+		  end_ms);
 }
 
 void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)

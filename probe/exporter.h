@@ -19,7 +19,8 @@ struct exporter;
 /*
  * Where an exporter's records went, each monotone:
  *   accepted = sent + queued + sum of the not_sent_* (records, packets, octets)
- * Octets and packets are the Flow Records' own delta counts.
+ * Records count directions: one of both directions is two. Octets and packets are
+ * the Flow Records' own delta counts.
  */
 struct exporter_volume {
 	uint64_t records;
@@ -65,6 +66,13 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
  * is not paced sends when enough is queued, and may wait for its collector here.
  */
 void exporter_record(void *arg, const struct flow_record *r);
+
+/*
+ * Take both directions of a conversation (a biflow_sink_fn): as one record if
+ * cfg->biflow says so, else as two.
+ */
+void exporter_biflow(void *arg, const struct flow_record *forward,
+		     const struct flow_record *reverse);
 
 /*
  * End of a sweep: close the current Message and spread what is queued over the

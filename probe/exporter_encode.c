@@ -3,6 +3,7 @@
 #include "probe/exporter_encode.h"
 
 #include <endian.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define IPFIX_VERSION 10
@@ -26,12 +27,15 @@ static inline __attribute__((always_inline)) void put(uint8_t *p, uint64_t value
 #define PUT_M(p, field, octets)	 memcpy(p, field, octets)
 #define PUT_O(p, field, octets)	 memcpy(p, field, octets)
 
-/* With constant kind and group, nothing is left of the elements that they have not. */
-static inline __attribute__((always_inline)) uint8_t *
-put_elements(uint8_t *p, const struct flow_record *r, enum template_kind kind, int group)
+/* With all but p and r constant, nothing is left of the elements that are not wanted. */
+static inline __attribute__((always_inline)) uint8_t *put_elements(uint8_t *p,
+								   const struct flow_record *r,
+								   enum template_kind kind,
+								   int group, bool only_reversed)
 {
 #define IE(name, owner, id, octets, field, type, templates, in_group)                              \
-	if ((templates) & (1 << kind) && GROUP_INDEX_##in_group == group) {                        \
+	if ((templates) & (1 << kind) && GROUP_INDEX_##in_group == group &&                        \
+	    !(only_reversed && (templates)&ONCE)) {                                                \
 		PUT_##type(p, r->field, octets);                                                   \
 		p += octets;                                                                       \
 	}
@@ -45,13 +49,13 @@ put_group(uint8_t *p, const struct flow_record *r, enum template_kind kind, int 
 {
 	switch (kind) {
 	case TEMPLATE_V4:
-		return put_elements(p, r, TEMPLATE_V4, group);
+		return put_elements(p, r, TEMPLATE_V4, group, false);
 	case TEMPLATE_V6:
-		return put_elements(p, r, TEMPLATE_V6, group);
+		return put_elements(p, r, TEMPLATE_V6, group, false);
 	case TEMPLATE_ICMP4:
-		return put_elements(p, r, TEMPLATE_ICMP4, group);
+		return put_elements(p, r, TEMPLATE_ICMP4, group, false);
 	default:
-		return put_elements(p, r, TEMPLATE_ICMP6, group);
+		return put_elements(p, r, TEMPLATE_ICMP6, group, false);
 	}
 }
 
@@ -72,6 +76,26 @@ uint8_t *encode_record(uint8_t *p, const struct flow_record *r, enum template_ki
 {
 	p = put_group(p, r, kind, GROUP_INDEX_BASE);
 	return groups & ~(uint32_t)GROUP_BASE ? put_other_groups(p, r, kind, groups) : p;
+}
+
+static inline __attribute__((always_inline)) uint8_t *
+put_reversed(uint8_t *p, const struct flow_record *r, enum template_kind kind, int group)
+{
+	return kind == TEMPLATE_V4 ? put_elements(p, r, TEMPLATE_V4, group, true)
+				   : put_elements(p, r, TEMPLATE_V6, group, true);
+}
+
+uint8_t *encode_biflow(uint8_t *p, const struct flow_record *forward,
+		       const struct flow_record *reverse, enum template_kind kind, uint32_t groups)
+{
+	p = put_reversed(p, reverse, kind, GROUP_INDEX_BASE);
+#define GROUP(NAME, word, doc)                                                                     \
+	if (groups & GROUP_##NAME)                                                                 \
+		p = put_reversed(p, reverse, kind, GROUP_INDEX_##NAME);
+#include "probe/group.def"
+#undef GROUP
+	p = encode_record(p, forward, kind, groups & GROUP_ALL);
+	return put_group(p, forward, kind, GROUP_INDEX_BIFLOW);
 }
 
 void encode_headers(uint8_t *message, uint32_t domain_id, uint16_t template_id)

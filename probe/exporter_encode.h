@@ -40,6 +40,19 @@ uint8_t *encode_record(uint8_t *p, const struct flow_record *r, enum template_ki
  */
 void encode_headers(uint8_t *message, uint32_t domain_id, uint16_t template_id);
 
+/*
+ * Encode both directions as one record (RFC 5103), all reverse elements first: some
+ * Collectors store an unknown enterprise's value as the IANA element of that number,
+ * and the forward value has to be the one that stays.
+ *
+ * kind    TEMPLATE_V4 or TEMPLATE_V6
+ * groups  with GROUP_BIFLOW
+ *
+ * Otherwise as encode_record().
+ */
+uint8_t *encode_biflow(uint8_t *p, const struct flow_record *forward,
+		       const struct flow_record *reverse, enum template_kind kind, uint32_t groups);
+
 /* Octets of a finished Message, by its header. */
 size_t encode_message_octets(const uint8_t *message);
 

@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "probe/template.h"
-
 #define SEND_ATTEMPTS 3
 
 static uint64_t get64(const uint8_t *p)
@@ -77,6 +75,11 @@ void exporter_note_failure(struct exporter *e, int err)
 	session_lose(&e->session);
 }
 
+static size_t message_records(const struct message *m)
+{
+	return m->volume.records / layout_flows((int)m->layout);
+}
+
 /* How many records of a Message one datagram carries now. */
 static size_t part_records(const struct exporter *e, const struct message *m)
 {
@@ -84,22 +87,30 @@ static size_t part_records(const struct exporter *e, const struct message *m)
 	size_t fit =
 		limit > MESSAGE_DATA_OFFSET ? (limit - MESSAGE_DATA_OFFSET) / m->record_octets : 0;
 
-	return fit < m->volume.records ? fit : m->volume.records;
+	return fit < message_records(m) ? fit : message_records(m);
 }
 
 /* What the first n records of a Message account for, read back from the wire form. */
 static struct exporter_volume part_volume(const struct exporter *e, const struct message *m,
 					  size_t n)
 {
-	enum template_kind kind = (enum template_kind)m->kind;
-	size_t packets_at = template_field_offset(kind, e->groups, IE_packetDeltaCount);
-	size_t octets_at = template_field_offset(kind, e->groups, IE_octetDeltaCount);
+	int layout = (int)m->layout;
+	enum template_kind kind = layout_kind(layout);
+	uint32_t groups = layout_groups(layout, e->groups);
+	size_t packets_at = template_field_offset(kind, groups, IE_packetDeltaCount);
+	size_t octets_at = template_field_offset(kind, groups, IE_octetDeltaCount);
+	size_t reverse_packets_at = template_reverse_offset(kind, groups, IE_packetDeltaCount);
+	size_t reverse_octets_at = template_reverse_offset(kind, groups, IE_octetDeltaCount);
 	const uint8_t *record = m->data + m->start + MESSAGE_DATA_OFFSET;
-	struct exporter_volume v = {.records = n};
+	struct exporter_volume v = {.records = n * layout_flows(layout)};
 
 	for (size_t i = 0; i < n; i++, record += m->record_octets) {
 		v.packets += get64(record + packets_at);
 		v.octets += get64(record + octets_at);
+		if (layout < BIFLOW_LAYOUT)
+			continue;
+		v.packets += get64(record + reverse_packets_at);
+		v.octets += get64(record + reverse_octets_at);
 	}
 	return v;
 }
@@ -109,7 +120,7 @@ static void finish_part(struct exporter *e, struct message *m, size_t n, struct 
 {
 	e->stats.sequence += (uint32_t)n;
 	e->partial_octets = 0;
-	if (n == m->volume.records) {
+	if (n == message_records(m)) {
 		exporter_account(e, to, &m->volume);
 		queue_pop(&e->queue);
 		return;
@@ -130,7 +141,7 @@ void exporter_drop_first(struct exporter *e, struct exporter_volume *why)
 {
 	struct message *m = queue_first(&e->queue);
 
-	finish_part(e, m, m->volume.records, why);
+	finish_part(e, m, message_records(m), why);
 }
 
 static int send_part(struct exporter *e, struct message *m, size_t n)
@@ -156,7 +167,7 @@ static int send_fitting(struct exporter *e, struct message *m, size_t *n)
 			session_update_limit(&e->session);
 	}
 	if (err == -EMSGSIZE)
-		*n = m->volume.records;
+		*n = message_records(m);
 	return err;
 }
 

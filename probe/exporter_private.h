@@ -11,13 +11,14 @@
 #include "probe/exporter_pace.h"
 #include "probe/exporter_queue.h"
 #include "probe/exporter_session.h"
+#include "probe/template.h"
 
 #define MESSAGE_MAX_OCTETS 9000 /* whatever the MTU; that of jumbo frames */
-#define TEMPLATES_OCTETS   4096
+#define TEMPLATES_OCTETS   8192
 
-/* A Message of records of one kind in the making. */
+/* A Message of records of one layout in the making. */
 struct stage {
-	size_t limit; /* records that fill it */
+	uint64_t limit; /* Flows that fill it */
 	struct exporter_volume volume;
 	uint64_t end_ms; /* latest end of a Flow in it */
 	uint8_t *end; /* behind the last record */
@@ -27,11 +28,11 @@ struct stage {
 struct exporter {
 	struct exporter_config cfg;
 	bool is_paced;
-	uint32_t groups; /* of elements in its records, OR of GROUP_* */
+	uint32_t groups; /* of elements in its records, OR of GROUP_*; GROUP_BIFLOW by cfg.biflow */
 	uint8_t templates[TEMPLATES_OCTETS]; /* the Messages with all Templates */
 	size_t templates_octets;
 	size_t templates_at; /* of the Message to send next */
-	struct stage stages[N_TEMPLATES];
+	struct stage stages[N_LAYOUTS_MAX]; /* by layout */
 	size_t limit_octets; /* the stages' limits were made for */
 	uint32_t lost_records; /* dropped since the last Message was queued */
 	struct queue queue;

@@ -17,14 +17,14 @@
 
 struct queue_block;
 
-/* One Message of one Data Set of `n_records` equal records. */
+/* One Message of one Data Set of equal records. */
 struct message {
 	struct exporter_volume volume;
 	uint32_t stride; /* octets to the next Message of the block */
 	uint32_t octets; /* of the IPFIX Message as it was pushed */
 	uint32_t start; /* of the IPFIX Message in data[] */
 	uint32_t record_octets;
-	uint32_t kind; /* enum template_kind */
+	uint32_t layout; /* see template_layouts() */
 	uint32_t lost_before; /* records dropped between the previous one and this */
 	uint32_t end_s; /* Unix s, the latest end of a Flow in it, rounded down */
 	uint8_t data[];

@@ -21,7 +21,7 @@ static void schedule_templates(struct exporter *e)
 {
 	uint64_t refresh_ns = e->cfg.template_refresh_s * NS_PER_S;
 
-	e->stats.templates_sent += N_TEMPLATES;
+	e->stats.templates_sent += (uint64_t)template_layouts(e->groups);
 	e->template_copies++;
 	if (e->cfg.transport != TRANSPORT_UDP)
 		e->templates_due_ns = UINT64_MAX;

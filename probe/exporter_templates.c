@@ -25,43 +25,45 @@ static void log_from_glib(const gchar *domain, GLogLevelFlags level, const gchar
 }
 
 /* libfixbuf's spec has a writable name it never writes to. */
-static bool append(fbTemplate_t *t, const struct ie *ie, GError **err)
+static bool append(fbTemplate_t *t, const char *name, uint16_t octets, GError **err)
 {
 	union {
 		const char *name;
 		char *as_spec;
-	} u = {.name = ie->name};
-	fbInfoElementSpec_t spec = {u.as_spec, ie->octets, 0};
+	} u = {.name = name};
+	fbInfoElementSpec_t spec = {u.as_spec, octets, 0};
 
 	return fbTemplateAppendSpec(t, &spec, 0, err);
+}
+
+static bool append_reversed(fbTemplate_t *t, enum template_kind kind, uint32_t groups, GError **err)
+{
+	char name[IE_NAME_MAX + 1];
+	bool ok = true;
+
+	for (int i = 0; ok && i < N_IES; i++) {
+		if (!ie_is_reversed_in(&ie_table[i], kind, groups))
+			continue;
+		ie_reverse_name(&ie_table[i], name);
+		ok = append(t, name, ie_table[i].octets, err);
+	}
+	return ok;
 }
 
 fbTemplate_t *templates_alloc(fbInfoModel_t *model, enum template_kind kind, uint32_t groups,
 			      GError **err)
 {
 	fbTemplate_t *t = fbTemplateAlloc(model);
+	bool ok = append_reversed(t, kind, groups, err);
 
-	for (int i = 0; i < N_IES; i++) {
-		if (!ie_is_in(&ie_table[i], kind, groups))
-			continue;
-		if (!append(t, &ie_table[i], err)) {
-			fbTemplateFreeUnused(t);
-			return NULL;
-		}
+	for (int i = 0; ok && i < N_IES; i++) {
+		if (ie_is_in(&ie_table[i], kind, groups))
+			ok = append(t, ie_table[i].name, ie_table[i].octets, err);
 	}
-	return t;
-}
-
-/* Octets of a Template Record (RFC 7011 3.4.1): our own elements have their owner's number. */
-static size_t template_octets(int kind, uint32_t groups)
-{
-	size_t octets = 4;
-
-	for (int i = 0; i < N_IES; i++) {
-		if (ie_is_in(&ie_table[i], (unsigned int)kind, groups))
-			octets += ie_table[i].owner == IE_OWNER_OWN ? 8 : 4;
-	}
-	return octets;
+	if (ok)
+		return t;
+	fbTemplateFreeUnused(t);
+	return NULL;
 }
 
 static int check_elements(fbInfoModel_t *model, const struct template_scheme *scheme)
@@ -78,19 +80,29 @@ static int check_elements(fbInfoModel_t *model, const struct template_scheme *sc
 
 /* The Templates of one Message. */
 struct batch {
-	int first; /* enum template_kind */
+	int first; /* layout */
 	int end; /* the first not in it */
 };
+
+static size_t layout_octets(int layout, uint32_t groups)
+{
+	return template_octets(layout_kind(layout), layout_groups(layout, groups));
+}
+
+static uint16_t layout_id(int layout, uint32_t groups)
+{
+	return template_id(layout_kind(layout), layout_groups(layout, groups));
+}
 
 /* As many as a Message takes, and one at least. */
 static struct batch next_batch(int first, uint32_t groups)
 {
 	struct batch b = {first, first + 1};
-	size_t octets = MESSAGE_DATA_OFFSET + template_octets(first, groups);
+	size_t octets = MESSAGE_DATA_OFFSET + layout_octets(first, groups);
 
-	while (b.end < N_TEMPLATES &&
-	       octets + template_octets(b.end, groups) <= TEMPLATES_MESSAGE_OCTETS)
-		octets += template_octets(b.end++, groups);
+	while (b.end < template_layouts(groups) &&
+	       octets + layout_octets(b.end, groups) <= TEMPLATES_MESSAGE_OCTETS)
+		octets += layout_octets(b.end++, groups);
 	return b;
 }
 
@@ -98,13 +110,13 @@ static int add_templates(fbSession_t *session, fbInfoModel_t *model, struct batc
 			 uint32_t groups)
 {
 	for (int i = batch.first; i < batch.end; i++) {
-		enum template_kind kind = (enum template_kind)i;
 		GError *err = NULL;
-		fbTemplate_t *t = templates_alloc(model, kind, groups, &err);
+		fbTemplate_t *t =
+			templates_alloc(model, layout_kind(i), layout_groups(i, groups), &err);
 
 		if (!t)
 			return fail(err, "build a Template");
-		if (!fbSessionAddTemplate(session, FALSE, template_id(kind, groups), t, &err))
+		if (!fbSessionAddTemplate(session, FALSE, layout_id(i, groups), t, &err))
 			return fail(err, "add a Template");
 	}
 	return 0;
@@ -119,9 +131,8 @@ static int emit_templates(fbSession_t *session, uint8_t *message, size_t room, s
 	GError *err = NULL;
 	bool ok = true;
 
-	for (int kind = batch.first; ok && kind < batch.end; kind++)
-		ok = fbSessionExportTemplate(session, template_id((enum template_kind)kind, groups),
-					     &err);
+	for (int i = batch.first; ok && i < batch.end; i++)
+		ok = fbSessionExportTemplate(session, layout_id(i, groups), &err);
 	ok = ok && fBufEmit(fbuf, &err);
 	int octets = ok ? (int)fbExporterGetMsgLen(exporter) : fail(err, "write the Templates");
 
@@ -153,7 +164,7 @@ int templates_encode(uint8_t *messages, size_t room, const struct template_schem
 	ie_register_own(model, scheme->enterprise_number);
 	int result = check_elements(model, scheme);
 
-	while (result >= 0 && batch.end < N_TEMPLATES) {
+	while (result >= 0 && batch.end < template_layouts(scheme->groups)) {
 		batch = next_batch(batch.end, scheme->groups);
 		result = encode_batch(messages + used, room - used, model, batch, scheme);
 		used += result > 0 ? (size_t)result : 0;

@@ -15,7 +15,7 @@
 struct template_scheme {
 	uint32_t domain_id; /* Observation Domain they belong to */
 	uint32_t enterprise_number; /* of our own elements */
-	uint32_t groups; /* OR of GROUP_* */
+	uint32_t groups; /* OR of GROUP_*, with GROUP_BIFLOW for both sorts */
 };
 
 /*

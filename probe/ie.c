@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "probe/record.h"
 
@@ -83,6 +84,11 @@ void ie_register_own(fbInfoModel_t *model, uint32_t enterprise_number)
 
 		fbInfoModelAddElement(model, &element);
 	}
+}
+
+void ie_reverse_name(const struct ie *ie, char name[static IE_NAME_MAX + 1])
+{
+	snprintf(name, IE_NAME_MAX + 1, "reverse%c%s", ie->name[0] & ~('a' ^ 'A'), ie->name + 1);
 }
 
 static bool type_matches(const struct ie *ie, fbInfoElementDataType_t type)

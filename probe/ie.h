@@ -26,6 +26,7 @@ enum {
 	IN_ICMP4 = 1 << TEMPLATE_ICMP4,
 	IN_ICMP6 = 1 << TEMPLATE_ICMP6,
 	IN_ALL = IN_V4 | IN_V6 | IN_ICMP4 | IN_ICMP6,
+	ONCE = 1 << 7, /* no reverse element */
 };
 
 /* Abstract data type, as far as printing and reduced-size encoding go. */
@@ -57,7 +58,7 @@ struct ie {
 	uint16_t size; /* in struct flow_record, octets */
 	uint8_t kind; /* enum ie_kind */
 	uint8_t owner; /* enum ie_owner */
-	uint8_t templates; /* OR of IN_V4, ... */
+	uint8_t templates; /* OR of IN_V4, ..., ONCE */
 	uint8_t group; /* enum group_index */
 };
 
@@ -77,6 +78,17 @@ static inline int ie_count(uint32_t groups)
 {
 	return groups & ~(uint32_t)GROUP_BASE ? N_IES : N_BASE_IES;
 }
+
+/* True when such a record has the element's reverse too; groups with GROUP_BIFLOW. */
+static inline bool ie_is_reversed_in(const struct ie *ie, unsigned int kind, uint32_t groups)
+{
+	return groups & GROUP_BIFLOW && !(ie->templates & ONCE) && ie_is_in(ie, kind, groups);
+}
+
+#define IE_NAME_MAX 63 /* octets of an element's name, also of its reverse */
+
+/* Write the name of the reverse element: reverseOctetDeltaCount (RFC 5103 6.1). */
+void ie_reverse_name(const struct ie *ie, char name[static IE_NAME_MAX + 1]);
 
 /* Private Enterprise Number of the element, 0 for IANA's; ours is `enterprise_number`. */
 static inline uint32_t ie_pen(const struct ie *ie, uint32_t enterprise_number)

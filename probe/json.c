@@ -140,7 +140,8 @@ static char *put_text(char *p, const char *text)
 	return p + n;
 }
 
-char *json_put_flow(char *p, const struct flow_record *r, uint32_t groups)
+/* Elements of the forward direction. */
+static char *put_forward(char *p, const struct flow_record *r, uint32_t groups)
 {
 	enum template_kind kind = template_of_record(r);
 	int n;
@@ -156,6 +157,31 @@ char *json_put_flow(char *p, const struct flow_record *r, uint32_t groups)
 		memcpy(p, keys[i].text, keys[i].length);
 		p = put_value(p + keys[i].length, ie, (const uint8_t *)r + ie->offset);
 	}
+	return p;
+}
+
+static char *put_reverse(char *p, const struct flow_record *r, uint32_t groups)
+{
+	enum template_kind kind = template_of_record(r);
+	char name[IE_NAME_MAX + 1];
+
+	for (int i = 0; i < N_IES; i++) {
+		const struct ie *ie = &ie_table[i];
+
+		if (!ie_is_reversed_in(ie, kind, groups))
+			continue;
+		ie_reverse_name(ie, name);
+		p = put_text(p, ",\"");
+		p = put_text(p, name);
+		p = put_text(p, "\":");
+		p = put_value(p, ie, (const uint8_t *)r + ie->offset);
+	}
+	return p;
+}
+
+/* What JSON has besides, of both directions together, and the end. */
+static char *put_rest(char *p, const struct flow_record *r)
+{
 	if (r->protocol == IPPROTO_TCP) {
 		p = put_text(p, ",\"connectionState\":\"");
 		p = put_text(p, connection_state_name(r->connection_state));
@@ -164,4 +190,16 @@ char *json_put_flow(char *p, const struct flow_record *r, uint32_t groups)
 	p = put_text(p, ",\"communityId\":\"");
 	p = community_id_put(p, r);
 	return put_text(p, "\"}\n");
+}
+
+char *json_put_flow(char *p, const struct flow_record *r, uint32_t groups)
+{
+	return put_rest(put_forward(p, r, groups & ~(uint32_t)GROUP_BIFLOW), r);
+}
+
+char *json_put_biflow(char *p, const struct flow_record *forward, const struct flow_record *reverse,
+		      uint32_t groups)
+{
+	p = put_forward(p, forward, groups | GROUP_BIFLOW);
+	return put_rest(put_reverse(p, reverse, groups | GROUP_BIFLOW), forward);
 }

@@ -7,7 +7,7 @@
 
 #include "probe/record.h"
 
-#define JSON_FLOW_MAX_OCTETS 4096 /* longest line json_put_flow() writes, asserted by its test */
+#define JSON_FLOW_MAX_OCTETS 8192 /* longest line json_put_biflow() writes, asserted by its test */
 #define JSON_TIME_OCTETS     24 /* 2026-01-02T03:04:05.678Z */
 
 /*
@@ -18,6 +18,14 @@
  * p has room for JSON_FLOW_MAX_OCTETS. Returns the end; no NUL.
  */
 char *json_put_flow(char *p, const struct flow_record *r, uint32_t groups);
+
+/*
+ * Write both directions as one record (RFC 5103): the elements of `forward`,
+ * biflowDirection, and of `reverse` those that are not the same, as
+ * reverseOctetDeltaCount and so on. Otherwise as json_put_flow().
+ */
+char *json_put_biflow(char *p, const struct flow_record *forward, const struct flow_record *reverse,
+		      uint32_t groups);
 
 /* Write a decimal number, at most 20 characters. Returns the end. */
 char *json_put_number(char *p, uint64_t value);

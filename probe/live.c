@@ -96,6 +96,7 @@ static int sweep_setup(struct live *l)
 	l->sweep.timeouts.idle_ns = (uint64_t)(fc->idle_timeout_s * (double)NS_PER_S);
 	l->sweep.high_water_pct = fc->high_water_pct;
 	l->sweep.sink = sinks_record;
+	l->sweep.biflow_sink = biflow_in_use(l->cfg) ? sinks_biflow : NULL;
 	l->sweep.sink_arg = &l->sinks;
 	l->sweep.groups = fields_in_use(l->cfg);
 	return sweep_open(&l->sweep);

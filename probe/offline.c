@@ -152,6 +152,7 @@ static int offline_open(struct offline *o, const struct config *cfg)
 	o->sweep.timeouts.idle_ns = (uint64_t)(fc->idle_timeout_s * (double)NS_PER_S);
 	o->sweep.high_water_pct = fc->high_water_pct;
 	o->sweep.sink = sinks_record;
+	o->sweep.biflow_sink = biflow_in_use(cfg) ? sinks_biflow : NULL;
 	o->sweep.sink_arg = &o->sinks;
 	o->sweep.groups = fields_in_use(cfg);
 	return sweep_open(&o->sweep);

@@ -166,7 +166,8 @@ static const struct row rows[] = {
 	{"max-flows", 0, "N", "room for that many IPv4 Flows", "flow_cache.max_flows", NULL},
 	{"fields", 0, "GROUP[,GROUP]...", "groups of elements in JSON and for --collector",
 	 "output_fields", NULL},
-	{"biflow", 0, "split", "one record for each direction", "exporters[].biflow", NULL},
+	{"biflow", 0, "split|rfc5103", "a record for each direction, or one for both",
+	 "output_biflow", NULL},
 	{"sampling", 0, "0", "copy no packets out", "selection.sampling.rate", NULL},
 	{"verbose", 'v', NULL, "say more; twice: messages of the BPF loader too", NULL, handle_verbose},
 	{"version", 0, NULL, "print the version and exit", NULL, handle_version},
@@ -329,8 +330,12 @@ void options_apply(struct config *cfg, const struct options *opt)
 	if (opt->n_exporters) {
 		memcpy(cfg->exporters, opt->exporters, sizeof(cfg->exporters));
 		cfg->n_exporters = opt->n_exporters;
-		for (size_t i = 0; i < cfg->n_exporters && is_given(opt, "output_fields"); i++)
-			cfg->exporters[i].fields = cfg->output_fields;
+		for (size_t i = 0; i < cfg->n_exporters; i++) {
+			if (is_given(opt, "output_fields"))
+				cfg->exporters[i].fields = cfg->output_fields;
+			if (is_given(opt, "output_biflow"))
+				cfg->exporters[i].biflow = cfg->output_biflow;
+		}
 	}
 	cfg->verbose = opt->verbose;
 	if (cfg->verbose)

@@ -187,18 +187,38 @@ static size_t put_row(char *line, const struct flow_record *r)
 		is_tcp ? connection_state_name(r->connection_state) : "");
 }
 
+/* Where the next line goes. */
+static char *next_line(struct output_stream *o)
+{
+	if (BUFFER_OCTETS - o->used < LINE_OCTETS)
+		output_flush(o);
+	return o->buffer + o->used;
+}
+
 void output_record(void *arg, const struct flow_record *r)
 {
 	struct output_stream *o = arg;
-
-	if (BUFFER_OCTETS - o->used < LINE_OCTETS)
-		output_flush(o);
-	char *line = o->buffer + o->used;
+	char *line = next_line(o);
 
 	if (o->form == OUTPUT_TABLE)
 		o->used += put_row(line, r);
 	else
 		o->used = (size_t)(json_put_flow(line, r, o->groups) - o->buffer);
+	o->buffered++;
+}
+
+void output_biflow(void *arg, const struct flow_record *forward, const struct flow_record *reverse)
+{
+	struct output_stream *o = arg;
+
+	if (o->form == OUTPUT_TABLE || !(o->groups & GROUP_BIFLOW)) {
+		output_record(o, forward);
+		output_record(o, reverse);
+		return;
+	}
+	char *line = next_line(o);
+
+	o->used = (size_t)(json_put_biflow(line, forward, reverse, o->groups) - o->buffer);
 	o->buffered++;
 }
 

@@ -15,7 +15,8 @@
 struct output_stream {
 	int fd; /* the caller's, not closed */
 	int form; /* enum output: OUTPUT_JSON or OUTPUT_TABLE */
-	uint32_t groups; /* of elements in JSON, OR of GROUP_* */
+	uint32_t
+		groups; /* of elements in JSON, OR of GROUP_*; GROUP_BIFLOW: one line for both directions */
 	char *buffer;
 	size_t used;
 	uint64_t buffered; /* records in the buffer */
@@ -29,7 +30,8 @@ struct output_stream {
  * error of write() here.
  *
  * form    OUTPUT_JSON or OUTPUT_TABLE (prints a heading)
- * groups  of elements in JSON; the table has its own columns
+ * groups  of elements in JSON, with GROUP_BIFLOW one line for both directions; the
+ *         table has its own columns and a line for each
  *
  * Returns 0 or -ENOMEM.
  */
@@ -37,6 +39,9 @@ int output_open(struct output_stream *o, int fd, int form, uint32_t groups);
 
 /* Format one record, filled for those groups, into the buffer; arg is the struct output_stream (a record_sink_fn). */
 void output_record(void *arg, const struct flow_record *r);
+
+/* Format both directions (a biflow_sink_fn): one line, which counts as one record, or two. */
+void output_biflow(void *arg, const struct flow_record *forward, const struct flow_record *reverse);
 
 /* Write the n octets of another kind of line in its order; same fate as a record, not counted. */
 void output_line(struct output_stream *o, const char *line, size_t n);

@@ -43,6 +43,16 @@ enum {
 #include "probe/group.def"
 #undef GROUP
 	GROUP_ALL = (1 << N_GROUPS) - 1,
+	/* Not a group to pick: what a record of both directions (RFC 5103) has besides. */
+	GROUP_INDEX_BIFLOW = N_GROUPS,
+	GROUP_BIFLOW = 1 << GROUP_INDEX_BIFLOW,
+};
+
+/* biflowDirection, IE 239 (RFC 5103 6.3): who sent the forward direction. */
+enum biflow_direction {
+	BIFLOW_ARBITRARY = 0,
+	BIFLOW_INITIATOR = 1,
+	BIFLOW_REVERSE_INITIATOR = 2,
 };
 
 /* tunnelType, the innermost of several. */
@@ -181,7 +191,8 @@ struct flow_record {
 	uint8_t end_reason; /* enum flow_end_reason                             */
 	uint8_t is_ipv6; /* not exported: picks the Template                 */
 	uint8_t connection_state; /* enum connection_state                           */
-	uint8_t pad[6]; /* zero                                             */
+	uint8_t biflow_direction; /* enum biflow_direction, of a forward record      */
+	uint8_t pad[5]; /* zero                                             */
 
 	struct record_l2 l2;
 	struct record_ip ip;
@@ -218,6 +229,13 @@ void record_derive(struct flow_record *r);
  * Never fails: a sink that cannot pass a record on counts it under a name.
  */
 typedef void (*record_sink_fn)(void *arg, const struct flow_record *r);
+
+/*
+ * Takes both directions of a conversation, each with what it has counted since its
+ * last record, as record_sink_fn takes one. forward->biflow_direction is set.
+ */
+typedef void (*biflow_sink_fn)(void *arg, const struct flow_record *forward,
+			       const struct flow_record *reverse);
 
 /* Says whether a record has what somebody looks for. */
 typedef bool (*record_test_fn)(void *arg, const struct flow_record *r);

@@ -19,7 +19,10 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 	int err = 0;
 
 	if (cfg->output == OUTPUT_JSON || cfg->output == OUTPUT_TABLE) {
-		err = output_open(&s->output, STDOUT_FILENO, cfg->output, cfg->output_fields);
+		uint32_t biflow = cfg->output_biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0;
+
+		err = output_open(&s->output, STDOUT_FILENO, cfg->output,
+				  cfg->output_fields | biflow);
 		s->has_output = !err;
 		s->is_json = cfg->output == OUTPUT_JSON;
 	}
@@ -42,6 +45,16 @@ void sinks_record(void *arg, const struct flow_record *r)
 		exporter_record(s->exporter[i], r);
 	if (s->has_output)
 		output_record(&s->output, r);
+}
+
+void sinks_biflow(void *arg, const struct flow_record *forward, const struct flow_record *reverse)
+{
+	struct sinks *s = arg;
+
+	for (size_t i = 0; i < s->n_exporters; i++)
+		exporter_biflow(s->exporter[i], forward, reverse);
+	if (s->has_output)
+		output_biflow(&s->output, forward, reverse);
 }
 
 void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)

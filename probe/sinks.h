@@ -31,6 +31,9 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced);
 /* Hand one record to all; arg is the struct sinks (a record_sink_fn). */
 void sinks_record(void *arg, const struct flow_record *r);
 
+/* Hand both directions to all (a biflow_sink_fn); each takes them as it wants to. */
+void sinks_biflow(void *arg, const struct flow_record *forward, const struct flow_record *reverse);
+
 /* End of a sweep; see exporter_flush(). */
 void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns);
 

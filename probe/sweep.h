@@ -56,7 +56,8 @@ struct sweep {
 	struct expiry_timeouts timeouts;
 	uint32_t high_water_pct;
 	record_sink_fn sink;
-	void *sink_arg;
+	biflow_sink_fn biflow_sink; /* NULL: each direction goes to sink */
+	void *sink_arg; /* of both sinks */
 	uint32_t groups; /* of elements the sinks want, OR of GROUP_* */
 
 	/* the slice in progress */
@@ -81,7 +82,7 @@ struct sweep {
 uint32_t sweep_details_of_groups(uint32_t groups);
 
 /*
- * Prepare sweeping. cache, clock, obs, timeouts, high_water_pct, sink, sink_arg
+ * Prepare sweeping. cache, clock, obs, timeouts, high_water_pct, the sinks
  * and groups are set by the caller before and stay the caller's.
  * Returns 0 or -ENOMEM.
  */

@@ -7,8 +7,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "probe/biflow.h"
 #include "probe/connection.h"
 #include "probe/sweep_private.h"
+#include "probe/template.h"
 
 /* One more word into 64 bits, by the mixer "moremur"; a bijection of either argument. */
 static uint64_t id_mix(uint64_t id, uint64_t word)
@@ -148,8 +150,9 @@ static uint8_t record_state(const struct sweep *s, const struct flow_table *t,
 	return connection_state(flow, &other, end_reason, s->now_ns);
 }
 
-void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
-		  uint8_t end_reason)
+/* Make the record of what is not exported of a slot, and move its mark. False: of nothing. */
+static bool record_take(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
+			uint8_t end_reason, struct flow_record *r)
 {
 	struct flow_table *t = &s->cache->table[family];
 	struct xfp_counts *c = flow_counts_at(t, slot);
@@ -158,31 +161,86 @@ void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint3
 	uint64_t packets = __atomic_load_n(&c->packets, __ATOMIC_ACQUIRE);
 	uint64_t octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
 	struct expiry_flow flow;
-	struct flow_record r;
 
 	if (packets == mark->packets)
-		return;
+		return false;
 	sweep_read(t, slot, &flow);
-	record_describe(s, family, slot, &r);
-	r.packets = packets - mark->packets;
-	r.octets = octets - mark->octets;
-	r.start_ms = wall_ms(s, flow.exported_ns ? flow.exported_ns : flow.first_ns);
-	r.end_ms = wall_ms(s, flow.last_ns);
-	if (r.end_ms < r.start_ms)
-		r.end_ms = r.start_ms;
-	r.end_reason = end_reason;
-	r.connection_state = record_state(s, t, &flow, reverse, end_reason);
-	record_groups(s, family, slot, reverse, &flow, true, &r);
+	record_describe(s, family, slot, r);
+	r->packets = packets - mark->packets;
+	r->octets = octets - mark->octets;
+	r->start_ms = wall_ms(s, flow.exported_ns ? flow.exported_ns : flow.first_ns);
+	r->end_ms = wall_ms(s, flow.last_ns);
+	if (r->end_ms < r->start_ms)
+		r->end_ms = r->start_ms;
+	r->end_reason = end_reason;
+	r->connection_state = record_state(s, t, &flow, reverse, end_reason);
+	record_groups(s, family, slot, reverse, &flow, true, r);
 	mark->packets = packets;
 	mark->octets = octets;
 	/* in ms of the wall clock, so that the next record starts where this one ends */
-	exported_end_set(t, slot, r.end_ms - wall_ms(s, flow.first_ns));
-
+	exported_end_set(t, slot, r->end_ms - wall_ms(s, flow.first_ns));
 	s->stats.exported_records++;
-	s->stats.exported_packets += r.packets;
-	s->stats.exported_octets += r.octets;
+	s->stats.exported_packets += r->packets;
+	s->stats.exported_octets += r->octets;
 	s->stats.by_reason[end_reason]++;
-	s->sink(s->sink_arg, &r);
+	return true;
+}
+
+static struct biflow_side side_of(const struct flow_table *t, uint32_t slot,
+				  const struct flow_record *r)
+{
+	const struct xfp_counts *c = flow_counts_at(t, slot);
+
+	return (struct biflow_side){
+		.first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED),
+		.port = r->source_port,
+		.protocol = r->protocol,
+		.first_flags = c->first_flags,
+	};
+}
+
+/* From an address and port to itself: there is no telling the directions apart. */
+static bool is_to_itself(const struct flow_record *r)
+{
+	return r->source_port == r->destination_port && r->source4 == r->destination4 &&
+	       !memcmp(r->source6, r->destination6, sizeof(r->source6));
+}
+
+/* The other direction's record; false: none, or nothing to tell. */
+static bool reverse_take(struct sweep *s, enum flow_family family, uint32_t slot,
+			 const struct flow_record *r, uint32_t *other, struct flow_record *reverse)
+{
+	enum template_kind kind = template_of_record(r);
+
+	if (!s->biflow_sink || (kind != TEMPLATE_V4 && kind != TEMPLATE_V6) || is_to_itself(r))
+		return false;
+	/* what is RETIRING has its last packets only after the grace period */
+	if (r->end_reason == FLOW_END_ACTIVE_TIMEOUT)
+		*other = sweep_reverse(s, family, slot);
+	else
+		*other = sweep_reverse_any(s, family, slot);
+	return *other != FLOW_NONE && record_take(s, family, *other, slot, r->end_reason, reverse);
+}
+
+void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse_slot,
+		  uint8_t end_reason)
+{
+	const struct flow_table *t = &s->cache->table[family];
+	struct flow_record r, reverse;
+	uint32_t other;
+
+	if (!record_take(s, family, slot, reverse_slot, end_reason, &r))
+		return;
+	if (!reverse_take(s, family, slot, &r, &other, &reverse)) {
+		s->sink(s->sink_arg, &r);
+		return;
+	}
+	const struct biflow_side a = side_of(t, slot, &r), b = side_of(t, other, &reverse);
+	enum biflow_direction who = biflow_judge(&a, &b);
+	struct flow_record *forward = who == BIFLOW_REVERSE_INITIATOR ? &reverse : &r;
+
+	forward->biflow_direction = who == BIFLOW_ARBITRARY ? who : BIFLOW_INITIATOR;
+	s->biflow_sink(s->sink_arg, forward, forward == &r ? &reverse : &r);
 }
 
 void sweep_describe(const struct sweep *s, enum flow_family family, uint32_t slot,
@@ -259,8 +317,10 @@ void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint3
 	word_merge(&to->ttl_flags, from->ttl_flags, ttl_flags_union);
 	last_merge(&to->last_ns, from->last_ns);
 	/* once told, the start and the flowId made from it stay */
-	if (!t->end_ms[survivor] && from->first_ns < to->first_ns)
+	if (!t->end_ms[survivor] && from->first_ns < to->first_ns) {
 		__atomic_store_n(&to->first_ns, from->first_ns, __ATOMIC_RELAXED);
+		to->first_flags = from->first_flags;
+	}
 	sweep_details_fold(s, family, shadow, survivor);
 	s->stats.twins_folded++;
 }

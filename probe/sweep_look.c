@@ -27,7 +27,8 @@ static uint32_t slot_survivor(struct sweep *s, enum flow_family family, uint32_t
 	return flow_cache_find(s->cache, family, flow_key_at(t, slot), false, FLOW_NONE);
 }
 
-uint32_t sweep_reverse(const struct sweep *s, enum flow_family family, uint32_t slot)
+static uint32_t reverse_find(const struct sweep *s, enum flow_family family, uint32_t slot,
+			     bool with_retiring)
 {
 	const struct flow_table *t = &s->cache->table[family];
 	struct xfp_key6 reversed;
@@ -36,7 +37,17 @@ uint32_t sweep_reverse(const struct sweep *s, enum flow_family family, uint32_t 
 					  : ((const struct xfp_key6 *)key)->obs_point;
 
 	flow_key_reverse(family, key, &reversed, obs_other_direction(s->obs, obs));
-	return flow_cache_find(s->cache, family, &reversed, false, slot);
+	return flow_cache_find(s->cache, family, &reversed, with_retiring, slot);
+}
+
+uint32_t sweep_reverse(const struct sweep *s, enum flow_family family, uint32_t slot)
+{
+	return reverse_find(s, family, slot, false);
+}
+
+uint32_t sweep_reverse_any(const struct sweep *s, enum flow_family family, uint32_t slot)
+{
+	return reverse_find(s, family, slot, true);
 }
 
 /*

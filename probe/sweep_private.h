@@ -66,7 +66,8 @@ void sweep_chunk(struct sweep *s, struct flow_table *t);
 
 /*
  * Hand on what is not exported of a slot and move its mark. A difference of no
- * packets is no record and leaves the mark.
+ * packets is no record and leaves the mark. With a biflow_sink, what is not exported
+ * of the other direction goes along, and its mark moves too.
  *
  * reverse  slot of its other direction, FLOW_NONE for none; needed of TCP only
  */
@@ -78,6 +79,9 @@ void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint3
 
 /* The slot of a Flow's other direction, FLOW_NONE for none. Cost as flow_cache_find(). */
 uint32_t sweep_reverse(const struct sweep *s, enum flow_family family, uint32_t slot);
+
+/* The same, also one on its way out. */
+uint32_t sweep_reverse_any(const struct sweep *s, enum flow_family family, uint32_t slot);
 
 /* Zero the daemon's state of a slot and set it FREE. */
 void sweep_free(struct sweep *s, enum flow_family family, uint32_t slot);

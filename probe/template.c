@@ -12,20 +12,33 @@ enum template_kind template_of_record(const struct flow_record *r)
 }
 
 #define GROUPED_ID     32768u
-#define GROUPED_STRIDE 8u /* kinds, and as many again to come */
-_Static_assert(GROUPED_ID + GROUPED_STRIDE * (GROUP_ALL >> 1) + N_TEMPLATES <= UINT16_MAX,
+#define GROUPED_STRIDE 8u /* kinds, and their biflows */
+_Static_assert(N_TEMPLATES == 4 && GROUPED_STRIDE == 2 * N_TEMPLATES, "as documented");
+_Static_assert(GROUPED_ID + GROUPED_STRIDE * (GROUP_ALL >> 1) + GROUPED_STRIDE <= UINT16_MAX,
 	       "each set of groups has ids of its own");
 
 uint16_t template_id(enum template_kind kind, uint32_t groups)
 {
-	uint32_t others = groups >> 1; /* without GROUP_BASE, the lowest */
+	uint32_t others = (groups & GROUP_ALL) >> 1; /* without GROUP_BASE, the lowest */
+	bool is_biflow = groups & GROUP_BIFLOW;
 
-	return (uint16_t)((others ? GROUPED_ID + GROUPED_STRIDE * others : 256) + kind);
+	if (!others)
+		return (uint16_t)(256 + (is_biflow ? 16 : 0) + kind);
+	return (uint16_t)(GROUPED_ID + GROUPED_STRIDE * others + (is_biflow ? 4 : 0) + kind);
+}
+
+size_t template_reverse_offset(enum template_kind kind, uint32_t groups, int ie)
+{
+	size_t offset = 0;
+
+	for (int i = 0; i < ie; i++)
+		offset += ie_is_reversed_in(&ie_table[i], kind, groups) ? ie_table[i].octets : 0;
+	return offset;
 }
 
 size_t template_field_offset(enum template_kind kind, uint32_t groups, int ie)
 {
-	size_t offset = 0;
+	size_t offset = template_reverse_offset(kind, groups, N_IES); /* these come first */
 
 	for (int i = 0; i < ie; i++)
 		offset += ie_is_in(&ie_table[i], kind, groups) ? ie_table[i].octets : 0;
@@ -35,4 +48,17 @@ size_t template_field_offset(enum template_kind kind, uint32_t groups, int ie)
 size_t template_record_octets(enum template_kind kind, uint32_t groups)
 {
 	return template_field_offset(kind, groups, N_IES);
+}
+
+size_t template_octets(enum template_kind kind, uint32_t groups)
+{
+	size_t octets = 4;
+
+	for (int i = 0; i < N_IES; i++) {
+		if (ie_is_in(&ie_table[i], kind, groups))
+			octets += ie_table[i].owner == IE_OWNER_OWN ? 8 : 4;
+		if (ie_is_reversed_in(&ie_table[i], kind, groups))
+			octets += 8; /* has an Enterprise Number in any case */
+	}
+	return octets;
 }

@@ -342,6 +342,22 @@ static void test_enterprise_number_is_warned_about_where_its_elements_are_export
 	assert_string_equal(printed, "");
 }
 
+static void test_mtu_too_small_for_the_templates_is_refused(void **state)
+{
+	struct config cfg = minimal();
+
+	(void)state;
+	cfg.exporters[0].mtu = 512;
+	cfg.exporters[0].fields = GROUP_ALL;
+	assert_int_equal(check(&cfg), 0);
+	cfg.exporters[0].biflow = BIFLOW_RFC5103;
+	assert_check_refuses(&cfg, "exporters[0].mtu: the Templates of these fields take 1036");
+	cfg.exporters[0].mtu = 1280;
+	assert_int_equal(check(&cfg), 0);
+	cfg.exporters[0].mtu = 0; /* that of the path */
+	assert_int_equal(check(&cfg), 0);
+}
+
 static void test_fields_in_use_are_those_of_any_sink(void **state)
 {
 	struct config cfg = minimal();
@@ -449,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_enterprise_numbers_of_others_are_refused),
 		cmocka_unit_test(
 			test_enterprise_number_is_warned_about_where_its_elements_are_exported),
+		cmocka_unit_test(test_mtu_too_small_for_the_templates_is_refused),
 		cmocka_unit_test(test_fields_in_use_are_those_of_any_sink),
 		cmocka_unit_test(test_bad_collector_address_is_refused),
 		cmocka_unit_test(test_address_is_split_into_host_and_port),

@@ -376,6 +376,56 @@ static void test_every_group_arrives_in_its_own_templates_at_the_smallest_mtu(vo
 		assert_true(f.w.records_of[template_id((enum template_kind)kind, GROUP_ALL)] > 0);
 }
 
+/* A pair, and one direction of the next; `biflow` as in the configuration. */
+static void export_pairs(int biflow, uint32_t n)
+{
+	struct exporter_config cfg = {.name = "pairs",
+				      .transport = TRANSPORT_UDP,
+				      .template_refresh_s = 60,
+				      .biflow = biflow};
+
+	exporter_close(f.e);
+	snprintf(cfg.address, sizeof(cfg.address), "127.0.0.1:%u", f.port);
+	assert_int_equal(exporter_open(&f.e, &cfg, 7, 32473, true), 0);
+	for (uint32_t i = 0; i < n; i++) {
+		struct flow_record forward = sample_record(1), reverse = sample_record(1);
+
+		forward.packets = 2;
+		forward.octets = 200;
+		reverse.packets = 3;
+		reverse.octets = 3000;
+		exporter_biflow(f.e, &forward, &reverse);
+		exporter_record(f.e, &forward);
+	}
+	exporter_flush(f.e, T0, S);
+	run_until_sent(T0, TIME);
+	check_balance(f.e);
+	assert_int_equal(exporter_stats(f.e)->sent.records, 3 * n);
+	assert_int_equal(exporter_stats(f.e)->sent.packets, 7 * n);
+	assert_int_equal(exporter_stats(f.e)->sent.octets, 3400 * n);
+	assert_int_equal(f.w.gaps, 0);
+}
+
+static void test_biflow_is_one_record_of_a_template_of_its_own(void **state)
+{
+	(void)state;
+	export_pairs(BIFLOW_RFC5103, 100);
+	assert_int_equal(f.w.records_of[272], 100);
+	assert_int_equal(f.w.records_of[256], 100);
+	assert_int_equal(f.w.data.packets, 4 * 100); /* the forward ones */
+	assert_int_equal(exporter_stats(f.e)->sequence, 200);
+}
+
+static void test_biflow_is_two_records_for_an_exporter_that_splits(void **state)
+{
+	(void)state;
+	export_pairs(BIFLOW_SPLIT, 100);
+	assert_int_equal(f.w.records_of[256], 300);
+	assert_int_equal(f.w.data.packets, 7 * 100);
+	assert_int_equal(f.w.data.octets, 3400 * 100);
+	assert_int_equal(exporter_stats(f.e)->sequence, 300);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +444,8 @@ int main(void)
 		TEST(test_unpaced_exporter_sends_everything_at_once),
 		TEST(test_drain_sends_what_is_staged_and_queued),
 		TEST(test_drain_is_not_held_up_by_the_cap),
+		TEST(test_biflow_is_one_record_of_a_template_of_its_own),
+		TEST(test_biflow_is_two_records_for_an_exporter_that_splits),
 		TEST(test_every_group_arrives_in_its_own_templates_at_the_smallest_mtu),
 	};
 

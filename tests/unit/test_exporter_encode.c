@@ -49,25 +49,40 @@ static void append(fbTemplate_t *t, const char *name, size_t octets)
 	assert_true(fbTemplateAppendSpec(t, &spec, 0, &err));
 }
 
-/* struct flow_record octet for octet: this kind's elements, paddingOctets between. */
-static fbTemplate_t *alloc_internal(fbInfoModel_t *model, enum template_kind kind, uint32_t groups)
+/* One direction: struct flow_record octet for octet, paddingOctets between its elements. */
+static void append_direction(fbTemplate_t *t, enum template_kind kind, uint32_t groups,
+			     bool is_reverse)
 {
-	fbTemplate_t *t = fbTemplateAlloc(model);
 	size_t padding = 0;
 	size_t offset = 0;
 
 	while (offset < sizeof(struct flow_record)) {
 		const struct ie *ie = element_at(kind, groups, offset);
+		char reverse[IE_NAME_MAX + 1];
 
+		if (ie && is_reverse && !ie_is_reversed_in(ie, kind, groups))
+			ie = NULL;
 		if (ie && padding)
 			append(t, "paddingOctets", padding);
 		if (ie)
-			append(t, ie->name, ie->size);
+			ie_reverse_name(ie, reverse);
+		if (ie)
+			append(t, is_reverse ? reverse : ie->name, ie->size);
 		padding = ie ? 0 : padding + 1;
 		offset += ie ? ie->size : 1;
 	}
 	if (padding)
 		append(t, "paddingOctets", padding);
+}
+
+/* A record, or two: forward, reverse. */
+static fbTemplate_t *alloc_internal(fbInfoModel_t *model, enum template_kind kind, uint32_t groups)
+{
+	fbTemplate_t *t = fbTemplateAlloc(model);
+
+	append_direction(t, kind, groups, false);
+	if (groups & GROUP_BIFLOW)
+		append_direction(t, kind, groups, true);
 	return t;
 }
 
@@ -92,12 +107,14 @@ static void oracle_open(struct oracle *o, enum template_kind kind, uint32_t grou
 	assert_true(fBufSetExportTemplate(o->fbuf, template_id(kind, groups), &err));
 }
 
-static size_t oracle_encode(struct oracle *o, struct flow_record *records, size_t n)
+static size_t oracle_encode(struct oracle *o, struct flow_record (*records)[2], size_t n,
+			    size_t directions)
 {
 	GError *err = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		assert_true(fBufAppend(o->fbuf, (uint8_t *)&records[i], sizeof(*records), &err));
+		assert_true(fBufAppend(o->fbuf, (uint8_t *)records[i],
+				       directions * sizeof(**records), &err));
 	assert_true(fBufEmit(o->fbuf, &err));
 	return fbExporterGetMsgLen(o->exporter);
 }
@@ -136,25 +153,29 @@ static uint32_t get32(const uint8_t *p)
 	return be32toh(be);
 }
 
-/* Rounds of 1 to 16 records, so that the longest fit into a Message. */
+/* Rounds of 1 to 12 records, so that the longest fit into a Message. */
 static void compare_groups(enum template_kind kind, uint32_t groups, size_t n_rounds)
 {
 	static struct oracle o;
 	static uint8_t ours[MESSAGE_ROOM];
-	struct flow_record records[16];
+	struct flow_record records[12][2]; /* forward, reverse */
+	bool is_biflow = groups & GROUP_BIFLOW;
 	uint64_t seed = 88172645463325252u + kind + 4 * (uint64_t)groups;
 
 	oracle_open(&o, kind, groups);
 	encode_headers(ours, DOMAIN_ID, template_id(kind, groups));
 	for (size_t round = 0; round < n_rounds; round++) {
-		size_t n = 1 + round % 16;
+		size_t n = 1 + round % 12;
 		uint8_t *end = ours + MESSAGE_DATA_OFFSET;
 
 		for (size_t i = 0; i < n; i++) {
-			fill(&records[i], &seed);
-			end = encode_record(end, &records[i], kind, groups);
+			fill(&records[i][0], &seed);
+			fill(&records[i][1], &seed);
+			end = is_biflow ? encode_biflow(end, &records[i][0], &records[i][1], kind,
+							groups)
+					: encode_record(end, &records[i][0], kind, groups);
 		}
-		size_t octets = oracle_encode(&o, records, n);
+		size_t octets = oracle_encode(&o, records, n, is_biflow ? 2 : 1);
 
 		/* libfixbuf stamps by the clock of the system. */
 		encode_lengths(ours, (size_t)(end - ours) - MESSAGE_DATA_OFFSET);
@@ -166,40 +187,47 @@ static void compare_groups(enum template_kind kind, uint32_t groups, size_t n_ro
 }
 
 /* base alone, each group beside it, all of them, and sets picked at random. */
-static void compare_with_oracle(enum template_kind kind)
+static void compare_with_oracle(enum template_kind kind, uint32_t biflow)
 {
 	uint64_t seed = 2463534242u;
 
-	compare_groups(kind, GROUP_BASE, N_ROUNDS);
+	compare_groups(kind, GROUP_BASE | biflow, N_ROUNDS);
 	for (int group = 1; group < N_GROUPS; group++)
-		compare_groups(kind, GROUP_BASE | 1u << group, 16);
-	compare_groups(kind, GROUP_ALL, N_ROUNDS);
+		compare_groups(kind, GROUP_BASE | 1u << group | biflow, 16);
+	compare_groups(kind, GROUP_ALL | biflow, N_ROUNDS);
 	for (int i = 0; i < 20; i++)
-		compare_groups(kind, (uint32_t)next_random(&seed) & GROUP_ALL, 4);
+		compare_groups(kind, ((uint32_t)next_random(&seed) & GROUP_ALL) | biflow, 4);
 }
 
 static void test_ipv4_records_are_as_libfixbuf_encodes_them(void **state)
 {
 	(void)state;
-	compare_with_oracle(TEMPLATE_V4);
+	compare_with_oracle(TEMPLATE_V4, 0);
 }
 
 static void test_ipv6_records_are_as_libfixbuf_encodes_them(void **state)
 {
 	(void)state;
-	compare_with_oracle(TEMPLATE_V6);
+	compare_with_oracle(TEMPLATE_V6, 0);
 }
 
 static void test_icmp_records_are_as_libfixbuf_encodes_them(void **state)
 {
 	(void)state;
-	compare_with_oracle(TEMPLATE_ICMP4);
+	compare_with_oracle(TEMPLATE_ICMP4, 0);
 }
 
 static void test_icmpv6_records_are_as_libfixbuf_encodes_them(void **state)
 {
 	(void)state;
-	compare_with_oracle(TEMPLATE_ICMP6);
+	compare_with_oracle(TEMPLATE_ICMP6, 0);
+}
+
+static void test_biflows_are_as_libfixbuf_encodes_them(void **state)
+{
+	(void)state;
+	compare_with_oracle(TEMPLATE_V4, GROUP_BIFLOW);
+	compare_with_oracle(TEMPLATE_V6, GROUP_BIFLOW);
 }
 
 static void test_record_is_as_long_as_its_template(void **state)
@@ -236,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_ipv6_records_are_as_libfixbuf_encodes_them),
 		cmocka_unit_test(test_icmp_records_are_as_libfixbuf_encodes_them),
 		cmocka_unit_test(test_icmpv6_records_are_as_libfixbuf_encodes_them),
+		cmocka_unit_test(test_biflows_are_as_libfixbuf_encodes_them),
 		cmocka_unit_test(test_record_is_as_long_as_its_template),
 		cmocka_unit_test(test_stamp_is_big_endian_and_touches_nothing_else),
 	};

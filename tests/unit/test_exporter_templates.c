@@ -21,13 +21,24 @@ static unsigned int get16(const uint8_t *p)
 #define DOMAIN_ID	  0x01020304
 #define ENTERPRISE_NUMBER 0x00abcdef
 
-static uint8_t messages[4096];
+static uint8_t messages[8192];
 
 static int encode(uint32_t groups)
 {
 	const struct template_scheme scheme = {DOMAIN_ID, ENTERPRISE_NUMBER, groups};
 
 	return templates_encode(messages, sizeof(messages), &scheme);
+}
+
+/* Compares one reverse field of a Template Record; returns its end. */
+static const uint8_t *check_reverse_field(const uint8_t *p, const struct ie *ie)
+{
+	bool is_own = ie->owner == IE_OWNER_OWN;
+
+	assert_int_equal(get16(p), 0x8000u | ie->id | (is_own ? 0x4000u : 0));
+	assert_int_equal(get16(p + 2), ie->octets);
+	assert_int_equal(get16(p + 4) << 16 | get16(p + 6), is_own ? ENTERPRISE_NUMBER : 29305);
+	return p + 8;
 }
 
 /* Compares one field of a Template Record; returns its end. */
@@ -45,50 +56,59 @@ static const uint8_t *check_field(const uint8_t *p, const struct ie *ie)
 /* Compares one Template Record; returns its end. */
 static const uint8_t *check_template(const uint8_t *p, enum template_kind kind, uint32_t groups)
 {
-	const uint8_t *n_fields = p + 2;
+	const uint8_t *start = p;
 	unsigned int n = 0;
 
 	assert_int_equal(get16(p), template_id(kind, groups));
 	p += 4;
+	for (int i = 0; i < N_IES; i++) {
+		if (!ie_is_reversed_in(&ie_table[i], kind, groups))
+			continue;
+		p = check_reverse_field(p, &ie_table[i]);
+		n++;
+	}
 	for (int i = 0; i < N_IES; i++) {
 		if (!ie_is_in(&ie_table[i], kind, groups))
 			continue;
 		p = check_field(p, &ie_table[i]);
 		n++;
 	}
-	assert_int_equal(get16(n_fields), n);
+	assert_int_equal(get16(start + 2), n);
+	assert_int_equal(p - start, template_octets(kind, groups));
 	return p;
 }
 
-/* Compares one Message of Templates from `kind` on; returns the first kind not in it. */
-static int check_message(const uint8_t *message, int kind, uint32_t groups)
+/* Compares one Message of Templates from a layout on; returns the first not in it. */
+static int check_message(const uint8_t *message, int layout, uint32_t groups)
 {
 	static const uint8_t domain_id[] = {0x01, 0x02, 0x03, 0x04};
 	size_t octets = get16(message + 2);
 	const uint8_t *p = message + 20;
 
 	assert_true(octets > 20);
-	assert_true(octets <= TEMPLATES_MESSAGE_OCTETS);
+	if (!(groups & GROUP_BIFLOW))
+		assert_true(octets <= TEMPLATES_MESSAGE_OCTETS);
+	assert_true(octets <= 1280 - 40 - 8);
 	assert_int_equal(get16(message), 10);
 	assert_memory_equal(message + 12, domain_id, sizeof(domain_id));
 	assert_int_equal(get16(message + 16), 2); /* one Template Set to the end */
 	assert_int_equal(get16(message + 18), octets - 16);
-	for (; p < message + octets; kind++)
-		p = check_template(p, (enum template_kind)kind, groups);
+	for (; p < message + octets; layout++)
+		p = check_template(p, layout_kind(layout), layout_groups(layout, groups));
 	assert_ptr_equal(p, message + octets);
-	return kind;
+	return layout;
 }
 
 /* Returns the number of Messages. */
 static size_t check_messages(uint32_t groups)
 {
 	int octets = encode(groups);
-	int kind = 0;
+	int layout = 0;
 	size_t n = 0;
 
 	for (int at = 0; at < octets; at += (int)get16(messages + at + 2), n++)
-		kind = check_message(messages + at, kind, groups);
-	assert_int_equal(kind, N_TEMPLATES);
+		layout = check_message(messages + at, layout, groups);
+	assert_int_equal(layout, template_layouts(groups));
 	return n;
 }
 
@@ -103,6 +123,13 @@ static void test_templates_of_every_set_of_groups_fit_the_smallest_mtu(void **st
 	(void)state;
 	for (uint32_t groups = GROUP_BASE; groups <= GROUP_ALL; groups += 2)
 		check_messages(groups);
+}
+
+static void test_templates_of_biflows_follow_and_have_reverse_elements_first(void **state)
+{
+	(void)state;
+	for (uint32_t groups = GROUP_BASE; groups <= GROUP_ALL; groups += 2)
+		check_messages(groups | GROUP_BIFLOW);
 }
 
 static void test_too_little_room_is_an_error(void **state)
@@ -126,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_message_has_each_base_template_once_in_order),
 		cmocka_unit_test(test_templates_of_every_set_of_groups_fit_the_smallest_mtu),
+		cmocka_unit_test(test_templates_of_biflows_follow_and_have_reverse_elements_first),
 		cmocka_unit_test(test_too_little_room_is_an_error),
 	};
 

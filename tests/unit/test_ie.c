@@ -35,8 +35,8 @@ static void test_every_element_is_in_a_template_and_once(void **state)
 {
 	(void)state;
 	for (int i = 0; i < N_IES; i++) {
-		assert_true(ie_table[i].templates != 0);
-		assert_int_equal(ie_table[i].templates & ~IN_ALL, 0);
+		assert_true((ie_table[i].templates & IN_ALL) != 0);
+		assert_int_equal(ie_table[i].templates & ~(IN_ALL | ONCE), 0);
 		for (int j = 0; j < i; j++)
 			assert_int_not_equal(ie_table[i].id, ie_table[j].id);
 	}
@@ -63,6 +63,24 @@ static void test_own_elements_are_registered_as_published(void **state)
 				 b->flags & (FB_IE_F_REVERSIBLE | FB_IE_F_ENDIAN));
 	}
 	fbInfoModelFree(registered);
+}
+
+/* RFC 5103 6.1: IANA's under the reverse number, ours under a number of our own. */
+static void test_every_reverse_element_is_known_to_the_registry(void **state)
+{
+	for (int i = 0; i < N_IES; i++) {
+		const struct ie *ie = &ie_table[i];
+		char name[IE_NAME_MAX + 1];
+
+		if (ie->templates & ONCE)
+			continue;
+		ie_reverse_name(ie, name);
+		const fbInfoElement_t *known = fbInfoModelGetElementByName(*state, name);
+
+		assert_non_null(known);
+		assert_int_equal(known->ent, ie->owner == IE_OWNER_OWN ? 32473 : 29305);
+		assert_int_equal(known->num, ie->owner == IE_OWNER_OWN ? ie->id | 0x4000 : ie->id);
+	}
 }
 
 static void test_elements_stand_in_the_order_of_their_groups(void **state)
@@ -121,6 +139,7 @@ int main(void)
 		cmocka_unit_test(test_every_element_is_as_the_registry_says),
 		cmocka_unit_test(test_every_element_is_in_a_template_and_once),
 		cmocka_unit_test(test_own_elements_are_registered_as_published),
+		cmocka_unit_test(test_every_reverse_element_is_known_to_the_registry),
 		cmocka_unit_test(test_elements_stand_in_the_order_of_their_groups),
 		cmocka_unit_test(test_unknown_name_or_number_is_refused),
 		cmocka_unit_test(test_other_data_type_is_refused),

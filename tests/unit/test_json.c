@@ -104,6 +104,30 @@ static void test_groups_follow_base_in_their_order(void **state)
 		"\"communityId\":\"1:idwO/QHAjbcGlF1bfQE9dPuu7T0=\"}\n");
 }
 
+static void test_biflow_has_reverse_elements_behind_the_forward_ones(void **state)
+{
+	struct flow_record forward = tcp4, reverse = tcp4;
+	char line[JSON_FLOW_MAX_OCTETS];
+
+	(void)state;
+	forward.biflow_direction = BIFLOW_INITIATOR;
+	reverse.octets = 99;
+	reverse.packets = 3;
+	reverse.direction = 0;
+	*json_put_biflow(line, &forward, &reverse, GROUP_BASE) = '\0';
+	*strstr(line, "\"communityId\"") = '\0';
+	assert_string_equal(strstr(line, "\"flowId\""),
+			    "\"flowId\":7,\"biflowDirection\":1,"
+			    "\"reverseFlowStartMilliseconds\":\"2026-01-02T03:04:05.678Z\","
+			    "\"reverseFlowEndMilliseconds\":\"2026-01-02T03:05:05.001Z\","
+			    "\"reverseIpClassOfService\":184,\"reverseTcpControlBits\":283,"
+			    "\"reverseOctetDeltaCount\":99,\"reversePacketDeltaCount\":3,"
+			    "\"reverseIngressInterface\":2,\"reverseEgressInterface\":0,"
+			    "\"reverseFlowDirection\":0,\"reverseMinimumTTL\":63,"
+			    "\"reverseMaximumTTL\":64,\"reverseMinimumIpTotalLength\":40,"
+			    "\"reverseMaximumIpTotalLength\":1500,\"connectionState\":\"none\",");
+}
+
 static void test_longest_line_fits(void **state)
 {
 	struct flow_record r;
@@ -114,7 +138,7 @@ static void test_longest_line_fits(void **state)
 	assert_true(json_put_flow(line, &r, GROUP_ALL) < line + sizeof(line));
 	r.protocol = 6;
 	r.connection_state = 6;
-	assert_true(json_put_flow(line, &r, GROUP_ALL) < line + sizeof(line));
+	assert_true(json_put_biflow(line, &r, &r, GROUP_ALL) < line + sizeof(line));
 }
 
 static void check_time(uint64_t unix_ms)
@@ -157,6 +181,7 @@ int main(void)
 		cmocka_unit_test(test_tcp_record_has_every_element_of_its_template),
 		cmocka_unit_test(test_icmpv6_record_has_type_and_code_but_no_ports),
 		cmocka_unit_test(test_groups_follow_base_in_their_order),
+		cmocka_unit_test(test_biflow_has_reverse_elements_behind_the_forward_ones),
 		cmocka_unit_test(test_longest_line_fits),
 		cmocka_unit_test(test_times_are_those_of_gmtime),
 		cmocka_unit_test(test_time_behind_year_9999_stays_four_digits),

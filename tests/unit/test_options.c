@@ -141,6 +141,20 @@ static void test_fields_are_those_of_the_output_and_of_each_collector(void **sta
 	assert_int_equal(cfg.exporters[0].fields, GROUP_BASE);
 }
 
+static void test_biflow_is_of_the_output_and_of_each_collector(void **state)
+{
+	struct config cfg = apply("-i lo --biflow rfc5103 -o json --collector h:1");
+
+	(void)state;
+	assert_int_equal(cfg.output_biflow, BIFLOW_RFC5103);
+	assert_int_equal(cfg.exporters[0].biflow, BIFLOW_RFC5103);
+	assert_true(biflow_in_use(&cfg));
+	cfg = apply("-i lo --biflow rfc5103 -o table");
+	assert_false(biflow_in_use(&cfg)); /* a table has a line for each direction */
+	cfg = apply("-i lo -o json --collector h:1");
+	assert_false(biflow_in_use(&cfg));
+}
+
 static void test_output_is_json_without_a_collector(void **state)
 {
 	(void)state;
@@ -296,7 +310,8 @@ static void test_wrong_usage_is_told_with_its_fix(void **state)
 	assert_refused("--idle-timeout x", "not a decimal number");
 	assert_refused("--max-flows 1e6",
 		       "not a whole decimal number (allowed: auto | 1024 .. 67108864)");
-	assert_refused("--biflow rfc5103", "not available in this version (allowed: split)");
+	assert_refused("--biflow both",
+		       "not one of the words known here (allowed: split | rfc5103)");
 	assert_refused("--fields l2,l3",
 		       "not one of the words known here (allowed: list of base | l2 | ip | icmp | "
 		       "tcp | tcp_health | fragment | size | timing | tunnel | state)");
@@ -412,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_collectors_are_repeatable),
 		cmocka_unit_test(test_knobs_set_their_keys),
 		cmocka_unit_test(test_fields_are_those_of_the_output_and_of_each_collector),
+		cmocka_unit_test(test_biflow_is_of_the_output_and_of_each_collector),
 		cmocka_unit_test(test_output_is_json_without_a_collector),
 		cmocka_unit_test(test_file_to_read_is_taken_as_it_is),
 		cmocka_unit_test(test_file_to_read_has_room_for_more_flows),

@@ -43,8 +43,9 @@ static void test_every_layout_has_an_id_of_its_own(void **state)
 
 	(void)state;
 	for (uint32_t groups = GROUP_BASE; groups <= GROUP_ALL; groups += 2) {
-		for (int kind = 0; kind < N_TEMPLATES; kind++) {
-			uint16_t id = template_id((enum template_kind)kind, groups);
+		for (int i = 0; i < N_LAYOUTS_MAX; i++) {
+			uint16_t id = template_id(layout_kind(i),
+						  layout_groups(i, groups | GROUP_BIFLOW));
 
 			assert_true(id >= 256);
 			assert_false(is_taken[id]);
@@ -62,6 +63,21 @@ static void test_ids_stay(void **state)
 	assert_int_equal(template_id(TEMPLATE_V4, GROUP_BASE | GROUP_L2), 32776);
 	assert_int_equal(template_id(TEMPLATE_V6, GROUP_BASE | GROUP_STATE), 36865);
 	assert_int_equal(template_id(TEMPLATE_ICMP6, GROUP_ALL), 40955);
+	assert_int_equal(template_id(TEMPLATE_V4, GROUP_BASE | GROUP_BIFLOW), 272);
+	assert_int_equal(template_id(TEMPLATE_V6, GROUP_BASE | GROUP_BIFLOW), 273);
+	assert_int_equal(template_id(TEMPLATE_V6, GROUP_BASE | GROUP_L2 | GROUP_BIFLOW), 32781);
+}
+
+static void test_reverse_elements_come_first(void **state)
+{
+	uint32_t groups = GROUP_BASE | GROUP_BIFLOW;
+
+	(void)state;
+	/* 8+8+1+1+8+8+4+4+1+1+1+4+4: all of base but keys, flowEndReason and flowId */
+	assert_int_equal(template_reverse_offset(TEMPLATE_V4, groups, N_IES), 53);
+	assert_int_equal(template_reverse_offset(TEMPLATE_V4, groups, IE_octetDeltaCount), 18);
+	assert_int_equal(template_field_offset(TEMPLATE_V4, groups, IE_flowStartMilliseconds), 53);
+	assert_int_equal(template_record_octets(TEMPLATE_V4, groups), 77 + 53 + 1);
 }
 
 int main(void)
@@ -70,6 +86,7 @@ int main(void)
 		cmocka_unit_test(test_record_picks_its_template),
 		cmocka_unit_test(test_every_layout_has_an_id_of_its_own),
 		cmocka_unit_test(test_ids_stay),
+		cmocka_unit_test(test_reverse_elements_come_first),
 		cmocka_unit_test(test_record_length_is_the_sum_of_its_elements),
 	};
 
