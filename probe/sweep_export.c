@@ -7,10 +7,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "probe/biflow.h"
 #include "probe/connection.h"
 #include "probe/sweep_private.h"
-#include "probe/template.h"
 
 /* One more word into 64 bits, by the mixer "moremur"; a bijection of either argument. */
 static uint64_t id_mix(uint64_t id, uint64_t word)
@@ -150,9 +148,8 @@ static uint8_t record_state(const struct sweep *s, const struct flow_table *t,
 	return connection_state(flow, &other, end_reason, s->now_ns);
 }
 
-/* Make the record of what is not exported of a slot, and move its mark. False: of nothing. */
-static bool record_take(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
-			uint8_t end_reason, struct flow_record *r)
+bool sweep_take(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
+		uint8_t end_reason, struct flow_record *r)
 {
 	struct flow_table *t = &s->cache->table[family];
 	struct xfp_counts *c = flow_counts_at(t, slot);
@@ -184,63 +181,6 @@ static bool record_take(struct sweep *s, enum flow_family family, uint32_t slot,
 	s->stats.exported_octets += r->octets;
 	s->stats.by_reason[end_reason]++;
 	return true;
-}
-
-static struct biflow_side side_of(const struct flow_table *t, uint32_t slot,
-				  const struct flow_record *r)
-{
-	const struct xfp_counts *c = flow_counts_at(t, slot);
-
-	return (struct biflow_side){
-		.first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED),
-		.port = r->source_port,
-		.protocol = r->protocol,
-		.first_flags = c->first_flags,
-	};
-}
-
-/* From an address and port to itself: there is no telling the directions apart. */
-static bool is_to_itself(const struct flow_record *r)
-{
-	return r->source_port == r->destination_port && r->source4 == r->destination4 &&
-	       !memcmp(r->source6, r->destination6, sizeof(r->source6));
-}
-
-/* The other direction's record; false: none, or nothing to tell. */
-static bool reverse_take(struct sweep *s, enum flow_family family, uint32_t slot,
-			 const struct flow_record *r, uint32_t *other, struct flow_record *reverse)
-{
-	enum template_kind kind = template_of_record(r);
-
-	if (!s->biflow_sink || (kind != TEMPLATE_V4 && kind != TEMPLATE_V6) || is_to_itself(r))
-		return false;
-	/* what is RETIRING has its last packets only after the grace period */
-	if (r->end_reason == FLOW_END_ACTIVE_TIMEOUT)
-		*other = sweep_reverse(s, family, slot);
-	else
-		*other = sweep_reverse_any(s, family, slot);
-	return *other != FLOW_NONE && record_take(s, family, *other, slot, r->end_reason, reverse);
-}
-
-void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse_slot,
-		  uint8_t end_reason)
-{
-	const struct flow_table *t = &s->cache->table[family];
-	struct flow_record r, reverse;
-	uint32_t other;
-
-	if (!record_take(s, family, slot, reverse_slot, end_reason, &r))
-		return;
-	if (!reverse_take(s, family, slot, &r, &other, &reverse)) {
-		s->sink(s->sink_arg, &r);
-		return;
-	}
-	const struct biflow_side a = side_of(t, slot, &r), b = side_of(t, other, &reverse);
-	enum biflow_direction who = biflow_judge(&a, &b);
-	struct flow_record *forward = who == BIFLOW_REVERSE_INITIATOR ? &reverse : &r;
-
-	forward->biflow_direction = who == BIFLOW_ARBITRARY ? who : BIFLOW_INITIATOR;
-	s->biflow_sink(s->sink_arg, forward, forward == &r ? &reverse : &r);
 }
 
 void sweep_describe(const struct sweep *s, enum flow_family family, uint32_t slot,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Between sweep.c (which chunks, when), sweep_chunk.c (which slots), sweep_look.c
- * (what happens to one) and sweep_export.c (what it says).
+ * (what happens to one), sweep_biflow.c (whether its other direction goes along) and
+ * sweep_export.c (what it says).
  */
 #pragma once
 
@@ -63,6 +64,17 @@ static inline void sweep_read(const struct flow_table *t, uint32_t slot, struct 
 
 /* Look at the chunk s->chunk unless nothing happened in it and nothing is due. */
 void sweep_chunk(struct sweep *s, struct flow_table *t);
+
+/*
+ * Make the record of what is not exported of a slot, and move its mark.
+ *
+ * reverse  slot of its other direction, FLOW_NONE for none; needed of TCP only
+ * r        filled when there is any; of s->groups only
+ *
+ * Returns false, and leaves all as it is, for a difference of no packets.
+ */
+bool sweep_take(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
+		uint8_t end_reason, struct flow_record *r);
 
 /*
  * Hand on what is not exported of a slot and move its mark. A difference of no

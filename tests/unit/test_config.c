@@ -347,6 +347,7 @@ static void test_mtu_too_small_for_the_templates_is_refused(void **state)
 	struct config cfg = minimal();
 
 	(void)state;
+	cfg.enterprise_number = 35632;
 	cfg.exporters[0].mtu = 512;
 	cfg.exporters[0].fields = GROUP_ALL;
 	assert_int_equal(check(&cfg), 0);
