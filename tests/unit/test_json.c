@@ -125,7 +125,7 @@ static void test_biflow_has_reverse_elements_behind_the_forward_ones(void **stat
 			    "\"reverseIngressInterface\":2,\"reverseEgressInterface\":0,"
 			    "\"reverseFlowDirection\":0,\"reverseMinimumTTL\":63,"
 			    "\"reverseMaximumTTL\":64,\"reverseMinimumIpTotalLength\":40,"
-			    "\"reverseMaximumIpTotalLength\":1500,\"connectionState\":\"none\",");
+			    "\"reverseMaximumIpTotalLength\":1500,\"connectionState\":\"closed\",");
 }
 
 static void test_longest_line_fits(void **state)
