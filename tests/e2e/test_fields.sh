@@ -22,7 +22,7 @@ elements()
 {
 	jq -cS 'select(.type == "flow") | with_entries(select(.key |
 		IN("type", "templateId", "observationDomainId", "exportTime", "sequence") | not)) |
-		if .connectionState == "none" then .connectionState = 0 else . end |
+		del(.connectionState, .communityId) |
 		if .tcpControlBits then .tcpControlBits %= 256 else . end' "$1" | sort
 }
 
