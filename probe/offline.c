@@ -4,15 +4,14 @@
  */
 #include "probe/offline.h"
 
+#include <linux/if_ether.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "probe/capture.h"
 #include "probe/clock.h"
 #include "probe/flow_cache.h"
 #include "probe/detail_layout.h"
 #include "probe/log.h"
-#include "probe/native_meter.h"
 #include "probe/sinks.h"
 #include "probe/sweep.h"
 
@@ -68,17 +67,26 @@ static void offline_sweep_until(struct offline *o, uint64_t now_ns)
 	}
 }
 
-static void offline_packet(struct offline *o, const struct capture_packet *p)
+void offline_native_packet(const struct capture_packet *p, struct native_packet *packet)
 {
-	struct native_packet packet = {
+	*packet = (struct native_packet){
 		.data = p->data,
 		.captured_octets = p->captured_octets,
 		.wire_octets = p->wire_octets,
+		.time_ns = p->time_ns,
 		.is_ethernet = p->link == CAPTURE_ETHERNET,
 	};
+	if (packet->is_ethernet || !capture_network_header(p, &packet->ethertype, &packet->offset))
+		return;
+	packet->ethertype = ETH_P_IP; /* any that the Metering Process wants a header of */
+	packet->offset = p->captured_octets;
+}
 
-	if (!packet.is_ethernet && capture_network_header(p, &packet.ethertype, &packet.offset) < 0)
-		packet.offset = p->captured_octets; /* ends inside its link header: truncated */
+static void offline_packet(struct offline *o, const struct capture_packet *p)
+{
+	struct native_packet packet;
+
+	offline_native_packet(p, &packet);
 	if (p->time_ns > o->clock_ns) {
 		o->clock_ns = p->time_ns;
 		if (!o->next_sweep_ns)
@@ -86,7 +94,6 @@ static void offline_packet(struct offline *o, const struct capture_packet *p)
 		if (o->clock_ns >= o->next_sweep_ns)
 			offline_sweep_until(o, o->clock_ns);
 	}
-	packet.time_ns = p->time_ns;
 	native_meter_add(&o->cache, &packet);
 	o->has_news = true;
 }

@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include "probe/capture.h"
 #include "probe/config.h"
+#include "probe/native_meter.h"
 
 /*
  * Read cfg->read_path to its end, export everything, print the ledger.
@@ -13,3 +15,9 @@
  * Returns 0 or -errno, printed.
  */
 int offline_run(const struct config *cfg);
+
+/*
+ * A captured packet as the Metering Process takes it. One that ends inside its
+ * link header becomes one that ends before its IP header: truncated.
+ */
+void offline_native_packet(const struct capture_packet *p, struct native_packet *packet);
