@@ -104,12 +104,12 @@ def check_refused(path, done):
 
 
 def check_capture(path, n_packets, ipfix):
-    """Returns the Flow Records."""
+    """Returns the Flow Records, or None for a file that is refused."""
     kind = link_type(path)
     done, flows, ledger = read_capture(path, ipfix)
     if kind not in SUPPORTED:
         check_refused(path, done)
-        return []
+        return None
     check(done.returncode == 0, path, f"exit status {done.returncode}: {done.stderr}")
     check(ledger, path, "no ledger")
     if ledger:
@@ -184,10 +184,13 @@ def compare_with_tshark(path, flows):
 
 
 def check_file(path, n_packets, ipfix):
-    """Returns the number of 5-tuples compared with tshark."""
+    """Returns the folder, the packets accounted for (None if refused), the 5-tuples compared."""
     flows = check_capture(path, n_packets, ipfix)
     ipfix.unlink(missing_ok=True)
-    return compare_with_tshark(path, flows) if path.parent.name == "flows" else 0
+    if flows is None:
+        return path.parent, None, 0
+    tuples = compare_with_tshark(path, flows) if path.parent.name == "flows" else 0
+    return path.parent, n_packets, tuples
 
 
 def check_folder(folder, scratch):
@@ -198,9 +201,13 @@ def check_folder(folder, scratch):
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(check_file, path, packets.get(path, 0), scratch / f"{i}.ipfix")
                 for i, path in enumerate(paths)]
-        tuples = sum(job.result() for job in jobs)
-    print(f"{folder}: {len(paths)} files, {sum(packets.values())} packets, "
-          f"{tuples} 5-tuples compared with tshark")
+        done = [job.result() for job in jobs]
+    for name in sorted({parent for parent, _, _ in done}):
+        read = [(n, tuples) for parent, n, tuples in done if parent == name and n is not None]
+        n_files = sum(parent == name for parent, _, _ in done)
+        print(f"{name}: {n_files} files, {n_files - len(read)} of them refused, "
+              f"{sum(n for n, _ in read)} packets, "
+              f"{sum(tuples for _, tuples in read)} 5-tuples compared with tshark")
 
 
 def main():
