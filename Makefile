@@ -1,7 +1,7 @@
 # xflow-probe: one Makefile for everything. `make help` lists the targets.
 #
-# Products go to .output/, sanitized ones to .output/san/; the binaries are
-# linked at the root. V=1 shows the commands, WERROR=1 makes warnings errors,
+# Products go to .output/, sanitized ones to .output/san/, fuzzers to .output/fuzz/;
+# the binaries are linked at the root. V=1 shows the commands, WERROR=1 makes warnings errors,
 # SAN=1 links the sanitized binaries at the root.
 
 VERSION  := 0.1.0
@@ -18,6 +18,7 @@ say       = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
 
 OUT      := .output
 SAN_OUT  := $(OUT)/san
+FUZZ_OUT := $(OUT)/fuzz
 SANITIZE := address,undefined
 PKGS     := libbpf libfixbuf yaml-0.1 libpcap libcap-ng jansson libsystemd nettle
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -32,6 +33,12 @@ ALL_LDFLAGS = $(LDFLAGS) $(SAN_LDFLAGS)
 
 $(SAN_OUT)/%: SAN_CFLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 $(SAN_OUT)/%: SAN_LDFLAGS := -fsanitize=$(SANITIZE)
+
+# libFuzzer is clang's.
+$(FUZZ_OUT)/%: CC := $(CLANG)
+$(FUZZ_OUT)/%: SAN_CFLAGS := -O1 -fsanitize=fuzzer-no-link,$(SANITIZE) -fno-omit-frame-pointer \
+                             -fno-sanitize-recover=all
+$(FUZZ_OUT)/%: SAN_LDFLAGS := -fsanitize=fuzzer,$(SANITIZE)
 
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 # Blocks stay in source order: the verifiers before Linux 6.3 refuse a loop whose
@@ -49,8 +56,9 @@ SKELETONS     := $(BPF_SRC:%.bpf.c=$(OUT)/%.skel.h)
 # Unit tests are always sanitized; programs that load BPF never are.
 UNIT_TESTS    := $(patsubst %.c,$(SAN_OUT)/%,$(wildcard tests/unit/test_*.c))
 PROGRAM_SRC   := $(filter-out $(BPF_SRC),$(wildcard tests/bpf/test_*.c tests/full/test_*.c \
-                   tests/bench/*.c tests/e2e/*.c tests/demo/*.c tests/vm/*.c))
+                   tests/bench/*.c tests/e2e/*.c tests/demo/*.c tests/vm/*.c tests/fuzz/make_seeds.c))
 PROGRAMS      := $(PROGRAM_SRC:%.c=$(OUT)/%)
+FUZZERS       := $(patsubst %.c,$(FUZZ_OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 BINARIES := xflow-probe xflowctl xflow-collector-test
 
@@ -63,7 +71,7 @@ all: $(BINARIES) ## build everything (default)
 $(BINARIES): %: $(if $(SAN),$(SAN_OUT),$(OUT))/%
 	$(Q)ln -sf $< $@
 
-# --- one tree of products: $(1) is .output or .output/san ---
+# --- one tree of products: $(1) is .output, .output/san or .output/fuzz ---
 
 define tree
 $(1)/%.o: %.c Makefile | $(OUT)/tools
@@ -89,6 +97,7 @@ $(1)/tests/lib/livegen.o: $(OUT)/tests/lib/livegen.skel.h
 endef
 $(eval $(call tree,$(OUT)))
 $(eval $(call tree,$(SAN_OUT)))
+$(eval $(call tree,$(FUZZ_OUT)))
 
 $(OUT)/%.bpf.o: %.bpf.c Makefile | $(OUT)/tools
 	@mkdir -p $(@D)
@@ -108,6 +117,12 @@ $(SAN_OUT)/tests/unit/test_collector_%: $(SAN_OUT)/tests/unit/test_collector_%.o
 $(SAN_OUT)/tests/unit/%: $(SAN_OUT)/tests/unit/%.o $(SAN_OUT)/tests.a $(SAN_OUT)/probe.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
+$(FUZZ_OUT)/tests/fuzz/fuzz_message: $(FUZZ_OUT)/collector-test.a
+$(filter-out %/fuzz_message,$(FUZZERS)): $(FUZZ_OUT)/probe.a
+$(FUZZ_OUT)/tests/fuzz/fuzz_meter: $(FUZZ_OUT)/tests/lib/meter_check.o
+$(FUZZERS): %: %.o
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
 $(PROGRAMS:=.o): | $(SKELETONS)
 $(PROGRAMS): %: %.o $(OUT)/tests.a $(OUT)/probe.a
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
@@ -122,7 +137,7 @@ $(OUT)/matrix/%.bpf.o: bpf/flow.bpf.c Makefile
 	$(call say,BPF,$@)$* $(BPF_CFLAGS) -Werror -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
 
 .PHONY: tests
-tests: all $(UNIT_TESTS) $(PROGRAMS) $(addprefix $(SAN_OUT)/,$(BINARIES)) ## build the tests, run none
+tests: all $(UNIT_TESTS) $(PROGRAMS) $(FUZZERS) $(addprefix $(SAN_OUT)/,$(BINARIES)) ## build the tests, run none
 
 # Flags are read from pkg-config when make starts, so what follows the package
 # installation is a second make.
@@ -153,6 +168,12 @@ demo: ## two private namespaces, real traffic, nfdump's view of it (root)
 bench: deps-test ## print the performance figures; asserts nothing (root)
 	@$(AGAIN) tests
 	@tests/bench/run.sh
+
+# make fuzz T=meter SECONDS=600
+.PHONY: fuzz
+fuzz: deps-test ## look for inputs that break target T (see tests/fuzz/) for SECONDS
+	@$(AGAIN) all $(OUT)/tests/fuzz/make_seeds $(FUZZ_OUT)/tests/fuzz/fuzz_$(T)
+	@tests/fuzz/fuzz.sh run $(T) $(or $(SECONDS),60)
 
 .PHONY: lint
 lint: deps-test ## formatter, static analysis, style rules, manual pages, spelling

@@ -9,7 +9,8 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 shopt -s nullglob
 
-C_FILES='bpf/*.[ch] probe/*.[ch] collector-test/*.[ch] tests/{unit,bpf,lib,bench,e2e,full}/*.[ch]'
+C_FILES='bpf/*.[ch] probe/*.[ch] collector-test/*.[ch]'
+C_FILES+=' tests/{unit,bpf,lib,bench,e2e,full,fuzz}/*.[ch]'
 SCRIPTS='tests/*.sh tests/*/*.sh .ci/run'
 FILE_LINES=500
 FUNCTION_LINES=70
@@ -109,7 +110,7 @@ rule to-do "$C_FILES $SCRIPTS Makefile" 'tests/style/check.sh' \
 
 rule licence "$C_FILES $SCRIPTS" '' \
 	require_first 'SPDX-License-Identifier: BSD-2-Clause' 'the first line names the licence'
-rule pragma-once '{bpf,probe,collector-test,tests/lib}/*.h' '' \
+rule pragma-once '{bpf,probe,collector-test,tests/lib,tests/fuzz}/*.h' '' \
 	require_line '#pragma once' 'a header guards itself with #pragma once'
 rule file-length "$C_FILES $SCRIPTS" '' \
 	limit_file $FILE_LINES "a file has at most $FILE_LINES lines"

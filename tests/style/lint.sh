@@ -25,7 +25,7 @@ headers()
 {
 	local header status=0
 
-	for header in {bpf,probe,collector-test,tests/lib}/*.h; do
+	for header in {bpf,probe,collector-test,tests/lib,tests/fuzz}/*.h; do
 		[[ $header == *.bpf.h ]] || cc -fsyntax-only "${flags[@]}" -include "$header" \
 			-x c /dev/null || status=1
 	done
@@ -38,13 +38,15 @@ tidy()
 }
 
 run clang-format clang-format --dry-run -Werror {bpf,probe,collector-test}/*.[ch] \
-	tests/{unit,bpf,lib,bench,e2e,full}/*.[ch]
+	tests/{unit,bpf,lib,bench,e2e,full,fuzz}/*.[ch]
 # BPF programs have one compiler, clang, which defines arithmetic on void pointers.
 run cppcheck cppcheck --quiet -j2 --std=c11 --enable=warning,performance,portability \
 	--library=tests/style/cppcheck.cfg --suppress='arithOperationsOnVoidPointer:*.bpf.c' \
 	--inline-suppr --error-exitcode=1 -I. -DXFP_VERSION='""' "${user_c[@]}"
 run shellcheck shellcheck -x .ci/run tests/*.sh tests/*/*.sh
-run codespell codespell Makefile README.md bpf probe collector-test conf man tests
+# What fuzzing has found is spelled as it was found.
+run codespell codespell --skip='tests/fuzz/corpus' \
+	Makefile README.md bpf probe collector-test conf man tests
 manuals=(man/*.[1-8])
 [ ${#manuals[@]} -eq 0 ] || run mandoc mandoc -Tlint -Wwarning "${manuals[@]}"
 run headers headers
