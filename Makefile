@@ -119,7 +119,7 @@ $(SAN_OUT)/tests/unit/%: $(SAN_OUT)/tests/unit/%.o $(SAN_OUT)/tests.a $(SAN_OUT)
 
 $(FUZZ_OUT)/tests/fuzz/fuzz_message: $(FUZZ_OUT)/collector-test.a
 $(filter-out %/fuzz_message,$(FUZZERS)): $(FUZZ_OUT)/probe.a
-$(FUZZ_OUT)/tests/fuzz/fuzz_meter: $(FUZZ_OUT)/tests/lib/meter_check.o
+$(FUZZ_OUT)/tests/fuzz/fuzz_meter: $(addprefix $(FUZZ_OUT)/tests/lib/,meter_check.o meter_details.o)
 $(FUZZERS): %: %.o
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
