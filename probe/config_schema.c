@@ -35,6 +35,9 @@ static const char group_words[] = "base"
 #undef GROUP
 	;
 
+/* Of them, those whose elements nobody meters yet; and what is no group yet. */
+static const char later_groups[] = "application | fragment | tunnel";
+
 /* clang-format off */
 const struct config_key config_keys[] = {
 	{"observation_domain_id", CONFIG_U32, TOP(observation_domain_id), "1", 0, UINT32_MAX, NULL, NULL,
@@ -92,14 +95,14 @@ const struct config_key config_keys[] = {
 	{"exporters[].biflow", CONFIG_ENUM, EXPORTER(biflow), "split", 0, 0, "split | rfc5103", NULL,
 	 "one record for each direction, or one for both"},
 	{"exporters[].fields", CONFIG_WORDS, EXPORTER(fields), "[base]", 0, 0, group_words,
-	 "application", "groups of Information Elements in a record; base goes without saying"},
+	 later_groups, "groups of Information Elements in a record; base goes without saying"},
 	{"exporters[].group", CONFIG_ENUM, NOWHERE, "main", 0, 0, "main", NULL,
 	 "group the exporter belongs to"},
 	{"groups.main.mode", CONFIG_ENUM, NOWHERE, "mirror", 0, 0, "mirror", "balance | failover",
 	 "how the exporters of the group share records; mirror = each gets all"},
 	{"output_biflow", CONFIG_ENUM, TOP(output_biflow), "split", 0, 0, "split | rfc5103", NULL,
 	 "in JSON on stdout one record for each direction, or one for both"},
-	{"output_fields", CONFIG_WORDS, TOP(output_fields), "[base]", 0, 0, group_words, "application",
+	{"output_fields", CONFIG_WORDS, TOP(output_fields), "[base]", 0, 0, group_words, later_groups,
 	 "groups of Information Elements in JSON on stdout; xflowctl(8) has those of exporters too"},
 	{"enterprise_number", CONFIG_U32, TOP(enterprise_number), "32473", 1, UINT32_MAX, NULL, NULL,
 	 "Private Enterprise Number of the probe's own Information Elements; not 29305"},

@@ -83,7 +83,7 @@ static int set_word(const struct config_key *key, void *member, const char *text
 {
 	int index = word_index(key->words, text);
 
-	if (index < 0 && word_index(key->later, text) >= 0)
+	if (word_index(key->later, text) >= 0)
 		return refuse(reason, "not available in this version");
 	if (index < 0)
 		return refuse(reason, key->type == CONFIG_BOOL ? "neither true nor false"

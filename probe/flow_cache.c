@@ -233,9 +233,8 @@ void flow_cache_memory(const struct flow_cache *cache, uint64_t *kernel, uint64_
 		shared += t->n_buckets * (sizeof(*t->tags) + sizeof(*t->hints)) +
 			  (uint64_t)t->n_slots * (t->slot_octets + t->detail_octets) +
 			  t->n_chunks * sizeof(*t->news);
-		own += (uint64_t)t->n_slots *
-			       (sizeof(*t->marks) + t->detail_octets + sizeof(*t->end_ms) +
-				sizeof(*t->due)) +
+		own += (uint64_t)t->n_slots * (sizeof(*t->marks) + t->detail_octets +
+					       sizeof(*t->end_ms) + sizeof(*t->due)) +
 		       t->n_chunks * (sizeof(*t->chunk_due_ns) + sizeof(*t->chunk_live));
 	}
 	*kernel = shared;
