@@ -134,10 +134,7 @@ static char *put_value(char *p, const struct ie *ie, const void *field)
 
 static char *put_text(char *p, const char *text)
 {
-	size_t n = strlen(text);
-
-	memcpy(p, text, n);
-	return p + n;
+	return stpcpy(p, text);
 }
 
 /* Elements of the forward direction. */

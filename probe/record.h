@@ -69,7 +69,7 @@ enum tunnel_type {
 
 /* l2: of the first packet, but the octets. */
 struct record_l2 {
-	uint64_t octets; /* of frames, since the last record   layer2OctetDeltaCount (352) */
+	uint64_t frame_octets; /* since the last record   layer2OctetDeltaCount (352) */
 	uint8_t source_mac[6]; /* sourceMacAddress (56)                     */
 	uint8_t destination_mac[6]; /* destinationMacAddress (80)                */
 	uint16_t ethertype; /* behind all tags   ethernetType (256)       */

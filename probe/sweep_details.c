@@ -57,7 +57,7 @@ static void record_l2(struct record_l2 *r, const struct details *d)
 
 	if (!now)
 		return;
-	r->octets = now->octets - before->octets;
+	r->frame_octets = now->octets - before->octets;
 	memcpy(r->source_mac, now->source, sizeof(r->source_mac));
 	memcpy(r->destination_mac, now->destination, sizeof(r->destination_mac));
 	r->ethertype = now->ethertype;

@@ -47,7 +47,7 @@ exec(sys.argv[4])' "$@"
 SERVER=$(ns_addr4 server)
 connect 5001 "$SERVER" 80 'time.sleep(50)' &
 OPEN=$!
-bg_pids+=($OPEN)
+bg_pids+=("$OPEN")
 connect 5002 "$SERVER" 80 's.close()'
 connect 5003 "$SERVER" 81 's.close()'
 connect 5004 $SILENT 80 's.close()'

@@ -59,7 +59,7 @@ void meter_assert_same_details(const struct flow_cache *a, uint32_t slot_a,
 		       details[d].octets);
 		times_clear(of_a, (enum xfp_detail)d);
 		times_clear(of_b, (enum xfp_detail)d);
-		if (memcmp(of_a, of_b, details[d].octets))
+		if (memcmp(of_a, of_b, details[d].octets) != 0)
 			fail_msg("details differ: %s", details[d].name);
 	}
 }
