@@ -16,8 +16,7 @@
 #include "bpf/tags.bpf.h"
 #include "bpf/target.bpf.h"
 
-#define CACHE_ROOMY	 3 /* a first bucket with that many free places is taken at once */
-#define CACHE_CAS_ROUNDS 16 /* each failed round means that another CPU made progress      */
+#define CACHE_ROOMY 3 /* a first bucket with that many free places is taken at once */
 
 /* What became of a packet: the number of its Flow's slot, and whether it made the Flow. */
 #define ACCOUNT_OVERFLOW 0u
@@ -88,7 +87,7 @@ static __always_inline void extremes_update(struct xfp_counts *c, const struct o
 	if (LIKELY(is_within(c, o)))
 		return;
 	NO_UNROLL
-	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
+	for (int i = 0; i < CAS_ROUNDS; i++) {
 		__u32 old = READ_ONCE_(c->lengths);
 		__u32 new = lengths_merge(old, o);
 
@@ -96,7 +95,7 @@ static __always_inline void extremes_update(struct xfp_counts *c, const struct o
 			break;
 	}
 	NO_UNROLL
-	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
+	for (int i = 0; i < CAS_ROUNDS; i++) {
 		__u32 old = READ_ONCE_(c->ttl_flags);
 		__u32 new = ttl_merge(old, o);
 
@@ -208,7 +207,7 @@ static __always_inline __u32 bucket_claim(struct table t, struct xfp_bucket *tag
 {
 	struct xfp_ledger_row *row = ledger_row();
 
-	for (int i = 0; i < CACHE_CAS_ROUNDS; i++) {
+	for (int i = 0; i < CAS_ROUNDS; i++) {
 		__u64 free = bucket_match(tags, XFP_TAG_FREE);
 		struct cell at = {bucket, match_first(free)};
 		void *slot = slot_at(t, at.bucket, at.place);

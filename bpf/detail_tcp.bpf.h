@@ -17,8 +17,6 @@
 #define TCP_OPTION_WSCALE 3
 #define TCP_MAX_OPTIONS	  10 /* of a SYN; usual stacks send five or six */
 
-#define WORD_CAS_ROUNDS 16 /* each failed round means that another CPU made progress */
-
 /* A segment that fills a gap this soon after it was seen was only late (as tshark has it). */
 #define HEALTH_LATE_NS 3000000
 
@@ -31,7 +29,7 @@ static __always_inline __u32 load_be32(const __u8 *header, __u32 at)
 static __always_inline void word_grow(__u32 *word, __u32 value)
 {
 	NO_UNROLL
-	for (int i = 0; i < WORD_CAS_ROUNDS; i++) {
+	for (int i = 0; i < CAS_ROUNDS; i++) {
 		__u32 old = READ_ONCE_(*word);
 
 		if (old >= value || __sync_val_compare_and_swap(word, old, value) == old)
@@ -43,7 +41,7 @@ static __always_inline void word_grow(__u32 *word, __u32 value)
 static __always_inline void halves_grow(__u32 *word, __u32 high, __u32 low)
 {
 	NO_UNROLL
-	for (int i = 0; i < WORD_CAS_ROUNDS; i++) {
+	for (int i = 0; i < CAS_ROUNDS; i++) {
 		__u32 old = READ_ONCE_(*word), h = old >> 16, l = old & 0xffff, new;
 
 		h = high > h ? high : h;

@@ -146,7 +146,7 @@ GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx)
 }
 
 /* Twice only when the head is not linear: then after the kernel made it so. */
-static __always_inline int meter_tc_other(struct __sk_buff *skb, __u8 direction)
+GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction)
 {
 	struct xfp_ledger_row *row = ledger_row();
 
@@ -168,11 +168,6 @@ static __always_inline int meter_tc_other(struct __sk_buff *skb, __u8 direction)
 		break;
 	}
 	return TC_ACT_UNSPEC;
-}
-
-GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction)
-{
-	return meter_tc_other(skb, direction);
 }
 
 /* True when all is done; else seen is counted and nothing more. */

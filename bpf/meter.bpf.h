@@ -14,6 +14,15 @@
 #include "bpf/ledger.bpf.h"
 #include "bpf/parse.bpf.h"
 
+/* Add the packet to its Flow, or create it. Returns the packet's account. */
+static __always_inline __u32 cache_account(struct table t, const struct observed *o,
+					   const __u64 *key, const struct place *place)
+{
+	__u32 account = cache_hit(t, o, key, place);
+
+	return account ? account : cache_insert(t, o, key, place);
+}
+
 /*
  * Functions of their own, so that the verifier takes each once, whatever way
  * the headers took. Return the packet's account.
@@ -22,26 +31,22 @@ GLOBAL_FUNCTION int xfp_account4(const struct observed4 *o)
 {
 	const struct table t = TABLE(FAMILY_IPV4);
 	struct place place;
-	__u32 account;
 
 	if (!o)
 		return 0;
 	place = cache_place(t, cache_hash(t, o->key));
-	account = cache_hit(t, &o->seen, o->key, &place);
-	return account ? account : cache_insert(t, &o->seen, o->key, &place);
+	return cache_account(t, &o->seen, o->key, &place);
 }
 
 GLOBAL_FUNCTION int xfp_account6(const struct observed6 *o)
 {
 	const struct table t = TABLE(FAMILY_IPV6);
 	struct place place;
-	__u32 account;
 
 	if (!o)
 		return 0;
 	place = cache_place(t, cache_hash(t, o->key));
-	account = cache_hit(t, &o->seen, o->key, &place);
-	return account ? account : cache_insert(t, &o->seen, o->key, &place);
+	return cache_account(t, &o->seen, o->key, &place);
 }
 
 /* What is left to do when the hit was inlined and missed. */

@@ -55,6 +55,9 @@
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* Tries of a compare-and-swap: each that fails means that another CPU made progress. */
+#define CAS_ROUNDS 16
+
 /* Loads and stores that meet other CPUs or the daemon. */
 #define READ_ONCE_(x)	  (*(volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE_(x, v) (*(volatile __typeof__(x) *)&(x) = (v))

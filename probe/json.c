@@ -132,11 +132,6 @@ static char *put_value(char *p, const struct ie *ie, const void *field)
 	return p;
 }
 
-static char *put_text(char *p, const char *text)
-{
-	return stpcpy(p, text);
-}
-
 /* Elements of the forward direction. */
 static char *put_forward(char *p, const struct flow_record *r, uint32_t groups)
 {
@@ -145,7 +140,7 @@ static char *put_forward(char *p, const struct flow_record *r, uint32_t groups)
 
 	groups &= ~(uint32_t)GROUP_STATE; /* whose element comes by name, wanted or not */
 	n = ie_count(groups);
-	p = put_text(p, "{\"type\":\"flow\"");
+	p = stpcpy(p, "{\"type\":\"flow\"");
 	for (int i = 0; i < n; i++) {
 		const struct ie *ie = &ie_table[i];
 
@@ -168,9 +163,9 @@ static char *put_reverse(char *p, const struct flow_record *r, uint32_t groups)
 		if (!ie_is_reversed_in(ie, kind, groups))
 			continue;
 		ie_reverse_name(ie, name);
-		p = put_text(p, ",\"");
-		p = put_text(p, name);
-		p = put_text(p, "\":");
+		p = stpcpy(p, ",\"");
+		p = stpcpy(p, name);
+		p = stpcpy(p, "\":");
 		p = put_value(p, ie, (const uint8_t *)r + ie->offset);
 	}
 	return p;
@@ -180,13 +175,13 @@ static char *put_reverse(char *p, const struct flow_record *r, uint32_t groups)
 static char *put_rest(char *p, const struct flow_record *r)
 {
 	if (r->protocol == IPPROTO_TCP) {
-		p = put_text(p, ",\"connectionState\":\"");
-		p = put_text(p, connection_state_name(r->connection_state));
+		p = stpcpy(p, ",\"connectionState\":\"");
+		p = stpcpy(p, connection_state_name(r->connection_state));
 		*p++ = '"';
 	}
-	p = put_text(p, ",\"communityId\":\"");
+	p = stpcpy(p, ",\"communityId\":\"");
 	p = community_id_put(p, r);
-	return put_text(p, "\"}\n");
+	return stpcpy(p, "\"}\n");
 }
 
 char *json_put_flow(char *p, const struct flow_record *r, uint32_t groups)

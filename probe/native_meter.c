@@ -95,15 +95,9 @@ static __always_inline void waiting_prefetch(const struct waiting *w)
 
 static __u32 waiting_account(const struct waiting *w)
 {
-	__u32 account;
-
-	if (w->table.family == FAMILY_IPV4) {
-		account = cache_hit(TABLE(FAMILY_IPV4), &w->seen, w->v4.key, &w->place);
-		return account ? account
-			       : cache_insert(TABLE(FAMILY_IPV4), &w->seen, w->v4.key, &w->place);
-	}
-	account = cache_hit(TABLE(FAMILY_IPV6), &w->seen, w->v6.key, &w->place);
-	return account ? account : cache_insert(TABLE(FAMILY_IPV6), &w->seen, w->v6.key, &w->place);
+	if (w->table.family == FAMILY_IPV4)
+		return cache_account(TABLE(FAMILY_IPV4), &w->seen, w->v4.key, &w->place);
+	return cache_account(TABLE(FAMILY_IPV6), &w->seen, w->v6.key, &w->place);
 }
 
 /* Where a Flow finds no place, the table grows: what waits then has other places. */

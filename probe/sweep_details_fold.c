@@ -10,21 +10,14 @@
 
 #define ADD(to, from, field) __atomic_fetch_add(&(to)->field, (from)->field, __ATOMIC_RELAXED)
 
-static void grow(__u32 *word, __u32 value)
+static uint32_t larger(uint32_t a, uint32_t b)
 {
-	__u32 old = __atomic_load_n(word, __ATOMIC_RELAXED);
-
-	while (old < value && !__atomic_compare_exchange_n(word, &old, value, false,
-							   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
+	return a > b ? a : b;
 }
 
-static __u32 halves_max(__u32 a, __u32 b)
+static uint32_t halves_max(uint32_t a, uint32_t b)
 {
-	__u32 high = a >> 16 > b >> 16 ? a >> 16 : b >> 16;
-	__u32 low = (a & 0xffff) > (b & 0xffff) ? a & 0xffff : b & 0xffff;
-
-	return high << 16 | low;
+	return larger(a >> 16, b >> 16) << 16 | larger(a & 0xffff, b & 0xffff);
 }
 
 static void fold_l2(struct xfp_detail_l2 *to, const struct xfp_detail_l2 *from)
@@ -41,8 +34,8 @@ static void fold_size(struct xfp_detail_size *to, const struct xfp_detail_size *
 
 static void fold_timing(struct xfp_detail_timing *to, const struct xfp_detail_timing *from)
 {
-	grow(&to->shortest, from->shortest);
-	grow(&to->longest, from->longest);
+	sweep_word_merge(&to->shortest, from->shortest, larger);
+	sweep_word_merge(&to->longest, from->longest, larger);
 }
 
 static void fold_fragment(struct xfp_detail_fragment *to, const struct xfp_detail_fragment *from)
@@ -58,13 +51,9 @@ static void fold_tunnel(struct xfp_detail_tunnel *to, const struct xfp_detail_tu
 
 static void fold_tcp(struct xfp_detail_tcp *to, const struct xfp_detail_tcp *from)
 {
-	__u32 old = __atomic_load_n(&to->windows, __ATOMIC_RELAXED);
-
 	for (int i = 0; i < XFP_TCP_BITS; i++)
 		ADD(to, from, bits[i]);
-	while (!__atomic_compare_exchange_n(&to->windows, &old, halves_max(old, from->windows),
-					    false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
+	sweep_word_merge(&to->windows, from->windows, halves_max);
 }
 
 static void fold_health(struct xfp_detail_health *to, const struct xfp_detail_health *from)

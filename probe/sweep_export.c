@@ -226,7 +226,7 @@ static uint32_t ttl_flags_union(uint32_t a, uint32_t b)
 	return max << 24 | min << 16 | ((a | b) & 0xffff);
 }
 
-static void word_merge(uint32_t *into, uint32_t from, uint32_t (*merge)(uint32_t, uint32_t))
+void sweep_word_merge(uint32_t *into, uint32_t from, uint32_t (*merge)(uint32_t, uint32_t))
 {
 	uint32_t old = __atomic_load_n(into, __ATOMIC_RELAXED);
 
@@ -253,8 +253,8 @@ void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint3
 	/* modulo 2^64: the survivor's counts minus its mark then hold both rests */
 	t->marks[survivor].packets -= from->packets - t->marks[shadow].packets;
 	t->marks[survivor].octets -= from->octets - t->marks[shadow].octets;
-	word_merge(&to->lengths, from->lengths, lengths_union);
-	word_merge(&to->ttl_flags, from->ttl_flags, ttl_flags_union);
+	sweep_word_merge(&to->lengths, from->lengths, lengths_union);
+	sweep_word_merge(&to->ttl_flags, from->ttl_flags, ttl_flags_union);
 	last_merge(&to->last_ns, from->last_ns);
 	/* once told, the start and the flowId made from it stay */
 	if (!t->end_ms[survivor] && from->first_ns < to->first_ns) {

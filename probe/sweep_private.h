@@ -122,6 +122,9 @@ void sweep_details_record(const struct sweep *s, enum flow_family family, uint32
 			  uint32_t reverse, const struct expiry_flow *flow, bool is_export,
 			  struct flow_record *r);
 
+/* Make *into, which the kernel writes too, merge(*into, from); no update is lost. */
+void sweep_word_merge(uint32_t *into, uint32_t from, uint32_t (*merge)(uint32_t, uint32_t));
+
 /* Add the details of a twin that goes to those of the one that stays. */
 void sweep_details_fold(struct sweep *s, enum flow_family family, uint32_t shadow,
 			uint32_t survivor);

@@ -86,24 +86,28 @@ static void compare_input(enum meter_hook hook, enum capture_link link)
 	n_frames += n;
 }
 
-static void read_input(const char *path)
+/* False for what nftw() meets besides files. */
+static bool read_input(const char *path, int kind)
 {
-	FILE *file = fopen(path, "r");
+	FILE *file;
 
+	if (kind != FTW_F)
+		return false;
+	print_message("%s\n", path);
+	file = fopen(path, "r");
 	assert_non_null(file);
 	input.n = fread(input.octets, 1, sizeof(input.octets), file);
 	assert_true(input.n < sizeof(input.octets));
 	fclose(file);
+	return true;
 }
 
 static int compare_ethernet(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
 	(void)st;
 	(void)ftw;
-	if (kind != FTW_F)
+	if (!read_input(path, kind))
 		return 0;
-	print_message("%s\n", path);
-	read_input(path);
 	for (enum meter_hook hook = METER_NATIVE + 1; hook < METER_HOOKS; hook++)
 		compare_input(hook, CAPTURE_ETHERNET);
 	return 0;
@@ -156,11 +160,8 @@ static int compare_variants(const char *path, const struct stat *st, int kind, s
 {
 	(void)st;
 	(void)ftw;
-	if (kind != FTW_F)
-		return 0;
-	print_message("%s\n", path);
-	read_input(path);
-	vary_and_compare();
+	if (read_input(path, kind))
+		vary_and_compare();
 	return 0;
 }
 
@@ -188,11 +189,8 @@ static int compare_raw_ip(const char *path, const struct stat *st, int kind, str
 {
 	(void)st;
 	(void)ftw;
-	if (kind != FTW_F)
-		return 0;
-	print_message("%s\n", path);
-	read_input(path);
-	compare_input(METER_TC_EGRESS, CAPTURE_RAW_IP);
+	if (read_input(path, kind))
+		compare_input(METER_TC_EGRESS, CAPTURE_RAW_IP);
 	return 0;
 }
 

@@ -202,19 +202,24 @@ static void tcp_keeps_first_last_and_counts_of_its_header(void **state)
 	assert_int_equal(d->bits[5], 0);
 }
 
+static void meter_syn(const uint8_t *options, size_t octets)
+{
+	pkt_init(&b);
+	pkt_eth(&b);
+	pkt_ipv4(&b, "10.0.0.1", "10.0.0.2");
+	pkt_tcp(&b, 4000, 80, PKT_SYN);
+	memcpy(pkt_tcp_options(&b, octets), options, octets);
+	pkt_finish(&b);
+	meter(1 * MS);
+}
+
 static void a_syn_tells_its_options(void **state)
 {
 	static const uint8_t options[] = {1, 1, 2, 4, 0x05, 0xb4, 4, 2, 1, 3, 3, 7};
 	const struct xfp_detail_tcp *d;
 
 	(void)state;
-	pkt_init(&b);
-	pkt_eth(&b);
-	pkt_ipv4(&b, "10.0.0.1", "10.0.0.2");
-	pkt_tcp(&b, 4000, 80, PKT_SYN);
-	memcpy(pkt_tcp_options(&b, sizeof(options)), options, sizeof(options));
-	pkt_finish(&b);
-	meter(1 * MS);
+	meter_syn(options, sizeof(options));
 	d = detail(4000, XFP_DETAIL_TCP);
 	assert_int_equal(d->mss, 1460);
 	assert_int_equal(d->scale, 7 + 1);
@@ -226,13 +231,7 @@ static void an_option_of_no_length_ends_the_options(void **state)
 	const struct xfp_detail_tcp *d;
 
 	(void)state;
-	pkt_init(&b);
-	pkt_eth(&b);
-	pkt_ipv4(&b, "10.0.0.1", "10.0.0.2");
-	pkt_tcp(&b, 4000, 80, PKT_SYN);
-	memcpy(pkt_tcp_options(&b, sizeof(options)), options, sizeof(options));
-	pkt_finish(&b);
-	meter(1 * MS);
+	meter_syn(options, sizeof(options));
 	d = detail(4000, XFP_DETAIL_TCP);
 	assert_int_equal(d->mss, 0);
 	assert_int_equal(d->scale, 0);
