@@ -100,9 +100,15 @@ _Static_assert(sizeof(struct xfp_slot6) == 128, "an IPv6 slot is two cache lines
 enum xfp_reason {
 #define REASON(name, meaning) XFP_##name,
 #include "bpf/ledger.def"
-#undef REASON
 	XFP_N_REASONS,
 	XFP_OK = XFP_N_REASONS, /* parsed: goes to the Flow Cache */
+};
+
+/* Ledger notices, expanded from ledger.def. */
+enum xfp_notice {
+#define NOTICE(name, meaning) XFP_##name,
+#include "bpf/ledger.def"
+	XFP_N_NOTICES,
 };
 
 /* Packets and octets that always travel together. */
@@ -138,6 +144,25 @@ struct xfp_ledger_row {
 	__u64 pad;
 	struct xfp_volume reason[XFP_N_REASONS]; /* frame octets                      */
 	struct xfp_volume overflow[XFP_N_CLASSES]; /* IP octets                       */
+	__u64 notice[XFP_N_NOTICES]; /* packets, in Flows or overflow             */
+} __attribute__((aligned(64))); /* rows of two CPUs never share a line */
+
+/* Fragments: buckets of a cache line each, the latest datagram first; see fragment.bpf.h. */
+#define XFP_FRAGMENT_BUCKETS 1024
+#define XFP_FRAGMENT_ENTRIES 4 /* of a bucket */
+
+/*
+ * What the first fragment of a datagram told, in two words that are written at
+ * once by nobody: `mark` is stored XOR `facts`, so that of two writers' halves
+ * none is ever taken for an entry.
+ */
+struct xfp_fragment {
+	__u64 mark; /* hash of addresses and identification << 24 | time of 2^22 ns */
+	__u64 facts; /* ports << 32 | protocol << 24 | 1 << 23 | end in 8 octets     */
 };
 
-_Static_assert(sizeof(struct xfp_ledger_row) % 64 == 0, "rows of two CPUs never share a line");
+struct xfp_fragment_bucket {
+	struct xfp_fragment entry[XFP_FRAGMENT_ENTRIES];
+};
+
+_Static_assert(sizeof(struct xfp_fragment_bucket) == 64, "a bucket is one cache line");

@@ -61,6 +61,8 @@ MMAPABLE_ARRAY(xfp_details4, __u64);
 MMAPABLE_ARRAY(xfp_details6, __u64);
 /* Loss ledger: CPU id -> row. Written here by its CPU, read by the daemon. */
 MMAPABLE_ARRAY(xfp_ledger, struct xfp_ledger_row);
+/* What first fragments told: see fragment.bpf.h. Written and read here only. */
+MMAPABLE_ARRAY(xfp_fragments, struct xfp_fragment_bucket[XFP_FRAGMENT_BUCKETS]);
 
 /* Headers copied out of a packet whose first buffer does not hold them. */
 struct {
@@ -147,6 +149,12 @@ static __always_inline struct xfp_ledger_row *ledger_row(void)
 	return array_at(&xfp_ledger, cpu, sizeof(struct xfp_ledger_row), true);
 }
 
+/* As small, and of one size. */
+static __always_inline struct xfp_fragment_bucket *fragment_bucket_at(__u64 bucket)
+{
+	return array_at(&xfp_fragments, bucket, sizeof(struct xfp_fragment_bucket), true);
+}
+
 #else
 
 /* Set by native_meter.c before each packet. */
@@ -157,6 +165,7 @@ static struct {
 	__u64 *marks[2];
 	__u8 *details[2];
 	struct xfp_ledger_row *row;
+	struct xfp_fragment_bucket *fragments;
 } native_maps;
 
 #define TABLE(of_family) ((struct table){.family = (of_family)})
@@ -192,6 +201,11 @@ static __always_inline void *details_at(struct table t, __u64 slot)
 static __always_inline struct xfp_ledger_row *ledger_row(void)
 {
 	return native_maps.row;
+}
+
+static __always_inline struct xfp_fragment_bucket *fragment_bucket_at(__u64 bucket)
+{
+	return &native_maps.fragments[bucket];
 }
 
 #endif

@@ -11,6 +11,7 @@
 #endif
 #include XFP_CACHE_HEADER
 #include "bpf/detail.bpf.h"
+#include "bpf/fragment.bpf.h"
 #include "bpf/ledger.bpf.h"
 #include "bpf/parse.bpf.h"
 
@@ -112,6 +113,30 @@ static __always_inline void meter_segments(struct xfp_ledger_row *row, struct pk
 	p->packets += more;
 }
 
+/*
+ * Complete what is known of a fragment. The verifier shall not know that it knows:
+ * it would follow each way through the transport twice.
+ */
+static __always_inline void meter_fragment4(struct pkt *p, struct observed4 *o)
+{
+	__u32 field = p->fragment;
+
+	barrier_var(field);
+	if (UNLIKELY(field & FRAGMENT_MASK))
+		p->next_header = xfp_fragment4(o, p->identification, field,
+					       p->end_offset - p->offset, p->is_tiny);
+}
+
+static __always_inline void meter_fragment6(struct pkt *p, struct observed6 *o)
+{
+	__u32 field = p->fragment;
+
+	barrier_var(field);
+	if (UNLIKELY(field & FRAGMENT_MASK))
+		p->next_header = xfp_fragment6(o, p->identification, field,
+					       p->end_offset - p->offset, p->is_tiny);
+}
+
 /* From the IP header to what the Flow Cache adds. */
 static __always_inline enum xfp_reason read_ipv4(struct xfp_ledger_row *row, struct pkt *p,
 						 struct observed4 *o)
@@ -122,6 +147,7 @@ static __always_inline enum xfp_reason read_ipv4(struct xfp_ledger_row *row, str
 		return verdict;
 	meter_segments(row, p);
 	observe4(o, p);
+	meter_fragment4(p, o);
 	return XFP_OK;
 }
 
@@ -134,6 +160,7 @@ static __always_inline enum xfp_reason read_ipv6(struct xfp_ledger_row *row, str
 		return verdict;
 	meter_segments(row, p);
 	observe6(o, p);
+	meter_fragment6(p, o);
 	return XFP_OK;
 }
 
@@ -180,8 +207,8 @@ static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row,
 }
 
 /*
- * The packet that most packets are, an IPv4 datagram without options right behind
- * its Ethernet header, for a flat table: every offset is a constant and the hit
+ * The packet that most packets are, a whole IPv4 datagram without options right
+ * behind its Ethernet header, for a flat table: every offset is a constant and the hit
  * is inlined. False when it is another; nothing but `seen` has been counted then.
  */
 #ifdef __bpf__
@@ -195,8 +222,10 @@ static __always_inline bool meter_plain(struct xfp_ledger_row *row, struct pkt *
 		return false;
 	p->offset = ETH_HLEN;
 	p->ip_offset = ETH_HLEN;
-	if (read_ipv4(row, p, &o) != XFP_OK)
+	if (parse_ipv4_header(p) != XFP_OK || is_fragment(p) || parse_transport(p) != XFP_OK)
 		return false;
+	meter_segments(row, p);
+	observe4(&o, p);
 	meter_accounted(row, p, &o.seen, account4_inline(&o));
 	return true;
 }

@@ -22,9 +22,10 @@
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
 
+#define IP_DONT_FRAGMENT  0x4000
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_OFFSET_MASK	  0x1fff
-#define IP6_OFFSET_MASK	  0xfff8
+#define FRAGMENT_MASK	  (IP_MORE_FRAGMENTS | IP_OFFSET_MASK) /* zero: not a fragment */
 
 /* One packet on its way from the hook through the headers; lives in registers. */
 struct pkt {
@@ -42,7 +43,6 @@ struct pkt {
 	/* cursor */
 	__u8 n_tags;
 	__u8 next_header; /* protocol of the header at offset                      */
-	bool is_later_fragment;
 	bool is_ipv6;
 	bool has_ethernet; /* the frame begins with an Ethernet header              */
 	__u16 ethertype; /* host order                                            */
@@ -62,7 +62,16 @@ struct pkt {
 	__u16 tcp_flags;
 	__u8 tos;
 	__u8 ttl;
+	bool is_tiny; /* a first fragment that ends within its headers */
+	__u32 identification; /* fragmentIdentification (54); IPv6: of a Fragment header */
+	__u16 fragment; /* IP_DONT_FRAGMENT, IP_MORE_FRAGMENTS, offset in 8 octets   */
 };
+
+/* An atomic fragment (RFC 6946) is none: an IPv6 packet with a header more. */
+static __always_inline bool is_fragment(const struct pkt *p)
+{
+	return p->fragment & FRAGMENT_MASK;
+}
 
 /*
  * `size` octets of the packet at `offset`, or NULL where it ends before. The only
@@ -112,13 +121,54 @@ static __always_inline __u32 ports_image(__be16 source, __be16 destination)
 	return u.image;
 }
 
+/* 1 when a == b, else 0, without a branch for the verifier to follow. */
+static __always_inline __u64 is_equal(__u64 a, __u64 b)
+{
+	a ^= b;
+	barrier_var(a);
+	a -= 1;
+	barrier_var(a);
+	return a >> 63;
+}
+
+/* Octets of a transport header without its options; 0 where none is looked into. */
+static __always_inline __u64 transport_shortest(__u64 protocol)
+{
+	return 20 * is_equal(protocol, IPPROTO_TCP) + 8 * is_equal(protocol, IPPROTO_UDP) +
+	       12 * is_equal(protocol, IPPROTO_SCTP) + 4 * is_equal(protocol, IPPROTO_ICMP) +
+	       4 * is_equal(protocol, IPPROTO_ICMPV6);
+}
+
+/*
+ * True when the fragment, of which so many octets are left, has no transport
+ * header: later ones, and a first one that ends within it (RFC 1858 3), which keeps
+ * the ports, if they are there.
+ */
+static __always_inline bool parse_fragment(struct pkt *p, __u32 left)
+{
+	const __u8 *h;
+
+	if (p->fragment & IP_OFFSET_MASK)
+		return true;
+	if (left >= transport_shortest(p->next_header))
+		return false;
+	p->is_tiny = true;
+	if (left < 4)
+		return true;
+	h = pkt_header(p, 4);
+	if (!h)
+		return false;
+	p->ports = HEADER_LOAD(__u32, h);
+	return true;
+}
+
 /* Ports, flags and ICMP type of the first fragment; nothing of a later one. */
 static __always_inline enum xfp_reason parse_transport(struct pkt *p)
 {
 	__u32 left = p->end_offset - p->offset;
 	const __u8 *h;
 
-	if (p->is_later_fragment)
+	if (UNLIKELY(is_fragment(p)) && parse_fragment(p, left))
 		return XFP_OK;
 
 	switch (p->next_header) {
@@ -159,11 +209,11 @@ static __always_inline enum xfp_reason parse_transport(struct pkt *p)
 	return XFP_OK;
 }
 
-static __always_inline enum xfp_reason parse_ipv4(struct pkt *p)
+/* The cursor goes behind the header. */
+static __always_inline enum xfp_reason parse_ipv4_header(struct pkt *p)
 {
 	const __u8 *h = pkt_header(p, 20);
 	__u32 header_octets, total, room = p->frame_octets - p->offset;
-	__u16 fragment;
 
 	if (!h)
 		return XFP_truncated;
@@ -180,11 +230,18 @@ static __always_inline enum xfp_reason parse_ipv4(struct pkt *p)
 	p->ttl = h[8];
 	p->next_header = h[9];
 	p->addresses[0] = HEADER_LOAD(__u64, h + 12);
-	fragment = load_be16(h, 6);
-	p->is_later_fragment = fragment & IP_OFFSET_MASK;
+	p->identification = load_be16(h, 4);
+	p->fragment = load_be16(h, 6);
 	p->end_offset = p->offset + total;
 	p->offset += header_octets;
-	return parse_transport(p);
+	return XFP_OK;
+}
+
+static __always_inline enum xfp_reason parse_ipv4(struct pkt *p)
+{
+	enum xfp_reason reason = parse_ipv4_header(p);
+
+	return reason == XFP_OK ? parse_transport(p) : reason;
 }
 
 /* Set of the extension headers that are walked; all their numbers are below 64. */
@@ -197,14 +254,18 @@ static __always_inline bool is_extension(__u8 next)
 	return next < 64 && (EXTENSIONS >> next & 1);
 }
 
-/* 1 when a == b, else 0, without a branch for the verifier to follow. */
-static __always_inline __u64 is_equal(__u64 a, __u64 b)
+/*
+ * Remember a Fragment header's fields (RFC 8200 4.5) in the form of IPv4, where
+ * is_here is 1 and not 0. Returns the offset.
+ */
+static __always_inline __u64 fragment_read(struct pkt *p, const __u8 *h, __u64 is_here)
 {
-	a ^= b;
-	barrier_var(a);
-	a -= 1;
-	barrier_var(a);
-	return a >> 63;
+	__u64 field = load_be16(h, 2), image = field >> 3 | (field & 1) * IP_MORE_FRAGMENTS;
+	__u64 id = bpf_ntohl(HEADER_LOAD(__be32, h + 4));
+
+	p->fragment += is_here * (image - p->fragment);
+	p->identification += is_here * (id - p->identification);
+	return is_here * (field >> 3);
 }
 
 /*
@@ -222,10 +283,8 @@ static __always_inline enum xfp_reason parse_extensions(struct pkt *p)
 		__u64 is_ah, is_fragment, octets;
 		__u8 next = p->next_header;
 
-		if (!is_extension(next) || later) {
-			p->is_later_fragment = later;
+		if (!is_extension(next) || later)
 			return XFP_OK;
-		}
 		if (i == PARSE_MAX_EXTENSIONS)
 			break;
 		h = pkt_header(p, 8);
@@ -235,13 +294,26 @@ static __always_inline enum xfp_reason parse_extensions(struct pkt *p)
 		is_fragment = is_equal(next, IPPROTO_FRAGMENT);
 		octets = h[1] * (1 - is_fragment);
 		octets = (octets + 1 + is_ah) << (3 - is_ah);
-		later = is_fragment * (load_be16(h, 2) & IP6_OFFSET_MASK);
-		p->next_header = h[0];
 		p->offset += octets & 0xfff;
 		if (p->offset > p->end_offset)
 			return XFP_truncated;
+		later = fragment_read(p, h, is_fragment);
+		p->next_header = h[0];
 	}
 	return XFP_too_deep;
+}
+
+/*
+ * A first fragment that ends within its extension headers, against RFC 7112 5,
+ * is counted under the number of the one that is cut.
+ */
+static __always_inline bool is_chain_cut(struct pkt *p)
+{
+	if (!(p->fragment & IP_MORE_FRAGMENTS) || p->offset + 8 <= p->end_offset)
+		return false;
+	p->offset = p->end_offset;
+	p->is_tiny = true;
+	return true;
 }
 
 static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
@@ -270,9 +342,10 @@ static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
 	p->end_offset = p->offset + total;
 	p->offset += 40;
 	reason = parse_extensions(p);
-	if (reason != XFP_OK)
-		return reason;
-	return parse_transport(p);
+	barrier_var(reason);
+	if (UNLIKELY(reason == XFP_truncated) && is_chain_cut(p))
+		return XFP_OK;
+	return reason == XFP_OK ? parse_transport(p) : reason;
 }
 
 /* Tags in the frame; one that the hook found in metadata is counted already. */

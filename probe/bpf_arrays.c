@@ -18,7 +18,8 @@
 /* A map without values there is not. */
 #define DETAIL_OCTETS(t) ((t)->detail_octets ? (t)->detail_octets : 8)
 
-#define LEDGER "xfp_ledger"
+#define LEDGER	  "xfp_ledger"
+#define FRAGMENTS "xfp_fragments"
 
 struct array {
 	const char *name;
@@ -95,7 +96,8 @@ static bool is_flat_array(int fd)
 		if (bpf_map__fd(map) != fd || bpf_map__type(map) != BPF_MAP_TYPE_ARRAY)
 			continue;
 		return (loading.is_flat && !strncmp(bpf_map__name(map), "xfp_", 4)) ||
-		       !strcmp(bpf_map__name(map), LEDGER);
+		       !strcmp(bpf_map__name(map), LEDGER) ||
+		       !strcmp(bpf_map__name(map), FRAGMENTS);
 	}
 	return false;
 }

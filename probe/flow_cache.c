@@ -121,7 +121,8 @@ int flow_cache_open(struct flow_cache *cache, const struct flow_cache_params *pa
 	if (!err && is_native) {
 		cache->n_rows = 1;
 		cache->rows = array_alloc(1, sizeof(*cache->rows));
-		if (!cache->rows)
+		cache->fragments = array_alloc(XFP_FRAGMENT_BUCKETS, sizeof(*cache->fragments));
+		if (!cache->rows || !cache->fragments)
 			err = -ENOMEM;
 	}
 	if (err) {
@@ -137,8 +138,10 @@ void flow_cache_close(struct flow_cache *cache)
 {
 	for (int f = 0; f < FLOW_FAMILIES; f++)
 		flow_table_close(&cache->table[f], cache->is_native);
-	if (cache->is_native)
+	if (cache->is_native) {
 		array_free(cache->rows, cache->n_rows, sizeof(*cache->rows));
+		array_free(cache->fragments, XFP_FRAGMENT_BUCKETS, sizeof(*cache->fragments));
+	}
 	memset(cache, 0, sizeof(*cache));
 }
 
@@ -225,7 +228,9 @@ void flow_cache_content(const struct flow_cache *cache, struct flow_cache_conten
 
 void flow_cache_memory(const struct flow_cache *cache, uint64_t *kernel, uint64_t *total)
 {
-	uint64_t shared = (uint64_t)cache->n_rows * sizeof(*cache->rows), own = 0;
+	uint64_t shared = (uint64_t)cache->n_rows * sizeof(*cache->rows) +
+			  XFP_FRAGMENT_BUCKETS * sizeof(*cache->fragments);
+	uint64_t own = 0;
 
 	for (int f = 0; f < FLOW_FAMILIES; f++) {
 		const struct flow_table *t = &cache->table[f];

@@ -69,6 +69,7 @@ struct flow_cache {
 	struct flow_table table[FLOW_FAMILIES];
 	struct xfp_ledger_row *rows; /* [n_rows] shared, one per CPU id */
 	uint32_t n_rows;
+	struct xfp_fragment_bucket *fragments; /* [XFP_FRAGMENT_BUCKETS] native only */
 	struct flow_cache_params params;
 	bool is_native; /* all arrays are ours: may be opened smaller than max_flows, and grow */
 };

@@ -11,13 +11,21 @@
 static const char *const reason_names[] = {
 #define REASON(name, meaning) [XFP_##name] = #name,
 #include "bpf/ledger.def"
-#undef REASON
 };
 
 static const char *const reason_meanings[] = {
 #define REASON(name, meaning) [XFP_##name] = meaning,
 #include "bpf/ledger.def"
-#undef REASON
+};
+
+static const char *const notice_names[] = {
+#define NOTICE(name, meaning) [XFP_##name] = #name,
+#include "bpf/ledger.def"
+};
+
+static const char *const notice_meanings[] = {
+#define NOTICE(name, meaning) [XFP_##name] = meaning,
+#include "bpf/ledger.def"
 };
 
 static const char *const class_names[] = {
@@ -77,6 +85,18 @@ const char *ledger_reason_meaning(enum xfp_reason reason)
 {
 	assert(reason < XFP_N_REASONS);
 	return reason_meanings[reason];
+}
+
+const char *ledger_notice_name(enum xfp_notice notice)
+{
+	assert(notice < XFP_N_NOTICES);
+	return notice_names[notice];
+}
+
+const char *ledger_notice_meaning(enum xfp_notice notice)
+{
+	assert(notice < XFP_N_NOTICES);
+	return notice_meanings[notice];
 }
 
 const char *ledger_class_name(enum xfp_protocol_class protocol_class)
@@ -221,6 +241,15 @@ static void set_reasons(json_t *object, const struct xfp_ledger_row *a)
 	json_object_set_new(object, "reason_octets", octets);
 }
 
+static void set_notices(json_t *object, const struct xfp_ledger_row *a)
+{
+	json_t *packets = json_object();
+
+	for (size_t i = 0; i < XFP_N_NOTICES; i++)
+		set_number(packets, notice_names[i], a->notice[i]);
+	json_object_set_new(object, "notices", packets);
+}
+
 static void set_overflow(json_t *object, const struct xfp_ledger_row *a)
 {
 	const struct xfp_volume sum = ledger_sum_overflow(a);
@@ -246,6 +275,7 @@ static void set_accounts(json_t *object, const struct ledger *l)
 	set_number(object, "accounted_octets", l->accounts.accounted.octets);
 	set_number(object, "accounted_ip_octets", l->accounts.accounted_ip_octets);
 	set_reasons(object, &l->accounts);
+	set_notices(object, &l->accounts);
 	set_overflow(object, &l->accounts);
 	set_number(object, "in_cache_flows", l->in_cache.records);
 	set_number(object, "in_cache_packets", l->in_cache.packets);

@@ -43,6 +43,10 @@ struct ledger {
 const char *ledger_reason_name(enum xfp_reason reason);
 const char *ledger_reason_meaning(enum xfp_reason reason);
 
+/* The same of a ledger notice (enum xfp_notice below XFP_N_NOTICES). */
+const char *ledger_notice_name(enum xfp_notice notice);
+const char *ledger_notice_meaning(enum xfp_notice notice);
+
 /* Name of a protocol class of the overflow account. */
 const char *ledger_class_name(enum xfp_protocol_class protocol_class);
 

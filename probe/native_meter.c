@@ -42,6 +42,7 @@ static void maps_select(struct flow_cache *cache)
 		native_maps.details[f] = t->details;
 	}
 	native_maps.row = cache->rows;
+	native_maps.fragments = cache->fragments;
 }
 
 /* A packet between its headers and its Flow. */

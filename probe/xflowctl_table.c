@@ -150,6 +150,17 @@ static void print_reasons(const json_t *ledger, FILE *out)
 			(long long)json_integer_value(packets), (long long)number_at(octets, name));
 }
 
+static void print_notices(const json_t *ledger, FILE *out)
+{
+	json_t *notices = json_object_get(ledger, "notices"), *packets;
+	const char *name;
+
+	if (notices)
+		fprintf(out, "\n%-*s %20s\n", NAME_WIDTH, "NOTICE", "PACKETS");
+	json_object_foreach(notices, name, packets) fprintf(out, "%-*s %20lld\n", NAME_WIDTH, name,
+							    (long long)json_integer_value(packets));
+}
+
 static bool ends_with_records(const char *name, size_t *stem)
 {
 	static const char suffix[] = "_records";
@@ -208,6 +219,7 @@ static void print_ledger(const json_t *ledger, FILE *out)
 	print_account(ledger, "  exported", "exported", records, out);
 	print_account(ledger, "  in the Flow Cache", "in_cache", flows, out);
 	print_account(ledger, "  overflow", "overflow", "Flow Cache full", out);
+	print_notices(ledger, out);
 	for (size_t i = 0; i < json_array_size(exporters); i++)
 		print_exporter(json_array_get(exporters, i), out);
 	fprintf(out, "\nbalanced: %s\n",

@@ -34,6 +34,8 @@ void meter_cache_clear(struct flow_cache *cache)
 			memset(t->details, 0, (size_t)t->n_slots * t->detail_octets);
 	}
 	memset(cache->rows, 0, cache->n_rows * sizeof(*cache->rows));
+	if (cache->fragments)
+		memset(cache->fragments, 0, XFP_FRAGMENT_BUCKETS * sizeof(*cache->fragments));
 }
 
 void meter_run_native(struct flow_cache *cache, const void *frame, uint32_t captured_octets,
@@ -121,19 +123,36 @@ static void assert_extremes(const struct xfp_counts *c, const struct meter_flow 
 	assert_int_equal(c->ttl_flags >> 24, has_ttl ? flow->ttl_max : 64);
 }
 
-void meter_assert_flow(const struct flow_cache *cache, const struct meter_flow *flow,
-		       uint64_t packets, uint8_t obs_point)
+static enum flow_family family_of(const struct meter_flow *flow)
 {
-	enum flow_family family = strchr(flow->source, ':') ? FLOW_IPV6 : FLOW_IPV4;
-	const struct xfp_counts *c;
+	return strchr(flow->source, ':') ? FLOW_IPV6 : FLOW_IPV4;
+}
+
+uint32_t meter_count_flows(const struct flow_cache *cache)
+{
+	return count_flows(cache, FLOW_IPV4) + count_flows(cache, FLOW_IPV6);
+}
+
+const struct xfp_counts *meter_find_flow(const struct flow_cache *cache,
+					 const struct meter_flow *flow, uint8_t obs_point)
+{
 	union key key = {};
 
-	if (family == FLOW_IPV6)
+	if (family_of(flow) == FLOW_IPV6)
 		key6_fill(&key.v6, flow, obs_point);
 	else
 		key4_fill(&key.v4, flow, obs_point);
-	assert_int_equal(count_flows(cache, FLOW_IPV4) + count_flows(cache, FLOW_IPV6), 1);
-	c = flow_counts_at(&cache->table[family], slot_find(cache, family, &key));
+	return flow_counts_at(&cache->table[family_of(flow)],
+			      slot_find(cache, family_of(flow), &key));
+}
+
+void meter_assert_flow(const struct flow_cache *cache, const struct meter_flow *flow,
+		       uint64_t packets, uint8_t obs_point)
+{
+	enum flow_family family = family_of(flow);
+	const struct xfp_counts *c = meter_find_flow(cache, flow, obs_point);
+
+	assert_int_equal(meter_count_flows(cache), 1);
 	assert_int_equal(c->packets, packets);
 	assert_int_equal(c->octets, flow->octets);
 	assert_extremes(c, flow, family);
@@ -163,6 +182,8 @@ void meter_assert_ledger(const struct flow_cache *cache, const struct xfp_ledger
 	assert_int_equal(is.inserts, expected->inserts);
 	for (int i = 0; i < XFP_N_CLASSES; i++)
 		assert_volume(&is.overflow[i], &expected->overflow[i]);
+	for (int i = 0; i < XFP_N_NOTICES; i++)
+		assert_int_equal(is.notice[i], expected->notice[i]);
 }
 
 static void assert_same_counts(const struct xfp_counts *a, const struct xfp_counts *b)

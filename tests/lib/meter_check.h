@@ -42,6 +42,13 @@ void meter_run_native(struct flow_cache *cache, const void *frame, uint32_t capt
 /* Sum of the rows of all CPUs. */
 void meter_ledger_sum(const struct flow_cache *cache, struct xfp_ledger_row *sum);
 
+/* How many Flows *cache has. */
+uint32_t meter_count_flows(const struct flow_cache *cache);
+
+/* What *cache counted of the Flow with this key, seen at obs_point; fails without one. */
+const struct xfp_counts *meter_find_flow(const struct flow_cache *cache,
+					 const struct meter_flow *flow, uint8_t obs_point);
+
 /* *cache has this Flow, of so many packets seen at obs_point, and no other. */
 void meter_assert_flow(const struct flow_cache *cache, const struct meter_flow *flow,
 		       uint64_t packets, uint8_t obs_point);

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -59,6 +60,18 @@ static void programs_open(struct meter_fixture *m)
 	m->program[METER_TC_INGRESS] = program_fd(m->tc.skeleton->progs.xfp_tc_ingress);
 }
 
+#define FRAGMENTS_OCTETS (XFP_FRAGMENT_BUCKETS * sizeof(struct xfp_fragment_bucket))
+
+/* The daemon has no use for it. */
+static void fragments_map(struct meter_fixture *m)
+{
+	int fd = bpf_map__fd(m->points.point[0].skeleton->maps.xfp_fragments);
+
+	m->kernel.fragments =
+		mmap(NULL, FRAGMENTS_OCTETS, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(m->kernel.fragments, MAP_FAILED);
+}
+
 void meter_fixture_open(struct meter_fixture *m, uint32_t max_flows)
 {
 	meter_fixture_open_details(m, max_flows, 0);
@@ -74,6 +87,7 @@ void meter_fixture_open_details(struct meter_fixture *m, uint32_t max_flows, uin
 	assert_int_equal(flow_cache_open(&m->native, &params, max_flows, max_flows, true), 0);
 	assert_int_equal(flow_cache_open(&m->kernel, &params, max_flows, max_flows, false), 0);
 	programs_open(m);
+	fragments_map(m);
 }
 
 void meter_fixture_clear(struct meter_fixture *m)
@@ -174,6 +188,7 @@ void meter_fixture_close(struct meter_fixture *m)
 	flow_bpf__destroy(m->plain.skeleton);
 	flow_bpf__destroy(m->tc.skeleton);
 	obs_points_close(&m->points);
+	munmap(m->kernel.fragments, FRAGMENTS_OCTETS);
 	flow_cache_close(&m->kernel);
 	flow_cache_close(&m->native);
 	memset(m, 0, sizeof(*m));

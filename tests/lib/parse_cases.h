@@ -19,6 +19,7 @@ struct parse_case {
 	unsigned int n_packets; /* 0 means 1                  */
 	struct meter_flow flow; /* source NULL: reason counts */
 	enum xfp_reason reason;
+	uint64_t notice[XFP_N_NOTICES];
 };
 
 /* A table ends with a case without a name. */

@@ -28,7 +28,10 @@ static void whole_but_not_to_be_fragmented(struct pkt_builder *b, unsigned int i
 	case_finish_udp(b, 72);
 }
 
-/* What looks like ports in a later fragment is payload; it may be of any length. */
+/*
+ * What looks like ports in a later fragment is payload; it may be of any length. Of
+ * their datagram no first one is known.
+ */
 static void later_fragments(struct pkt_builder *b, unsigned int i)
 {
 	static const struct {
@@ -38,7 +41,7 @@ static void later_fragments(struct pkt_builder *b, unsigned int i)
 	} rest[] = {{8, 1, 8}, {1480, 1, 80}, {65528, 0, 1}, {16, 0, 11}};
 	struct iphdr *ip = case_start4(b);
 
-	pkt_ipv4_fragment(ip, 77, rest[i].offset, rest[i].more);
+	pkt_ipv4_fragment(ip, 78, rest[i].offset, rest[i].more);
 	pkt_protocol(b, IPPROTO_UDP, rest[i].octets);
 	pkt_finish(b);
 }
@@ -46,7 +49,7 @@ static void later_fragments(struct pkt_builder *b, unsigned int i)
 static void later_fragment_of_icmp(struct pkt_builder *b, unsigned int i)
 {
 	(void)i;
-	pkt_ipv4_fragment(case_start4(b), 77, 8, 0);
+	pkt_ipv4_fragment(case_start4(b), 78, 8, 0);
 	pkt_protocol(b, IPPROTO_ICMP, 80);
 	pkt_finish(b);
 }
@@ -135,7 +138,8 @@ const struct parse_case parse_cases_ipv4[] = {
 	 .flow = {CASE_ENDS4, CASE_PORTS, .protocol = IPPROTO_UDP, .octets = 100}},
 	{"IPv4 later fragments", later_fragments, 4,
 	 .flow = {CASE_ENDS4, .protocol = IPPROTO_UDP, .octets = 180, .length_min = 21,
-		  .length_max = 100}},
+		  .length_max = 100},
+	 .notice = {[XFP_oversized_fragment] = 1}},
 	{"IPv4 later fragment of ICMP", later_fragment_of_icmp,
 	 .flow = {CASE_ENDS4, .protocol = IPPROTO_ICMP, .octets = 100}},
 	{"IPv4 extremes", extremes, 5,

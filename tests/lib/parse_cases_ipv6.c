@@ -72,7 +72,7 @@ static void later_fragments(struct pkt_builder *b, unsigned int i)
 	case_start6(b);
 	if (i == 2)
 		pkt_ext(b, IPPROTO_HOPOPTS, 1);
-	pkt_ext_fragment(b, 77, (uint16_t)(8 << 6 * i), i != 1);
+	pkt_ext_fragment(b, 78, (uint16_t)(8 << 6 * i), i != 1);
 	pkt_protocol(b, IPPROTO_UDP, 1 + i);
 	pkt_finish(b);
 }
@@ -82,7 +82,7 @@ static void later_fragment_of_a_chain(struct pkt_builder *b, unsigned int i)
 {
 	(void)i;
 	case_start6(b);
-	pkt_ext_fragment(b, 77, 1232, 0);
+	pkt_ext_fragment(b, 78, 1232, 0);
 	pkt_protocol(b, IPPROTO_DSTOPTS, 52);
 	pkt_finish(b);
 }
@@ -154,7 +154,8 @@ static void extension_beyond_the_end(struct pkt_builder *b, unsigned int i)
 
 const struct parse_case parse_cases_ipv6[] = {
 	{"IPv6 one extension header", one_extension, 5,
-	 .flow = {CASE_ENDS6, CASE_PORTS, .protocol = IPPROTO_UDP, .octets = 500}},
+	 .flow = {CASE_ENDS6, CASE_PORTS, .protocol = IPPROTO_UDP, .octets = 500},
+	 .notice = {[XFP_uneven_fragment] = 1}},
 	{"IPv6 long extension headers", long_extensions, 2,
 	 .flow = {CASE_ENDS6, CASE_PORTS, .protocol = IPPROTO_UDP, .octets = 2100 + 2100,
 		  .length_min = 2060, .length_max = 2060}},
@@ -164,7 +165,8 @@ const struct parse_case parse_cases_ipv6[] = {
 	{"IPv6 nine and more extension headers", nine_extensions, 3, .reason = XFP_too_deep},
 	{"IPv6 later fragments", later_fragments, 3,
 	 .flow = {CASE_ENDS6, .protocol = IPPROTO_UDP, .octets = 3 * 48 + 8 + 6, .length_min = 9,
-		  .length_max = 19}},
+		  .length_max = 19},
+	 .notice = {[XFP_uneven_fragment] = 2}},
 	{"IPv6 later fragment of a chain", later_fragment_of_a_chain,
 	 .flow = {CASE_ENDS6, .protocol = IPPROTO_DSTOPTS, .octets = 100}},
 	{"IPv6 extremes", extremes, 4,

@@ -26,6 +26,7 @@ void parse_case_assert(const struct parse_case *c, const struct flow_cache *cach
 	} else {
 		ledger.reason[c->reason] = all;
 	}
+	memcpy(ledger.notice, c->notice, sizeof(ledger.notice));
 	meter_assert_ledger(cache, &ledger);
 }
 

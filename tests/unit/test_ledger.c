@@ -214,6 +214,29 @@ static void test_every_reason_of_the_contract_has_its_name(void **state)
 	json_decref(object);
 }
 
+static void test_notices_are_apart_from_the_balance(void **state)
+{
+	static const char *const names[] = {"tiny_fragment", "overlapping_fragment",
+					    "oversized_fragment", "uneven_fragment"};
+	struct ledger l = balanced_ledger();
+	json_t *object, *notices;
+
+	(void)state;
+	for (unsigned int i = 0; i < XFP_N_NOTICES; i++)
+		l.accounts.notice[i] = 1000 + i;
+	object = ledger_to_json(&l);
+	notices = json_object_get(object, "notices");
+	assert_int_equal(json_object_size(notices), XFP_N_NOTICES);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		assert_in_range(number_at(notices, names[i]), 1000, 1000 + XFP_N_NOTICES - 1);
+	for (unsigned int i = 0; i < XFP_N_NOTICES; i++) {
+		assert_int_equal(number_at(notices, ledger_notice_name(i)), 1000 + i);
+		assert_true(strlen(ledger_notice_meaning(i)) > 0);
+	}
+	assert_true(json_is_true(json_object_get(object, "balanced")));
+	json_decref(object);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_json_has_every_number_under_its_name),
 		cmocka_unit_test(test_json_line_starts_with_its_type),
 		cmocka_unit_test(test_every_reason_of_the_contract_has_its_name),
+		cmocka_unit_test(test_notices_are_apart_from_the_balance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,7 @@ static void test_ledger_has_a_row_for_every_account(void **state)
 		"{\"type\":\"ledger\",\"seen_packets\":100,\"seen_octets\":9000,"
 		"\"accounted_packets\":93,\"accounted_octets\":8000,\"accounted_ip_octets\":7000,"
 		"\"reasons\":{\"not_ip\":7},\"reason_octets\":{\"not_ip\":1000},"
+		"\"notices\":{\"tiny_fragment\":3},"
 		"\"exported_packets\":90,\"exported_octets\":6900,\"exported_flows\":12,"
 		"\"balanced\":false,\"exporters\":[{\"name\":\"local\",\"accepted_records\":12,"
 		"\"accepted_packets\":90,\"accepted_octets\":6900,\"messages\":2}]}";
@@ -133,6 +134,8 @@ static void test_ledger_has_a_row_for_every_account(void **state)
 	check_text(line, "seen                                      100                 9000  of "
 			 "frames\n");
 	check_text(line, "  not_ip                                    7                 1000\n");
+	check_text(line, "\nNOTICE                                PACKETS\n"
+			 "tiny_fragment                               3\n");
 	check_text(line, "                                           93                 7000  of "
 			 "IP\n");
 	check_text(line, "  exported                                 90                 6900  12 "

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Fragments: the first one of a datagram leaves its ports in a small table, where
+ * the later ones find them, so that all are of one Flow. Which fragments are of
+ * one datagram say RFC 791 3.2 and RFC 8200 4.5. A later one that finds nothing,
+ * as the first was lost, came late or gave way to others, is counted with ports 0.
+ */
+#pragma once
+
+#include "bpf/key.bpf.h"
+#include "bpf/ledger.bpf.h"
+#include "bpf/maps.bpf.h"
+#include "bpf/parse.bpf.h"
+#include "bpf/target.bpf.h"
+
+#define FRAGMENT_TIME_SHIFT 22 /* ticks of 4.2 ms */
+#define FRAGMENT_TIME_BITS  24
+#define FRAGMENT_LIFETIME   1024 /* ticks: 4.3 s, before which identifications recur (RFC 4963) */
+
+#define FRAGMENT_KNOWN	  (1ULL << 23) /* never zero */
+#define FRAGMENT_END_MASK 0x3fff
+
+#define IP_MAX_OCTETS 65535
+
+static __always_inline __u64 fragment_mark(__u64 hash, __u64 now_ns)
+{
+	__u64 time = now_ns >> FRAGMENT_TIME_SHIFT & ((1 << FRAGMENT_TIME_BITS) - 1);
+
+	return hash >> FRAGMENT_TIME_BITS << FRAGMENT_TIME_BITS | time;
+}
+
+/* Both marks are of one datagram. */
+static __always_inline bool is_same_datagram(__u64 a, __u64 b)
+{
+	return (a ^ b) >> FRAGMENT_TIME_BITS == 0;
+}
+
+/* Times of both marks are near each other; packets of a file may be out of order. */
+static __always_inline bool is_same_time(__u64 a, __u64 b)
+{
+	__u64 apart = (a - b + FRAGMENT_LIFETIME) & ((1 << FRAGMENT_TIME_BITS) - 1);
+
+	return apart < 2 * FRAGMENT_LIFETIME;
+}
+
+/* What the datagram's first fragment told, or 0. */
+static __always_inline __u64 fragment_find(const struct xfp_fragment_bucket *b, __u64 mark)
+{
+	UNROLL
+	for (int i = 0; i < XFP_FRAGMENT_ENTRIES; i++) {
+		__u64 facts = READ_ONCE_(b->entry[i].facts);
+		__u64 stored = READ_ONCE_(b->entry[i].mark) ^ facts;
+
+		if (is_same_datagram(mark, stored) && is_same_time(mark, stored))
+			return facts;
+	}
+	return 0;
+}
+
+/*
+ * Remember what a first fragment told, before all others of its bucket; of them
+ * the oldest goes, or what is known of the same datagram. From the last on, so
+ * that other CPUs find each of them somewhere all the time.
+ */
+static __always_inline void fragment_record(struct xfp_fragment_bucket *b, __u64 mark, __u64 facts)
+{
+	int n_moved = 0;
+
+	UNROLL
+	for (; n_moved < XFP_FRAGMENT_ENTRIES - 1; n_moved++)
+		if (is_same_datagram(mark, READ_ONCE_(b->entry[n_moved].mark) ^
+						   READ_ONCE_(b->entry[n_moved].facts)))
+			break;
+	UNROLL
+	for (int i = XFP_FRAGMENT_ENTRIES - 1; i > 0; i--) {
+		if (i > n_moved)
+			continue;
+		WRITE_ONCE_(b->entry[i].mark, b->entry[i - 1].mark);
+		WRITE_ONCE_(b->entry[i].facts, b->entry[i - 1].facts);
+	}
+	WRITE_ONCE_(b->entry[0].mark, mark ^ facts);
+	WRITE_ONCE_(b->entry[0].facts, facts);
+}
+
+/* What an IP header says of a fragment besides what is observed of any packet. */
+struct fragment {
+	__u32 identification;
+	__u32 field; /* IP_MORE_FRAGMENTS and offset in 8 octets                    */
+	__u32 octets; /* of the datagram, from the transport header on in the first   */
+	__u32 fixed; /* octets that a datagram's length field would not count        */
+	bool is_tiny;
+};
+
+/* Count what is wrong with a fragment. `first` is what is known of the first one, or 0. */
+static __always_inline void fragment_check(const struct observed *o, const struct fragment *f,
+					   __u64 first)
+{
+	struct xfp_ledger_row *row = ledger_row();
+	__u32 offset = f->field & IP_OFFSET_MASK, whole = offset * 8 + o->length_max - f->fixed;
+
+	if (!row)
+		return;
+	ledger_add(&row->notice[XFP_tiny_fragment], f->is_tiny);
+	ledger_add(&row->notice[XFP_oversized_fragment], whole > IP_MAX_OCTETS);
+	ledger_add(&row->notice[XFP_uneven_fragment],
+		   (f->field & IP_MORE_FRAGMENTS) && (f->octets & 7));
+	ledger_add(&row->notice[XFP_overlapping_fragment],
+		   offset && offset < (first & FRAGMENT_END_MASK));
+}
+
+/* The end of a key, of which only ports, or what stands for them, and protocol change. */
+union fragment_tail {
+	struct {
+		__u32 ports;
+		__u8 protocol;
+		__u8 obs_point;
+		__u16 vlan;
+	};
+	__u64 word;
+};
+
+/*
+ * Record what a first fragment tells, or complete the key of a later one; count
+ * what is wrong with it. Returns the datagram's protocol.
+ *
+ * key  Flow Key of n words; but for the ports it is the datagram's, in IPv6 (RFC
+ *      8200 4.5) for the protocol too, which the first fragment says
+ */
+static __always_inline __u32 fragment_follow(const struct observed *o, __u64 *key, int n_words,
+					     const struct fragment *f)
+{
+	union fragment_tail tail = {.word = key[n_words - 1]}, own = tail;
+	__u64 end = (f->octets + 7) / 8 & FRAGMENT_END_MASK, hash, mark, facts;
+	struct xfp_fragment_bucket *b;
+
+	tail.ports = f->identification;
+	if (n_words == KEY_WORDS6)
+		tail.protocol = 0;
+	key[n_words - 1] = tail.word;
+	hash = key_hash(key, n_words);
+	b = fragment_bucket_at(hash & (XFP_FRAGMENT_BUCKETS - 1));
+	mark = fragment_mark(hash, o->now_ns);
+	if (f->field & IP_OFFSET_MASK) {
+		facts = fragment_find(b, mark);
+		own.ports = facts >> 32;
+		own.protocol = facts ? facts >> 24 : own.protocol;
+	} else {
+		facts = (__u64)own.ports << 32 | (__u64)own.protocol << 24 | FRAGMENT_KNOWN | end;
+		fragment_record(b, mark, facts);
+	}
+	fragment_check(o, f, facts);
+	key[n_words - 1] = own.word;
+	return own.protocol;
+}
+
+/* Functions of their own: no other packet carries them. */
+GLOBAL_FUNCTION int xfp_fragment4(struct observed4 *o, __u32 identification, __u32 field,
+				  __u32 octets, bool is_tiny)
+{
+	const struct fragment f = {.identification = identification,
+				   .field = field,
+				   .octets = octets,
+				   .is_tiny = is_tiny};
+
+	return o ? fragment_follow(&o->seen, o->key, KEY_WORDS4, &f) : 0;
+}
+
+GLOBAL_FUNCTION int xfp_fragment6(struct observed6 *o, __u32 identification, __u32 field,
+				  __u32 octets, bool is_tiny)
+{
+	const struct fragment f = {.identification = identification,
+				   .field = field,
+				   .octets = octets,
+				   .fixed = 8, /* the Fragment header */
+				   .is_tiny = is_tiny};
+
+	return o ? fragment_follow(&o->seen, o->key, KEY_WORDS6, &f) : 0;
+}
