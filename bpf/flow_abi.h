@@ -157,8 +157,8 @@ struct xfp_ledger_row {
  * none is ever taken for an entry.
  */
 struct xfp_fragment {
-	__u64 mark; /* hash of addresses and identification << 24 | time of 2^22 ns */
-	__u64 facts; /* ports << 32 | protocol << 24 | 1 << 23 | end in 8 octets     */
+	__u64 mark; /* 40 bits of the datagram's hash, time in 24 bits of 2^22 ns  */
+	__u64 facts; /* ports << 32 | protocol << 24 | 1 << 23 | end in 8 octets   */
 };
 
 struct xfp_fragment_bucket {
