@@ -85,6 +85,41 @@ static __always_inline void detail_timing(struct xfp_detail_timing *d, const str
 	word_grow(&d->shortest, ~(__u32)units);
 }
 
+static __always_inline void detail_fragment(struct xfp_detail_fragment *d, const struct pkt *p,
+					    bool is_new)
+{
+	if (is_fragment(p))
+		ATOMIC_ADD(&d->packets, 1);
+	if (!is_new)
+		return;
+	d->identification = p->identification;
+	d->offset = p->fragment & IP_OFFSET_MASK;
+	d->flags = p->fragment >> 8 & (IP_DONT_FRAGMENT | IP_MORE_FRAGMENTS) >> 8;
+}
+
+static __always_inline void detail_tunnel(struct xfp_detail_tunnel *d, const struct pkt *p,
+					  bool is_new)
+{
+	const struct around *a = &p->around;
+	__u64 *source = (__u64 *)d->source, *destination = (__u64 *)d->destination;
+
+	if (!is_new)
+		return;
+	d->mpls = a->label;
+	d->type = a->tunnel;
+	d->is_ipv6 = a->is_ipv6;
+	d->id = a->tunnel_id;
+	if (a->is_ipv6) {
+		source[0] = a->addresses[0];
+		source[1] = a->addresses[1];
+		destination[0] = a->addresses[2];
+		destination[1] = a->addresses[3];
+	} else {
+		d->source[0] = a->addresses[0]; /* both in one word, as in the header */
+		d->source[1] = a->addresses[0] >> 32;
+	}
+}
+
 /* Every detail in use of one packet. account: as of account_slot(), not ACCOUNT_OVERFLOW. */
 static __always_inline void details_add(struct table t, const struct pkt *p,
 					const struct observed *o, __u32 account)
@@ -108,7 +143,11 @@ static __always_inline void details_add(struct table t, const struct pkt *p,
 			    t.family == FAMILY_IPV4 ? 0 : 40);
 	if (detail_is_on(XFP_DETAIL_TIMING))
 		detail_timing((void *)(record + xfp_detail.at[XFP_DETAIL_TIMING]), o);
-	if (p->next_header != IPPROTO_TCP || p->is_later_fragment)
+	if (detail_is_on(XFP_DETAIL_FRAGMENT))
+		detail_fragment((void *)(record + xfp_detail.at[XFP_DETAIL_FRAGMENT]), p, is_new);
+	if (detail_is_on(XFP_DETAIL_TUNNEL))
+		detail_tunnel((void *)(record + xfp_detail.at[XFP_DETAIL_TUNNEL]), p, is_new);
+	if (p->next_header != IPPROTO_TCP || (p->fragment & IP_OFFSET_MASK) || p->is_tiny)
 		return;
 	if (detail_is_on(XFP_DETAIL_TCP))
 		detail_tcp((void *)(record + xfp_detail.at[XFP_DETAIL_TCP]), p, is_new);

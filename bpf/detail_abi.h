@@ -50,21 +50,35 @@ struct xfp_detail_timing {
 	__u32 longest;
 };
 
+/* Of the first packet, but the count. */
 struct xfp_detail_fragment {
 	__u64 packets; /* fragments                                                 */
-	__u32 identification; /* of the first fragment       fragmentIdentification (54)   */
-	__u16 offset; /* of the first fragment, octets          fragmentOffset (88)  */
-	__u8 flags; /* union, as in IPv4: 0x40 DF, 0x20 MF      fragmentFlags (197) */
-	__u8 is_seen; /* the three above hold                                      */
+	__u32 identification; /* fragmentIdentification (54)                        */
+	__u16 offset; /* in 8 octets                             fragmentOffset (88) */
+	__u8 flags; /* 0x40 DF, 0x20 MF                       fragmentFlags (197)  */
+	__u8 pad;
 };
 
-/* Outermost encapsulation of the first packet. */
+/* The encapsulation of a tunnel. Numbers are for records and do not change. */
+enum xfp_tunnel {
+	XFP_TUNNEL_NONE,
+	XFP_TUNNEL_IP, /* IPv4 or IPv6 in either: RFC 2003, 2473, 4213      */
+	XFP_TUNNEL_MPLS, /* labels in IP or UDP: RFC 4023, 7510               */
+	XFP_TUNNEL_GRE, /* also in UDP: RFC 2784, 2890, 8086                 */
+	XFP_TUNNEL_ERSPAN, /* in GRE: draft-foschiano-erspan-03                 */
+	XFP_TUNNEL_VXLAN, /* RFC 7348                                          */
+	XFP_TUNNEL_GENEVE, /* RFC 8926                                          */
+	XFP_TUNNEL_GTPU, /* 3GPP TS 29.281                                    */
+	XFP_TUNNEL_TEREDO, /* RFC 4380                                          */
+};
+
+/* Around the first packet: its label stack and its outermost tunnel. */
 struct xfp_detail_tunnel {
-	__be32 source[4]; /* IPv4: first word                                          */
+	__be32 source[4]; /* IPv4: source and destination in the first two words       */
 	__be32 destination[4];
 	__u32 id; /* VNI, TEID, GRE key or ERSPAN session                      */
-	__u32 mpls; /* top label stack entry, host order; 0 = none               */
-	__u8 type; /* enum tunnel_type of the parser                            */
+	__u32 mpls; /* top label, TC and S, 24 bits; 0 = none                    */
+	__u8 type; /* enum xfp_tunnel                                           */
 	__u8 is_ipv6; /* the outer addresses are                                   */
 	__u16 pad[3];
 };

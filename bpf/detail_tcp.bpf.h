@@ -20,11 +20,6 @@
 /* A segment that fills a gap this soon after it was seen was only late (as tshark has it). */
 #define HEALTH_LATE_NS 3000000
 
-static __always_inline __u32 load_be32(const __u8 *header, __u32 at)
-{
-	return bpf_ntohl(HEADER_LOAD(__be32, header + at));
-}
-
 /* Raise a word to `value`. */
 static __always_inline void word_grow(__u32 *word, __u32 value)
 {

@@ -37,35 +37,37 @@ static __always_inline enum xfp_reason parse_raw_ip(struct pkt *p)
 	return XFP_OK;
 }
 
-/* From the packet's first octet to its Flow, or why it has none. */
-static __always_inline enum xfp_reason meter_packet(struct xfp_ledger_row *row, struct pkt *p)
-{
-	enum xfp_reason verdict = xfp_is_raw_ip ? parse_raw_ip(p) : parse_ethernet(p);
-
-	return verdict == XFP_OK ? meter_network(row, p) : verdict;
-}
-
 /* Index << 1 of the Observation Point this instance of the program serves. */
 TUNABLE __u8 xfp_obs_point;
 
-static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool has_fragments)
+static __always_inline void octets_from_xdp(struct pkt *p, struct xdp_md *ctx)
 {
 	p->data = (void *)(long)ctx->data;
 	p->data_end = (void *)(long)ctx->data_end;
+}
+
+static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool has_fragments)
+{
+	octets_from_xdp(p, ctx);
 	p->frame_octets = has_fragments ? bpf_xdp_get_buff_len(ctx) : p->data_end - p->data;
 	p->packets = 1;
 	p->obs_point = xfp_obs_point | DIRECTION_INGRESS;
 	p->now_ns = clock_coarse();
 }
 
-static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, __u8 direction)
+static __always_inline void octets_from_skb(struct pkt *p, struct __sk_buff *skb)
 {
 	p->data = (void *)(long)skb->data;
 	p->data_end = (void *)(long)skb->data_end;
+	p->gso_octets = skb->gso_size;
+}
+
+static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, __u8 direction)
+{
+	octets_from_skb(p, skb);
 	p->frame_octets = skb->len;
 	p->packets = skb->gso_segs ? skb->gso_segs : 1;
 	p->has_segments = skb->gso_segs;
-	p->gso_octets = skb->gso_size;
 	p->obs_point = xfp_obs_point | direction;
 	p->now_ns = clock_coarse();
 	if (skb->vlan_present) {
@@ -75,10 +77,87 @@ static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, _
 	}
 }
 
-/* True when the parser ran out of linear data though the packet goes on. */
-static __always_inline bool is_split(const struct pkt *p, enum xfp_reason verdict, __u32 linear)
+/*
+ * Functions of their own, so that the verifier takes each kind of header once,
+ * not once for each way that led to it. Return 1 while there is another.
+ */
+GLOBAL_FUNCTION int xfp_xdp_layer(struct xdp_md *ctx, struct layers *l)
 {
-	return verdict == XFP_truncated && p->frame_octets > linear && linear < PARSE_SCRATCH;
+	struct pkt p = {};
+
+	if (!l)
+		return 0;
+	octets_from_xdp(&p, ctx);
+	return layers_step(l, &p);
+}
+
+GLOBAL_FUNCTION int xfp_scratch_layer(struct layers *l)
+{
+	struct pkt p = {.is_scratch = true};
+	__u32 zero = 0;
+
+	p.data = bpf_map_lookup_elem(&xfp_scratch, &zero);
+	if (!l || !p.data)
+		return 0;
+	return layers_step(l, &p);
+}
+
+GLOBAL_FUNCTION int xfp_tc_layer(struct __sk_buff *skb, struct layers *l)
+{
+	struct pkt p = {};
+
+	if (!l)
+		return 0;
+	octets_from_skb(&p, skb);
+	return layers_step(l, &p);
+}
+
+/* A packet's context; the kind is known to the compiler wherever this is. */
+struct source {
+	void *ctx;
+	bool is_skb;
+	bool is_scratch;
+	bool can_repeat; /* what is not linear can be made so */
+};
+
+static __always_inline int source_layer(struct source from, struct layers *l)
+{
+	if (from.is_skb)
+		return xfp_tc_layer(from.ctx, l);
+	return from.is_scratch ? xfp_scratch_layer(l) : xfp_xdp_layer(from.ctx, l);
+}
+
+/* From whatever is in front of IP, or around it, to the IP header of the Flow. */
+static __always_inline enum xfp_reason layers_follow(struct source from, struct pkt *p)
+{
+	struct layers l;
+
+	layers_begin(&l, p);
+	NO_UNROLL
+	for (int i = 0; i < LAYERS_MAX_STEPS; i++) {
+		if (!source_layer(from, &l))
+			break;
+	}
+	return layers_end(&l, p, from.can_repeat);
+}
+
+/* From the packet's first octet to its Flow, or why it has none. */
+static __always_inline enum xfp_reason meter_packet(struct xfp_ledger_row *row, struct pkt *p,
+						    struct source from)
+{
+	enum xfp_reason verdict = xfp_is_raw_ip ? parse_raw_ip(p) : parse_ethernet(p);
+
+	if (verdict == XFP_OK && (xfp_opens_tunnels || !is_ip(p->ethertype)))
+		verdict = layers_follow(from, p);
+	return verdict == XFP_OK ? meter_network(row, p) : verdict;
+}
+
+/* True when there is more of the packet than is linear, and headers may be there. */
+static __always_inline bool is_split(const struct pkt *p)
+{
+	__u32 linear = p->data_end - p->data;
+
+	return p->frame_octets > linear && linear < PARSE_SCRATCH;
 }
 
 /* How much of a packet may hold headers: 1 .. PARSE_SCRATCH, as the verifier must see it. */
@@ -115,7 +194,7 @@ GLOBAL_FUNCTION int xfp_xdp_other(struct xdp_md *ctx)
 	if (!row)
 		return XDP_PASS;
 	pkt_from_xdp(&p, ctx, false);
-	meter_reason(row, &p, meter_packet(row, &p));
+	meter_reason(row, &p, meter_packet(row, &p, (struct source){.ctx = ctx}));
 	return XDP_PASS;
 }
 
@@ -128,16 +207,17 @@ GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx)
 		return XDP_PASS;
 	NO_UNROLL
 	for (int i = 0; i < 2; i++) {
+		struct source from = {.ctx = ctx};
 		struct pkt p = {};
 		enum xfp_reason verdict;
-		__u32 linear;
 
 		pkt_from_xdp(&p, ctx, true);
-		linear = p.data_end - p.data;
+		from.can_repeat = i == 0 && is_split(&p);
 		if (i && !pkt_to_scratch(&p, ctx))
 			break;
-		verdict = meter_packet(row, &p);
-		if (i == 0 && is_split(&p, verdict, linear))
+		from.is_scratch = i;
+		verdict = meter_packet(row, &p, from);
+		if (from.can_repeat && verdict == XFP_truncated)
 			continue;
 		meter_reason(row, &p, verdict);
 		break;
@@ -154,16 +234,17 @@ GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction)
 		return TC_ACT_UNSPEC;
 	NO_UNROLL
 	for (int i = 0; i < 2; i++) {
+		struct source from = {.ctx = skb, .is_skb = true};
 		struct pkt p = {};
 		enum xfp_reason verdict;
-		__u32 linear;
 
 		pkt_from_skb(&p, skb, direction);
-		linear = p.data_end - p.data;
-		verdict = meter_packet(row, &p);
-		if (i == 0 && is_split(&p, verdict, linear) &&
-		    !bpf_skb_pull_data(skb, head_octets(p.frame_octets)))
+		from.can_repeat = i == 0 && is_split(&p);
+		verdict = meter_packet(row, &p, from);
+		if (from.can_repeat && verdict == XFP_truncated) {
+			bpf_skb_pull_data(skb, head_octets(p.frame_octets));
 			continue;
+		}
 		meter_reason(row, &p, verdict);
 		break;
 	}

@@ -12,6 +12,7 @@
 #include XFP_CACHE_HEADER
 #include "bpf/detail.bpf.h"
 #include "bpf/fragment.bpf.h"
+#include "bpf/layers.bpf.h"
 #include "bpf/ledger.bpf.h"
 #include "bpf/parse.bpf.h"
 
@@ -212,6 +213,13 @@ static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row,
  * is inlined. False when it is another; nothing but `seen` has been counted then.
  */
 #ifdef __bpf__
+static __always_inline bool may_be_tunnel_plain(const struct pkt *p, __u8 protocol)
+{
+	const __u8 *h = pkt_header(p, ETH_HLEN + 20 + 4);
+
+	return may_be_tunnel(protocol, h ? HEADER_LOAD(__u32, h + ETH_HLEN + 20) : 0);
+}
+
 static __always_inline bool meter_plain(struct xfp_ledger_row *row, struct pkt *p)
 {
 	struct observed4 o;
@@ -219,6 +227,8 @@ static __always_inline bool meter_plain(struct xfp_ledger_row *row, struct pkt *
 
 	if (!xfp_is_flat || xfp_is_raw_ip || xfp_detail.octets || !h ||
 	    load_be16(h, 12) != ETH_P_IP || h[ETH_HLEN] != 0x45)
+		return false;
+	if (xfp_opens_tunnels && may_be_tunnel_plain(p, h[ETH_HLEN + 9]))
 		return false;
 	p->offset = ETH_HLEN;
 	p->ip_offset = ETH_HLEN;
@@ -235,6 +245,9 @@ static __always_inline bool meter_plain(struct xfp_ledger_row *row, struct pkt *
 static __always_inline void meter_reason(struct xfp_ledger_row *row, const struct pkt *p,
 					 enum xfp_reason reason)
 {
-	if (reason < XFP_N_REASONS)
-		ledger_volume(&row->reason[reason], p->packets, p->frame_octets);
+	__u64 index = reason;
+
+	barrier_var(index); /* one register, or Linux 6.1 forgets its bound */
+	if (index < XFP_N_REASONS)
+		ledger_volume(&row->reason[index], p->packets, p->frame_octets);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Headers into struct pkt: Ethernet, VLAN tags, IPv4, IPv6 with its extension
- * headers, and the first octets of the transport. Touches no map. The result of
- * every function is XFP_OK or the ledger reason why the packet has no Flow Key.
+ * Headers into struct pkt: IPv4, IPv6 with its extension headers, and the first
+ * octets of the transport; parse_link.bpf.h has what comes before IP,
+ * parse_tunnel.bpf.h what IP may carry IP in. Touches no map. The result of every
+ * function is XFP_OK or the ledger reason why the packet has no Flow Key.
  */
 #pragma once
 
@@ -13,7 +14,6 @@
 #include "bpf/flow_abi.h"
 #include "bpf/target.bpf.h"
 
-#define PARSE_MAX_TAGS	     3 /* 802.1Q/802.1ad tags */
 #define PARSE_MAX_EXTENSIONS 8 /* IPv6 extension headers */
 #define PARSE_SCRATCH	     512 /* octets copied out when the headers are not linear */
 
@@ -26,6 +26,22 @@
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_OFFSET_MASK	  0x1fff
 #define FRAGMENT_MASK	  (IP_MORE_FRAGMENTS | IP_OFFSET_MASK) /* zero: not a fragment */
+
+/* What is around the IP header of the Flow, for records. */
+struct around {
+	/* the labels in front of the outermost IP header */
+	__u32 label; /* mplsTopLabelStackSection (70), without labels 0 */
+	__u8 n_labels;
+
+	/* the outermost tunnel; all zero when none was opened */
+	__u8 tunnel; /* enum xfp_tunnel */
+	__u8 n_tunnels; /* opened      */
+	bool is_ipv6;
+	__u32 tunnel_id; /* VNI, TEID, GRE key or ERSPAN session, or 0      */
+	__u8 inside; /* enum xfp_reason: why the Flow's own tunnel is closed, or XFP_OK */
+	__u8 pad[3];
+	__u64 addresses[4]; /* of the outermost IP header, as in struct pkt    */
+};
 
 /* One packet on its way from the hook through the headers; lives in registers. */
 struct pkt {
@@ -65,6 +81,7 @@ struct pkt {
 	bool is_tiny; /* a first fragment that ends within its headers */
 	__u32 identification; /* fragmentIdentification (54); IPv6: of a Fragment header */
 	__u16 fragment; /* IP_DONT_FRAGMENT, IP_MORE_FRAGMENTS, offset in 8 octets   */
+	struct around around; /* in the general path only */
 };
 
 /* An atomic fragment (RFC 6946) is none: an IPv6 packet with a header more. */
@@ -108,6 +125,11 @@ static __always_inline const __u8 *pkt_header(const struct pkt *p, __u32 size)
 static __always_inline __u16 load_be16(const __u8 *header, __u32 at)
 {
 	return bpf_ntohs(HEADER_LOAD(__be16, header + at));
+}
+
+static __always_inline __u32 load_be32(const __u8 *header, __u32 at)
+{
+	return bpf_ntohl(HEADER_LOAD(__be32, header + at));
 }
 
 /* Two ports as the four octets they are in a header. */
@@ -346,46 +368,4 @@ static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
 	if (UNLIKELY(reason == XFP_truncated) && is_chain_cut(p))
 		return XFP_OK;
 	return reason == XFP_OK ? parse_transport(p) : reason;
-}
-
-/* Tags in the frame; one that the hook found in metadata is counted already. */
-static __always_inline enum xfp_reason parse_tags(struct pkt *p)
-{
-	for (int i = 0; i <= PARSE_MAX_TAGS; i++) {
-		const __u8 *h;
-		__u16 tag;
-
-		if (p->ethertype != ETH_P_8021Q && p->ethertype != ETH_P_8021AD)
-			return XFP_OK;
-		if (p->n_tags >= PARSE_MAX_TAGS)
-			return XFP_too_deep;
-		h = pkt_header(p, 4);
-		if (!h)
-			return XFP_truncated;
-		tag = load_be16(h, 0);
-		if (p->n_tags == 0) {
-			p->tag = tag;
-			p->vlan = tag & 0x0fff;
-		} else if (p->n_tags == 1) {
-			p->inner_tag = tag;
-			p->inner_vlan = tag & 0x0fff;
-		}
-		p->n_tags++;
-		p->ethertype = load_be16(h, 2);
-		p->offset += 4;
-	}
-	return XFP_too_deep;
-}
-
-/* From the first octet of an Ethernet frame to the network header. */
-static __always_inline enum xfp_reason parse_ethernet(struct pkt *p)
-{
-	const __u8 *h = pkt_header(p, ETH_HLEN);
-
-	if (!h)
-		return XFP_truncated;
-	p->has_ethernet = true;
-	p->ethertype = load_be16(h, 12);
-	p->offset += ETH_HLEN;
-	return parse_tags(p);
 }

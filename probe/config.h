@@ -27,6 +27,7 @@
 enum ingress_hook { INGRESS_AUTO, INGRESS_XDP, INGRESS_XDP_GENERIC, INGRESS_TC, INGRESS_OFF };
 enum egress_hook { EGRESS_OFF, EGRESS_TC };
 enum timestamps { TIMESTAMPS_TICK, TIMESTAMPS_PRECISE };
+enum tunnels { TUNNELS_OUTER, TUNNELS_INNER };
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_FILE };
 enum biflow { BIFLOW_SPLIT, BIFLOW_RFC5103 };
 enum output { OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE, OUTPUT_DEFAULT };
@@ -45,6 +46,7 @@ struct flow_cache_config {
 	double sweep_interval_s; /* 0.1 .. 60                   */
 	uint32_t high_water_pct; /* 1 .. 100                    */
 	int timestamps; /* enum timestamps             */
+	int tunnels; /* enum tunnels                */
 };
 
 struct exporter_config {

@@ -17,6 +17,11 @@ void native_meter_configure(const struct flow_cache_params *params)
 	xfp_detail = params->detail;
 }
 
+void native_meter_open_tunnels(bool opens_tunnels)
+{
+	xfp_opens_tunnels = opens_tunnels;
+}
+
 struct native_place native_meter_place(enum flow_family family, const void *key, uint32_t n_buckets)
 {
 	__u64 words[KEY_WORDS6];
@@ -156,6 +161,24 @@ static enum xfp_reason waiting_read(struct waiting *w, struct pkt *p)
 	return XFP_not_ip;
 }
 
+/* From whatever is in front of IP, or around it, to the IP header of the Flow. */
+static enum xfp_reason layers_follow(struct pkt *p)
+{
+	struct layers l;
+
+	layers_begin(&l, p);
+	for (int i = 0; i < LAYERS_MAX_STEPS; i++) {
+		struct pkt step = {
+			.data = p->data,
+			.data_end = p->data_end,
+		};
+
+		if (!layers_step(&l, &step))
+			break;
+	}
+	return layers_end(&l, p, false);
+}
+
 void native_meter_add(struct flow_cache *cache, const struct native_packet *packet)
 {
 	struct waiting *w = &batch.packet[batch.n];
@@ -173,6 +196,8 @@ void native_meter_add(struct flow_cache *cache, const struct native_packet *pack
 	maps_select(cache);
 	meter_seen(native_maps.row, &p);
 	verdict = packet->is_ethernet ? parse_ethernet(&p) : parse_tags(&p);
+	if (verdict == XFP_OK && (xfp_opens_tunnels || !is_ip(p.ethertype)))
+		verdict = layers_follow(&p);
 	if (verdict == XFP_OK)
 		verdict = waiting_read(w, &p);
 	if (verdict != XFP_OK) {

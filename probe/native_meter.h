@@ -14,6 +14,9 @@
 /* Take over secrets and geometry; later calls replace earlier ones. */
 void native_meter_configure(const struct flow_cache_params *params);
 
+/* Meter the inner Flow of tunnels (`tunnels: inner`), or the outer one: as at start. */
+void native_meter_open_tunnels(bool opens_tunnels);
+
 /* Where a key's Flow can be: two buckets, and its tag in either. */
 struct native_place {
 	uint32_t first;

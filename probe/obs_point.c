@@ -125,6 +125,7 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	s->rodata->xfp_tick_ns = loader->tick_ns;
 	s->rodata->xfp_tick_origin_ns = loader->tick_origin_ns;
 	s->rodata->xfp_is_precise = loader->is_precise;
+	s->rodata->xfp_opens_tunnels = loader->opens_tunnels;
 	s->rodata->xfp_is_rt = grace_is_rt_kernel();
 	s->rodata->xfp_is_store_ordered = FLOW_CACHE_STORE_ORDERED;
 	s->rodata->xfp_obs_point = index << 1;
@@ -261,6 +262,7 @@ int obs_points_open(struct obs_points *o, const struct config *cfg, struct flow_
 	loader->cache = cache;
 	loader->n_cpus = (uint32_t)libbpf_num_possible_cpus();
 	loader->is_precise = cfg->flow_cache.timestamps == TIMESTAMPS_PRECISE;
+	loader->opens_tunnels = cfg->flow_cache.tunnels == TUNNELS_INNER;
 	err = bpf_arrays_register();
 	if (!err)
 		err = clock_measure(&loader->tick_ns, &loader->tick_origin_ns);

@@ -47,6 +47,7 @@ struct obs_loader {
 	uint64_t tick_ns;
 	uint64_t tick_origin_ns;
 	bool is_precise;
+	bool opens_tunnels;
 };
 
 struct obs_points {

@@ -146,6 +146,7 @@ static int offline_open(struct offline *o, const struct config *cfg)
 	params.n_buckets[FLOW_IPV4] = flow_cache_buckets_start(fc->max_flows);
 	params.n_buckets[FLOW_IPV6] = flow_cache_buckets_start(fc->max_flows_ipv6);
 	err = flow_cache_open(&o->cache, &params, fc->max_flows, fc->max_flows_ipv6, true);
+	native_meter_open_tunnels(fc->tunnels == TUNNELS_INNER);
 	if (!err)
 		err = sinks_open(&o->sinks, cfg, false);
 	if (err)

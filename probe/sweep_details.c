@@ -122,15 +122,15 @@ static void record_tunnel(struct record_tunnel *r, const struct details *d)
 		return;
 	r->type = now->type;
 	r->segment_id = now->id;
-	r->mpls_top[0] = (uint8_t)(now->mpls >> 24);
-	r->mpls_top[1] = (uint8_t)(now->mpls >> 16);
-	r->mpls_top[2] = (uint8_t)(now->mpls >> 8);
+	r->mpls_top[0] = (uint8_t)(now->mpls >> 16);
+	r->mpls_top[1] = (uint8_t)(now->mpls >> 8);
+	r->mpls_top[2] = (uint8_t)now->mpls;
 	if (now->is_ipv6) {
 		memcpy(r->outer_source6, now->source, sizeof(r->outer_source6));
 		memcpy(r->outer_destination6, now->destination, sizeof(r->outer_destination6));
 	} else {
 		r->outer_source4 = ntohl(now->source[0]);
-		r->outer_destination4 = ntohl(now->destination[0]);
+		r->outer_destination4 = ntohl(now->source[1]);
 	}
 }
 

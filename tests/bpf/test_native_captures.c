@@ -35,12 +35,23 @@ static struct meter_fixture m;
 static unsigned int n_files;
 static unsigned long n_packets;
 
-static int setup(void **state)
+static int setup(void **state, bool opens_tunnels)
 {
 	(void)state;
 	log_setup(LOG_ERROR, false); /* captures that end early are expected here */
+	m.opens_tunnels = opens_tunnels;
 	meter_fixture_open(&m, MAX_FLOWS);
 	return 0;
+}
+
+static int setup_outer(void **state)
+{
+	return setup(state, false);
+}
+
+static int setup_inner(void **state)
+{
+	return setup(state, true);
 }
 
 static int teardown(void **state)
@@ -122,30 +133,45 @@ static void test_own_captures(void **state)
 	assert_int_equal(n_files, 3);
 }
 
-static void test_real_captures(void **state)
+static void compare_folder(const char *below)
 {
 	const char *folder = getenv("XFLOW_CAPTURES");
+	char path[4096];
 
-	(void)state;
 	n_files = 0;
 	n_packets = 0;
-	if (!folder)
-		folder = "../shared/captures";
-	if (access(folder, R_OK) < 0) {
-		print_message("no captures at %s\n", folder);
+	snprintf(path, sizeof(path), "%s/%s", folder ? folder : "../shared/captures", below);
+	if (access(path, R_OK) < 0) {
+		print_message("no captures at %s\n", path);
 		skip();
 	}
-	assert_int_equal(nftw(folder, compare_file, 16, FTW_PHYS), 0);
+	assert_int_equal(nftw(path, compare_file, 16, FTW_PHYS), 0);
 	assert_true(n_files > 0);
 	print_message("%u files, %lu packets compared\n", n_files, n_packets);
+}
+
+static void test_real_captures(void **state)
+{
+	(void)state;
+	compare_folder("");
+}
+
+/* Those that have tunnels, and those that should never have been sent. */
+static void test_real_captures_inner(void **state)
+{
+	(void)state;
+	compare_folder("encapsulation");
+	compare_folder("malformed");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_captures),
-		cmocka_unit_test(test_real_captures),
+		cmocka_unit_test_setup_teardown(test_own_captures, setup_outer, teardown),
+		cmocka_unit_test_setup_teardown(test_own_captures, setup_inner, teardown),
+		cmocka_unit_test_setup_teardown(test_real_captures, setup_outer, teardown),
+		cmocka_unit_test_setup_teardown(test_real_captures_inner, setup_inner, teardown),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

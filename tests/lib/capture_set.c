@@ -102,8 +102,10 @@ static int write_kind(const char *folder, const struct link_kind *kind)
 /* Call add(arg, time) with every frame of the table of packets in b. */
 static void each_frame(void (*add)(void *arg, uint64_t time_ns), void *arg)
 {
-	static const struct parse_case *const tables[] = {parse_cases_link, parse_cases_ipv4,
-							  parse_cases_ipv6, parse_cases_transport};
+	static const struct parse_case *const tables[] = {
+		parse_cases_link,	  parse_cases_session,	 parse_cases_ipv4,
+		parse_cases_ipv6,	  parse_cases_transport, parse_cases_tunnel,
+		parse_cases_tunnel_closed};
 	uint64_t time_ns = START_NS;
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {

@@ -167,6 +167,9 @@ static int constants_set(const struct kernel_table *k, const struct kernel_table
 	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants) && !err; i++)
 		err = constant_set(k->object, constants[i].name, constants[i].value,
 				   constants[i].octets);
+	if (!err && options->opens_tunnels)
+		err = constant_set(k->object, "xfp_opens_tunnels", &options->opens_tunnels,
+				   sizeof(options->opens_tunnels));
 	return err;
 }
 

@@ -31,6 +31,7 @@ struct kernel_table_options {
 	uint32_t max_flows;
 	const char *programs; /* prefix of those to load */
 	bool is_lookup; /* as for tables too large to be flat */
+	bool opens_tunnels; /* `tunnels: inner` */
 };
 
 /*

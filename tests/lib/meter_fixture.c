@@ -47,6 +47,7 @@ static void programs_open(struct meter_fixture *m)
 	snprintf(cfg.interfaces[0].name, sizeof(cfg.interfaces[0].name), "lo");
 	cfg.interfaces[0].ingress = INGRESS_XDP;
 	cfg.interfaces[0].egress = EGRESS_TC;
+	cfg.flow_cache.tunnels = m->opens_tunnels ? TUNNELS_INNER : TUNNELS_OUTER;
 	assert_int_equal(obs_points_open(&m->points, &cfg, &m->kernel), 0);
 	assert_true(m->points.point[0].is_multi_buffer);
 	m->plain.wants_xdp = true;
@@ -84,6 +85,7 @@ void meter_fixture_open_details(struct meter_fixture *m, uint32_t max_flows, uin
 	assert_int_equal(flow_cache_params_init(&params, max_flows, max_flows), 0);
 	params.detail = detail_layout(details);
 	native_meter_configure(&params);
+	native_meter_open_tunnels(m->opens_tunnels);
 	assert_int_equal(flow_cache_open(&m->native, &params, max_flows, max_flows, true), 0);
 	assert_int_equal(flow_cache_open(&m->kernel, &params, max_flows, max_flows, false), 0);
 	programs_open(m);

@@ -31,6 +31,7 @@ struct meter_fixture {
 	struct obs_point plain; /* xdp and tc ingress, on their maps */
 	struct obs_point tc;
 	int program[METER_HOOKS]; /* descriptors, the fixture's        */
+	bool opens_tunnels; /* set before opening: `tunnels: inner` */
 };
 
 /* Load everything with room for max_flows of each family. Fails the test on errors. */

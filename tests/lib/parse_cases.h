@@ -24,9 +24,18 @@ struct parse_case {
 
 /* A table ends with a case without a name. */
 extern const struct parse_case parse_cases_link[];
+extern const struct parse_case parse_cases_session[];
 extern const struct parse_case parse_cases_ipv4[];
 extern const struct parse_case parse_cases_ipv6[];
 extern const struct parse_case parse_cases_transport[];
+
+/* With `tunnels: inner`: those of which the inner Flow is metered, and the others. */
+extern const struct parse_case parse_cases_tunnel[];
+extern const struct parse_case parse_cases_tunnel_closed[];
+
+/* Build the i-th packet of the case of this name; fails the test when there is none. */
+void parse_case_build(const struct parse_case *table, const char *name, unsigned int i,
+		      struct pkt_builder *b);
 
 /* What must become of the case's packets, `octets` long as frames together. */
 void parse_case_assert(const struct parse_case *c, const struct flow_cache *cache,
@@ -46,3 +55,16 @@ void parse_case_assert(const struct parse_case *c, const struct flow_cache *cach
 struct iphdr *case_start4(struct pkt_builder *b);
 struct ipv6hdr *case_start6(struct pkt_builder *b);
 void case_finish_udp(struct pkt_builder *b, size_t n);
+
+/* Append octets as they are. */
+void case_octets(struct pkt_builder *b, const void *octets, size_t n);
+#define CASE_OCTETS(b, ...)                                                                        \
+	case_octets(b, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+/*
+ * Append the datagram of the Flow of the tables, 100 octets of IPv4 or 120 of
+ * IPv6, or IPv4 in an Ethernet frame with so many tags; and finish the packet.
+ */
+void case_inside4(struct pkt_builder *b);
+void case_inside6(struct pkt_builder *b);
+void case_frame4(struct pkt_builder *b, unsigned int n_tags);

@@ -3,7 +3,12 @@
  * Link layer: Ethernet, its padding, 802.1Q and 802.1ad tags, what is not IP.
  */
 #include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "tests/lib/parse_cases.h"
 
@@ -28,6 +33,16 @@ void parse_case_assert(const struct parse_case *c, const struct flow_cache *cach
 	}
 	memcpy(ledger.notice, c->notice, sizeof(ledger.notice));
 	meter_assert_ledger(cache, &ledger);
+}
+
+void parse_case_build(const struct parse_case *table, const char *name, unsigned int i,
+		      struct pkt_builder *b)
+{
+	while (table->name && strcmp(table->name, name) != 0)
+		table++;
+	if (!table->name)
+		fail_msg("no case %s", name);
+	table->build(b, i);
 }
 
 struct iphdr *case_start4(struct pkt_builder *b)
@@ -129,9 +144,9 @@ static void padded6(struct pkt_builder *b, unsigned int i)
 	pkt_pad(b, 80 + i);
 }
 
-/* EtherTypes that are not IP: ARP, LLDP, MPLS, PPPoE, 802.3 lengths, IP's neighbours. */
+/* EtherTypes that are not IP: ARP, LLDP, PPPoE discovery, 802.3 lengths, IP's neighbours. */
 static const uint16_t not_ip_types[] = {
-	0x0806, 0x88cc, 0x8847, 0x8864, 0x0000, 0x0026, 0x05dc, 0x0801, 0x86dc, 0xffff,
+	0x0806, 0x88cc, 0x8849, 0x8863, 0x0000, 0x0026, 0x05dc, 0x0801, 0x86dc, 0xffff,
 };
 
 static void not_ip(struct pkt_builder *b, unsigned int i)

@@ -60,6 +60,12 @@ static void test_link_layer(void **state)
 	test_table(parse_cases_link);
 }
 
+static void test_sessions_and_labels(void **state)
+{
+	(void)state;
+	test_table(parse_cases_session);
+}
+
 static void test_ipv4(void **state)
 {
 	(void)state;
@@ -114,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link_layer),
+		cmocka_unit_test(test_sessions_and_labels),
 		cmocka_unit_test(test_ipv4),
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_transport),

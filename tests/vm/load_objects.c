@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Load every program of BPF objects built from bpf/flow.bpf.c, as the daemon
- * does: with flat tables and with look-ups, without details and with all of them.
- * One JSON line for each object and way.
+ * does: flat tables with tunnels closed and opened, then with all details, then
+ * looked up in. One JSON line for each program and way.
  *
  *	load_objects FILE...
  */
@@ -36,33 +36,58 @@ static void *file_read(const char *path, size_t *octets)
 	return content;
 }
 
-static void object_load(const char *path, const void *elf, size_t elf_octets, bool is_lookup,
-			bool with_details)
+/* Instructions the verifier followed, over all ways. */
+static uint32_t verified_instructions(int program)
+{
+	struct bpf_prog_info info = {};
+	uint32_t octets = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(program, &info, &octets) ? 0 : info.verified_insns;
+}
+
+static void program_load(const char *path, struct kernel_table_options options)
+{
+	struct kernel_table table = {};
+	uint32_t verified = 0;
+	int program, err = kernel_table_open(&table, &options);
+
+	if (!err) {
+		program = kernel_table_program(&table, options.programs);
+		err = program < 0 ? -ENOENT : 0;
+		verified = verified_instructions(program);
+	}
+	kernel_table_close(&table);
+	printf("{\"type\":\"program\",\"object\":\"%s\",\"name\":\"%s\",\"tables\":\"%s\","
+	       "\"tunnels\":\"%s\",\"details\":%u,\"verified\":%u,\"exit\":%d}\n",
+	       path, options.programs, options.is_lookup ? "looked up" : "flat",
+	       options.opens_tunnels ? "inner" : "outer", options.params->detail.octets, verified,
+	       err);
+}
+
+static void object_load(const char *path, const void *elf, size_t elf_octets)
 {
 	static const char *const programs[] = {"xfp_xdp", "xfp_xdp_frags", "xfp_tc_ingress",
 					       "xfp_tc_egress"};
 	struct flow_cache_params params;
-	int err = flow_cache_params_init(&params, 4096, 1024);
 
-	params.detail = detail_layout(with_details ? (1u << XFP_N_DETAILS) - 1 : 0);
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs) && !err; i++) {
-		struct kernel_table table = {};
-
-		err = kernel_table_open(&table, &(struct kernel_table_options){
-							.elf = elf,
-							.elf_octets = elf_octets,
-							.params = &params,
-							.max_flows = 4096,
-							.programs = programs[i],
-							.is_lookup = is_lookup,
-						});
-		if (!err && kernel_table_program(&table, programs[i]) < 0)
-			err = -ENOENT;
-		kernel_table_close(&table);
+	if (flow_cache_params_init(&params, 4096, 1024)) {
+		perror("flow_cache_params_init");
+		exit(1);
 	}
-	printf("{\"type\":\"object\",\"name\":\"%s\",\"tables\":\"%s\",\"details\":%s,"
-	       "\"exit\":%d}\n",
-	       path, is_lookup ? "looked up" : "flat", with_details ? "true" : "false", err);
+	for (size_t i = 0; i < 4 * sizeof(programs) / sizeof(*programs); i++) {
+		size_t way = i % 4;
+
+		params.detail = detail_layout(way >= 2 ? (1u << XFP_N_DETAILS) - 1 : 0);
+		program_load(path, (struct kernel_table_options){
+					   .elf = elf,
+					   .elf_octets = elf_octets,
+					   .params = &params,
+					   .max_flows = 4096,
+					   .programs = programs[i / 4],
+					   .is_lookup = way == 3,
+					   .opens_tunnels = way > 0,
+				   });
+	}
 }
 
 int main(int argc, char **argv)
@@ -75,8 +100,7 @@ int main(int argc, char **argv)
 			perror(argv[i]);
 			return 1;
 		}
-		for (int way = 0; way < 4; way++)
-			object_load(argv[i], elf, octets, way & 1, way & 2);
+		object_load(argv[i], elf, octets);
 		free(elf);
 	}
 	return 0;
