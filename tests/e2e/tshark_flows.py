@@ -17,10 +17,14 @@ EXTENSIONS = {"0": "ipv6.hopopts.nxt", "43": "ipv6.routing.nxt", "44": "ipv6.fra
               "51": "ah.next_header", "60": "ipv6.dstopts.nxt"}
 PORTS = {"6": "tcp", "17": "udp", "132": "sctp"}
 
-# What may be between two IP headers where a tunnel is opened.
+# What may be between two IP headers where a tunnel is opened. Not there is PPP,
+# which tshark finds in GRE of version 1 (PPTP, RFC 2637): its outer Flow is metered.
 OPENED = {"eth", "vlan", "ieee8021ad", "mpls", "pwethheuristic", "pwethcw", "gre", "erspan", "udp",
-          "vxlan", "geneve", "gtp", "teredo", "pppoes", "ppp", "ipv6.hopopts", "ipv6.routing",
-          "ipv6.fraghdr", "ipv6.dstopts", "ah"}
+          "vxlan", "geneve", "gtp", "teredo", "ipv6.hopopts", "ipv6.routing", "ipv6.fraghdr",
+          "ipv6.dstopts", "ah"}
+
+# GTP-U, 3GPP TS 29.281 4.4.2; tshark dissects version 0 on 3386 (GSM 09.60) as well.
+GTPU_PORT = "2152"
 
 
 class Header:
@@ -74,6 +78,8 @@ class Header:
 
     def opens(self):
         """True when a tunnel in it is one of those that are opened."""
+        if "gtp" in self.between and self.fields["udp.dstport"] != GTPU_PORT:
+            return False
         return not self.is_later_fragment() and OPENED.issuperset(self.between[1:])
 
     def key(self):
