@@ -98,16 +98,17 @@ static __always_inline const __u8 *pkt_at(const struct pkt *p, __u32 offset, __u
 {
 	const __u8 *header;
 
-	/* One register: Linux 6.1 forgets the bound of a value reloaded from the stack. */
-	if (!__builtin_constant_p(offset))
-		barrier_var(offset);
 	if (p->is_scratch) {
-		if (offset > PARSE_SCRATCH - 64)
-			return NULL;
 		if (offset + size > p->frame_octets)
+			return NULL;
+		barrier_var(offset); /* or both tests become one, which Linux 6.1 cannot follow */
+		if (offset > PARSE_SCRATCH - 64)
 			return NULL;
 		return p->data + offset;
 	}
+	/* One register: Linux 6.1 forgets the bound of a value reloaded from the stack. */
+	if (!__builtin_constant_p(offset))
+		barrier_var(offset);
 	if (offset > 0x7fff) /* what the verifier wants to know of a packet offset */
 		return NULL;
 	header = p->data + offset;
