@@ -112,12 +112,17 @@ def flow_header(packet, is_inner):
     return found
 
 
-def tshark_flows(path, is_inner):
-    """Counter of (key, "packets") and (key, "octets")."""
+def tshark_packets(path):
+    """The packets of a capture as tshark dissects them."""
     out = subprocess.run(["tshark", "-n", "-r", path, *NO_REASSEMBLY, "-T", "pdml"],
                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return xml.etree.ElementTree.fromstring(out.stdout).findall("packet")
+
+
+def tshark_flows(packets, is_inner):
+    """Counter of (key, "packets") and (key, "octets")."""
     sums = collections.Counter()
-    for packet in xml.etree.ElementTree.fromstring(out.stdout).iter("packet"):
+    for packet in packets:
         header = flow_header(packet, is_inner)
         if header:
             sums[header.key(), "packets"] += 1
