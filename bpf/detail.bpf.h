@@ -102,22 +102,33 @@ static __always_inline void detail_tunnel(struct xfp_detail_tunnel *d, const str
 {
 	const struct around *a = &p->around;
 	__u64 *source = (__u64 *)d->source, *destination = (__u64 *)d->destination;
+	const __u8 *h;
 
 	if (!is_new)
 		return;
 	d->mpls = a->label;
 	d->type = a->tunnel;
-	d->is_ipv6 = a->is_ipv6;
 	d->id = a->tunnel_id;
-	if (a->is_ipv6) {
-		source[0] = a->addresses[0];
-		source[1] = a->addresses[1];
-		destination[0] = a->addresses[2];
-		destination[1] = a->addresses[3];
-	} else {
-		d->source[0] = a->addresses[0]; /* both in one word, as in the header */
-		d->source[1] = a->addresses[0] >> 32;
+	if (!a->tunnel)
+		return;
+	h = pkt_at(p, a->ip_offset, 20);
+	barrier_var(h);
+	if (!h)
+		return;
+	d->is_ipv6 = h[0] >> 4 == 6;
+	if (!d->is_ipv6) {
+		d->source[0] = HEADER_LOAD(__u32, h + 12);
+		d->destination[0] = HEADER_LOAD(__u32, h + 16);
+		return;
 	}
+	h = pkt_at(p, a->ip_offset, 40);
+	barrier_var(h);
+	if (!h)
+		return;
+	source[0] = HEADER_LOAD(__u64, h + 8);
+	source[1] = HEADER_LOAD(__u64, h + 16);
+	destination[0] = HEADER_LOAD(__u64, h + 24);
+	destination[1] = HEADER_LOAD(__u64, h + 32);
 }
 
 /* Every detail in use of one packet. account: as of account_slot(), not ACCOUNT_OVERFLOW. */

@@ -74,7 +74,7 @@ enum xfp_tunnel {
 
 /* Around the first packet: its label stack and its outermost tunnel. */
 struct xfp_detail_tunnel {
-	__be32 source[4]; /* IPv4: source and destination in the first two words       */
+	__be32 source[4]; /* IPv4: the first word                                      */
 	__be32 destination[4];
 	__u32 id; /* VNI, TEID, GRE key or ERSPAN session                      */
 	__u32 mpls; /* top label, TC and S, 24 bits; 0 = none                    */

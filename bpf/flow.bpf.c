@@ -128,17 +128,16 @@ static __always_inline int source_layer(struct source from, struct layers *l)
 }
 
 /* From whatever is in front of IP, or around it, to the IP header of the Flow. */
-static __always_inline enum xfp_reason layers_follow(struct source from, struct pkt *p)
+static __always_inline enum xfp_reason layers_follow(struct source from, struct pkt *p,
+						     struct layers *l)
 {
-	struct layers l;
-
-	layers_begin(&l, p);
+	layers_begin(l, p);
 	NO_UNROLL
 	for (int i = 0; i < LAYERS_MAX_STEPS; i++) {
-		if (!source_layer(from, &l))
+		if (!source_layer(from, l))
 			break;
 	}
-	return layers_end(&l, p, from.can_repeat);
+	return layers_end(l, p, from.can_repeat);
 }
 
 /* From the packet's first octet to its Flow, or why it has none. */
@@ -146,10 +145,11 @@ static __always_inline enum xfp_reason meter_packet(struct xfp_ledger_row *row, 
 						    struct source from)
 {
 	enum xfp_reason verdict = xfp_is_raw_ip ? parse_raw_ip(p) : parse_ethernet(p);
+	union stage stage;
 
 	if (verdict == XFP_OK && (xfp_opens_tunnels || !is_ip(p->ethertype)))
-		verdict = layers_follow(from, p);
-	return verdict == XFP_OK ? meter_network(row, p) : verdict;
+		verdict = layers_follow(from, p, &stage.layers);
+	return verdict == XFP_OK ? meter_network(row, p, &stage) : verdict;
 }
 
 /* True when there is more of the packet than is linear, and headers may be there. */

@@ -92,9 +92,7 @@ static __always_inline void layer_ip(struct layers *l, struct pkt *p)
 		return;
 	}
 	if (!l->n_ip) {
-		UNROLL
-		for (int i = 0; i < 4; i++)
-			l->around.addresses[i] = p->addresses[i];
+		l->around.ip_offset = l->ip_offset;
 		l->around.is_ipv6 = p->is_ipv6;
 	}
 	l->n_ip++;
@@ -167,9 +165,7 @@ static __always_inline enum xfp_reason layers_end(const struct layers *l, struct
 	p->around.inside = stop;
 	if (l->n_ip < 2)
 		return XFP_OK;
-	UNROLL
-	for (int i = 0; i < 4; i++)
-		p->around.addresses[i] = l->around.addresses[i];
+	p->around.ip_offset = l->around.ip_offset;
 	p->around.is_ipv6 = l->around.is_ipv6;
 	p->around.tunnel = l->around.tunnel;
 	p->around.tunnel_id = l->around.tunnel_id;

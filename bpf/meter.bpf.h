@@ -166,44 +166,52 @@ static __always_inline enum xfp_reason read_ipv6(struct xfp_ledger_row *row, str
 }
 
 /* Each family has its own way to the end: what one does not know is a constant there. */
-static __always_inline enum xfp_reason meter_ipv4(struct xfp_ledger_row *row, struct pkt *p)
+static __always_inline enum xfp_reason meter_ipv4(struct xfp_ledger_row *row, struct pkt *p,
+						  struct observed4 *o)
 {
-	struct observed4 o;
-	enum xfp_reason verdict = read_ipv4(row, p, &o);
+	enum xfp_reason verdict = read_ipv4(row, p, o);
 	__u32 account;
 
 	if (verdict != XFP_OK)
 		return verdict;
-	account = xfp_account4(&o);
-	meter_accounted(row, p, &o.seen, account);
+	account = xfp_account4(o);
+	meter_accounted(row, p, &o->seen, account);
 	if (account && xfp_detail.octets)
-		details_add(TABLE(FAMILY_IPV4), p, &o.seen, account);
+		details_add(TABLE(FAMILY_IPV4), p, &o->seen, account);
 	return XFP_OK;
 }
 
-static __always_inline enum xfp_reason meter_ipv6(struct xfp_ledger_row *row, struct pkt *p)
+static __always_inline enum xfp_reason meter_ipv6(struct xfp_ledger_row *row, struct pkt *p,
+						  struct observed6 *o)
 {
-	struct observed6 o;
-	enum xfp_reason verdict = read_ipv6(row, p, &o);
+	enum xfp_reason verdict = read_ipv6(row, p, o);
 	__u32 account;
 
 	if (verdict != XFP_OK)
 		return verdict;
-	account = xfp_account6(&o);
-	meter_accounted(row, p, &o.seen, account);
+	account = xfp_account6(o);
+	meter_accounted(row, p, &o->seen, account);
 	if (account && xfp_detail.octets)
-		details_add(TABLE(FAMILY_IPV6), p, &o.seen, account);
+		details_add(TABLE(FAMILY_IPV6), p, &o->seen, account);
 	return XFP_OK;
 }
+
+/* What is in memory of one packet on its way, one after the other: the stack is short. */
+union stage {
+	struct layers layers;
+	struct observed4 v4;
+	struct observed6 v6;
+};
 
 /* From the network header, whose EtherType is p->ethertype, to a Flow, or why not. */
-static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row, struct pkt *p)
+static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row, struct pkt *p,
+						     union stage *stage)
 {
 	p->ip_offset = p->offset;
 	if (p->ethertype == ETH_P_IP)
-		return meter_ipv4(row, p);
+		return meter_ipv4(row, p, &stage->v4);
 	if (p->ethertype == ETH_P_IPV6)
-		return meter_ipv6(row, p);
+		return meter_ipv6(row, p, &stage->v6);
 	return XFP_not_ip;
 }
 

@@ -40,7 +40,7 @@ struct around {
 	__u32 tunnel_id; /* VNI, TEID, GRE key or ERSPAN session, or 0      */
 	__u8 inside; /* enum xfp_reason: why the Flow's own tunnel is closed, or XFP_OK */
 	__u8 pad[3];
-	__u64 addresses[4]; /* of the outermost IP header, as in struct pkt    */
+	__u32 ip_offset; /* of the outermost IP header */
 };
 
 /* One packet on its way from the hook through the headers; lives in registers. */
@@ -68,7 +68,7 @@ struct pkt {
 	__u32 transport_octets; /* length of the transport header, for GSO counts        */
 
 	/* found */
-	__u64 addresses[4]; /* as they stand in the header: 8 octets of IPv4, 32 of IPv6 */
+	__u64 addresses4; /* as they stand in an IPv4 header                      */
 	__u32 ports; /* as they stand in the header                           */
 	__u32 flow_label;
 	__u16 vlan; /* ids of the two outer tags                                 */
@@ -97,14 +97,17 @@ static __always_inline bool is_fragment(const struct pkt *p)
 static __always_inline const __u8 *pkt_at(const struct pkt *p, __u32 offset, __u32 size)
 {
 	const __u8 *header;
+	__u64 at;
 
 	if (p->is_scratch) {
 		if (offset + size > p->frame_octets)
 			return NULL;
-		barrier_var(offset); /* or both tests become one, which Linux 6.1 cannot follow */
-		if (offset > PARSE_SCRATCH - 64)
+		at = offset;
+		barrier_var(at); /* or both tests become one, which Linux 6.1 cannot follow */
+		if (at > PARSE_SCRATCH - 64)
 			return NULL;
-		return p->data + offset;
+		barrier_var(at); /* or the sum comes before the test */
+		return p->data + at;
 	}
 	/* One register: Linux 6.1 forgets the bound of a value reloaded from the stack. */
 	if (!__builtin_constant_p(offset))
@@ -252,7 +255,7 @@ static __always_inline enum xfp_reason parse_ipv4_header(struct pkt *p)
 	p->tos = h[1];
 	p->ttl = h[8];
 	p->next_header = h[9];
-	p->addresses[0] = HEADER_LOAD(__u64, h + 12);
+	p->addresses4 = HEADER_LOAD(__u64, h + 12);
 	p->identification = load_be16(h, 4);
 	p->fragment = load_be16(h, 6);
 	p->end_offset = p->offset + total;
@@ -358,10 +361,6 @@ static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
 	p->flow_label = bpf_ntohl(HEADER_LOAD(__be32, h)) & 0xfffff;
 	p->next_header = h[6];
 	p->ttl = h[7];
-	p->addresses[0] = HEADER_LOAD(__u64, h + 8);
-	p->addresses[1] = HEADER_LOAD(__u64, h + 16);
-	p->addresses[2] = HEADER_LOAD(__u64, h + 24);
-	p->addresses[3] = HEADER_LOAD(__u64, h + 32);
 	p->end_offset = p->offset + total;
 	p->offset += 40;
 	reason = parse_extensions(p);

@@ -130,7 +130,7 @@ static void record_tunnel(struct record_tunnel *r, const struct details *d)
 		memcpy(r->outer_destination6, now->destination, sizeof(r->outer_destination6));
 	} else {
 		r->outer_source4 = ntohl(now->source[0]);
-		r->outer_destination4 = ntohl(now->source[1]);
+		r->outer_destination4 = ntohl(now->destination[0]);
 	}
 }
 

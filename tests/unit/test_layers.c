@@ -83,19 +83,18 @@ static void test_a_tunnel_has_its_ends(void **state)
 {
 	struct around around = follow_case(parse_cases_tunnel, "VXLAN", 0);
 	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN];
-	const uint8_t *octets = (const uint8_t *)around.addresses;
 
 	(void)state;
 	assert_false(around.is_ipv6);
-	inet_ntop(AF_INET, octets, source, sizeof(source));
-	inet_ntop(AF_INET, octets + 4, destination, sizeof(destination));
+	inet_ntop(AF_INET, b.data + around.ip_offset + 12, source, sizeof(source));
+	inet_ntop(AF_INET, b.data + around.ip_offset + 16, destination, sizeof(destination));
 	assert_string_equal(source, TUNNEL_SOURCE4);
 	assert_string_equal(destination, TUNNEL_DESTINATION4);
 
 	around = follow_case(parse_cases_tunnel, "4in6", 0);
 	assert_true(around.is_ipv6);
-	inet_ntop(AF_INET6, octets, source, sizeof(source));
-	inet_ntop(AF_INET6, octets + 16, destination, sizeof(destination));
+	inet_ntop(AF_INET6, b.data + around.ip_offset + 8, source, sizeof(source));
+	inet_ntop(AF_INET6, b.data + around.ip_offset + 24, destination, sizeof(destination));
 	assert_string_equal(source, TUNNEL_SOURCE6);
 	assert_string_equal(destination, TUNNEL_DESTINATION6);
 }
