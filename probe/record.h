@@ -55,18 +55,6 @@ enum biflow_direction {
 	BIFLOW_REVERSE_INITIATOR = 2,
 };
 
-/* tunnelType, the innermost of several. */
-enum tunnel_type {
-	TUNNEL_NONE,
-	TUNNEL_GRE,
-	TUNNEL_IP_IN_IP, /* 4in4, 4in6, 6in4, 6in6 */
-	TUNNEL_VXLAN,
-	TUNNEL_GENEVE,
-	TUNNEL_GTP_U,
-	TUNNEL_TEREDO,
-	TUNNEL_ERSPAN,
-};
-
 /* l2: of the first packet, but the octets. */
 struct record_l2 {
 	uint64_t frame_octets; /* since the last record   layer2OctetDeltaCount (352) */
@@ -151,7 +139,7 @@ struct record_timing {
 	uint32_t interarrival_mean_us; /* meanInterarrivalMicroseconds              */
 };
 
-/* tunnel: of the first packet, the innermost outer header; all zero without one. */
+/* tunnel: around the first packet, the outermost one; all zero without one. */
 struct record_tunnel {
 	uint64_t segment_id; /* VNI, TEID, GRE key   layer2SegmentId (351)           */
 	uint8_t outer_source6[16]; /* network order                             */
@@ -159,7 +147,7 @@ struct record_tunnel {
 	uint32_t outer_source4; /* host order                                */
 	uint32_t outer_destination4;
 	uint8_t mpls_top[3]; /* label, TC, S   mplsTopLabelStackSection (70)         */
-	uint8_t type; /* enum tunnel_type                          */
+	uint8_t type; /* enum xfp_tunnel, bpf/detail_abi.h         */
 	uint8_t pad[4]; /* zero                                      */
 };
 

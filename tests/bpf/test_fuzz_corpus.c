@@ -21,13 +21,13 @@
 #include "tests/lib/meter_fixture.h"
 #include "tests/lib/parse_cases.h"
 
-#define CORPUS	       "tests/fuzz/corpus/meter"
-#define INPUT_OCTETS   65536
-#define VARIANTS       500 /* of each input */
-#define VARIED_OCTETS  128 /* of the first frame: its headers */
-#define VARIED_AT_ONCE 4
-#define CASE_OCTETS    1500
-#define CASE_PACKETS   16
+#define CORPUS		"tests/fuzz/corpus/meter"
+#define INPUT_OCTETS	65536
+#define VARIANTS	500 /* of each input */
+#define VARIED_OCTETS	128 /* of the first frame: its headers */
+#define VARIED_AT_ONCE	4
+#define CASE_MAX_OCTETS 1500
+#define CASE_PACKETS	16
 
 static struct meter_fixture m;
 static struct obs_point raw = {.is_raw_ip = true, .wants_egress = true};
@@ -175,7 +175,7 @@ static void compare_case_variants(const struct parse_case *c)
 		print_message("%s\n", c->name);
 		for (unsigned int i = 0; (i < c->n_packets && i < CASE_PACKETS) || !i; i++) {
 			c->build(&b, i);
-			if (b.len > CASE_OCTETS)
+			if (b.len > CASE_MAX_OCTETS)
 				continue;
 			p.data = b.data;
 			p.captured_octets = p.wire_octets = (uint32_t)b.len;
