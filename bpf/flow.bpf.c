@@ -112,6 +112,47 @@ GLOBAL_FUNCTION int xfp_tc_layer(struct __sk_buff *skb, struct layers *l)
 	return layers_step(l, &p);
 }
 
+/* The same for the details of a packet that is in its Flow. */
+static __always_inline int details_of(const struct detailed *in, struct pkt *p)
+{
+	if (in->is_ipv6)
+		details_add(TABLE(FAMILY_IPV6), p, in);
+	else
+		details_add(TABLE(FAMILY_IPV4), p, in);
+	return 0;
+}
+
+GLOBAL_FUNCTION int xfp_xdp_details(struct xdp_md *ctx, const struct detailed *in)
+{
+	struct pkt p = {};
+
+	if (!in)
+		return 0;
+	octets_from_xdp(&p, ctx);
+	return details_of(in, &p);
+}
+
+GLOBAL_FUNCTION int xfp_scratch_details(const struct detailed *in)
+{
+	struct pkt p = {.is_scratch = true};
+	__u32 zero = 0;
+
+	p.data = bpf_map_lookup_elem(&xfp_scratch, &zero);
+	if (!in || !p.data)
+		return 0;
+	return details_of(in, &p);
+}
+
+GLOBAL_FUNCTION int xfp_tc_details(struct __sk_buff *skb, const struct detailed *in)
+{
+	struct pkt p = {};
+
+	if (!in)
+		return 0;
+	octets_from_skb(&p, skb);
+	return details_of(in, &p);
+}
+
 /* A packet's context; the kind is known to the compiler wherever this is. */
 struct source {
 	void *ctx;
@@ -125,6 +166,16 @@ static __always_inline int source_layer(struct source from, struct layers *l)
 	if (from.is_skb)
 		return xfp_tc_layer(from.ctx, l);
 	return from.is_scratch ? xfp_scratch_layer(l) : xfp_xdp_layer(from.ctx, l);
+}
+
+static __always_inline void source_details(struct source from, const struct detailed *in)
+{
+	if (from.is_skb)
+		xfp_tc_details(from.ctx, in);
+	else if (from.is_scratch)
+		xfp_scratch_details(in);
+	else
+		xfp_xdp_details(from.ctx, in);
 }
 
 /* From whatever is in front of IP, or around it, to the IP header of the Flow. */
@@ -149,7 +200,11 @@ static __always_inline enum xfp_reason meter_packet(struct xfp_ledger_row *row, 
 
 	if (verdict == XFP_OK && (xfp_opens_tunnels || !is_ip(p->ethertype)))
 		verdict = layers_follow(from, p, &stage.layers);
-	return verdict == XFP_OK ? meter_network(row, p, &stage) : verdict;
+	if (verdict == XFP_OK)
+		verdict = meter_network(row, p, &stage);
+	if (verdict == XFP_OK && xfp_detail.octets && stage.detailed.account)
+		source_details(from, &stage.detailed);
+	return verdict;
 }
 
 /* True when there is more of the packet than is linear, and headers may be there. */

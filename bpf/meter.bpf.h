@@ -165,10 +165,19 @@ static __always_inline enum xfp_reason read_ipv6(struct xfp_ledger_row *row, str
 	return XFP_OK;
 }
 
+/* What is in memory of one packet on its way, one after the other: the stack is short. */
+union stage {
+	struct layers layers;
+	struct observed4 v4;
+	struct observed6 v6;
+	struct detailed detailed;
+};
+
 /* Each family has its own way to the end: what one does not know is a constant there. */
 static __always_inline enum xfp_reason meter_ipv4(struct xfp_ledger_row *row, struct pkt *p,
-						  struct observed4 *o)
+						  union stage *stage)
 {
+	struct observed4 *o = &stage->v4;
 	enum xfp_reason verdict = read_ipv4(row, p, o);
 	__u32 account;
 
@@ -176,14 +185,15 @@ static __always_inline enum xfp_reason meter_ipv4(struct xfp_ledger_row *row, st
 		return verdict;
 	account = xfp_account4(o);
 	meter_accounted(row, p, &o->seen, account);
-	if (account && xfp_detail.octets)
-		details_add(TABLE(FAMILY_IPV4), p, &o->seen, account);
+	if (xfp_detail.octets)
+		detailed_begin(&stage->detailed, p, &o->seen, account, false);
 	return XFP_OK;
 }
 
 static __always_inline enum xfp_reason meter_ipv6(struct xfp_ledger_row *row, struct pkt *p,
-						  struct observed6 *o)
+						  union stage *stage)
 {
+	struct observed6 *o = &stage->v6;
 	enum xfp_reason verdict = read_ipv6(row, p, o);
 	__u32 account;
 
@@ -191,27 +201,23 @@ static __always_inline enum xfp_reason meter_ipv6(struct xfp_ledger_row *row, st
 		return verdict;
 	account = xfp_account6(o);
 	meter_accounted(row, p, &o->seen, account);
-	if (account && xfp_detail.octets)
-		details_add(TABLE(FAMILY_IPV6), p, &o->seen, account);
+	if (xfp_detail.octets)
+		detailed_begin(&stage->detailed, p, &o->seen, account, true);
 	return XFP_OK;
 }
 
-/* What is in memory of one packet on its way, one after the other: the stack is short. */
-union stage {
-	struct layers layers;
-	struct observed4 v4;
-	struct observed6 v6;
-};
-
-/* From the network header, whose EtherType is p->ethertype, to a Flow, or why not. */
+/*
+ * From the network header, whose EtherType is p->ethertype, to a Flow, or why not.
+ * Leaves stage->detailed where details are kept; its account says whether to add them.
+ */
 static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row, struct pkt *p,
 						     union stage *stage)
 {
 	p->ip_offset = p->offset;
 	if (p->ethertype == ETH_P_IP)
-		return meter_ipv4(row, p, &stage->v4);
+		return meter_ipv4(row, p, stage);
 	if (p->ethertype == ETH_P_IPV6)
-		return meter_ipv6(row, p, &stage->v6);
+		return meter_ipv6(row, p, stage);
 	return XFP_not_ip;
 }
 

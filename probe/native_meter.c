@@ -136,14 +136,17 @@ void native_meter_flush(struct flow_cache *cache)
 }
 
 /* Details need the packet itself, so none waits. */
-static void packet_finish(struct flow_cache *cache, const struct pkt *p)
+static void packet_finish(struct flow_cache *cache, struct pkt *p)
 {
 	const struct waiting *w = &batch.packet[0];
 	__u32 account = batch_account(cache, 0);
+	struct detailed detailed;
 
 	meter_accounted(native_maps.row, p, &w->seen, account);
-	if (account)
-		details_add(w->table, p, &w->seen, account);
+	if (account) {
+		detailed_begin(&detailed, p, &w->seen, account, w->table.family == FAMILY_IPV6);
+		details_add(w->table, p, &detailed);
+	}
 	batch.n = 0;
 }
 
