@@ -9,6 +9,7 @@
 #include "bpf/clock.bpf.h"
 #include "bpf/detail_tcp.bpf.h"
 #include "bpf/flow_abi.h"
+#include "bpf/headers.bpf.h"
 #include "bpf/key.bpf.h"
 #include "bpf/maps.bpf.h"
 #include "bpf/parse.bpf.h"
@@ -60,11 +61,13 @@ static __always_inline void size_add(struct xfp_detail_size *d, __u64 length, __
 	ATOMIC_ADD(&d->squares, length * length * packets);
 }
 
-static __always_inline void detail_size(struct xfp_detail_size *d, const struct observed *o)
+/* fixed: octets of the header that the lengths in *o do not count. */
+static __always_inline void detail_size(struct xfp_detail_size *d, const struct observed *o,
+					__u32 fixed)
 {
 	if (o->packets > 1)
-		size_add(d, o->length_max, o->packets - 1);
-	size_add(d, o->length_min, 1);
+		size_add(d, o->length_max + fixed, o->packets - 1);
+	size_add(d, o->length_min + fixed, 1);
 }
 
 /* In units of 1024 ns: the daemon divides. */
@@ -96,15 +99,13 @@ static __always_inline void detail_fragment(struct xfp_detail_fragment *d, const
 	d->flags = p->fragment >> 8 & (IP_DONT_FRAGMENT | IP_MORE_FRAGMENTS) >> 8;
 }
 
+/* Of the first packet. */
 static __always_inline void detail_tunnel(struct xfp_detail_tunnel *d, const struct pkt *p,
-					  bool is_new)
+					  const struct around *a)
 {
-	const struct around *a = &p->around;
 	__u64 *source = (__u64 *)d->source, *destination = (__u64 *)d->destination;
 	const __u8 *h;
 
-	if (!is_new)
-		return;
 	d->mpls = a->label;
 	d->type = a->tunnel;
 	d->id = a->tunnel_id;
@@ -131,102 +132,21 @@ static __always_inline void detail_tunnel(struct xfp_detail_tunnel *d, const str
 }
 
 /*
- * What details want to know of a packet that is in its Flow. Plain numbers: the
- * function that adds them is verified once, for any way that led to it.
+ * Add a packet to every detail in use.
+ *
+ * p        its octets, and nothing found in them
+ * account  as of account_slot(), not ACCOUNT_OVERFLOW
  */
-struct detailed {
-	__u32 account; /* as of account_slot(), not ACCOUNT_OVERFLOW */
-	__u32 frame_octets;
-	__u32 packets;
-	__u32 offset;
-	__u32 end_offset;
-	__u32 transport_octets;
-	__u32 identification;
-	__u32 length_min; /* IP octets, headers included */
-	__u32 length_max;
-	__u16 ethertype;
-	__u16 tag;
-	__u16 inner_tag;
-	__u16 tcp_flags;
-	__u16 fragment;
-	__u8 next_header;
-	bool is_tiny;
-	bool has_ethernet;
-	bool is_ipv6;
-	__u8 pad[2];
-	__u64 now_ns;
-	struct around around;
-};
-
-static __always_inline void detailed_begin(struct detailed *d, const struct pkt *p,
-					   const struct observed *o, __u32 account, bool is_ipv6)
+static __always_inline void details_add(struct table t, struct pkt *p, const struct headers *h,
+					const struct observed *o, __u32 account)
 {
-	__u32 fixed = is_ipv6 ? 40 : 0, length_min = o->length_min, length_max = o->length_max;
-
-	barrier_var(length_min); /* *o may be where *d will be */
-	barrier_var(length_max);
-	d->account = account;
-	d->frame_octets = p->frame_octets;
-	d->packets = p->packets;
-	d->offset = p->offset;
-	d->end_offset = p->end_offset;
-	d->transport_octets = p->transport_octets;
-	d->identification = p->identification;
-	d->length_min = length_min + fixed;
-	d->length_max = length_max + fixed;
-	d->ethertype = p->ethertype;
-	d->tag = p->tag;
-	d->inner_tag = p->inner_tag;
-	d->tcp_flags = p->tcp_flags;
-	d->fragment = p->fragment;
-	d->next_header = p->next_header;
-	d->is_tiny = p->is_tiny;
-	d->has_ethernet = p->has_ethernet;
-	d->is_ipv6 = is_ipv6;
-	d->now_ns = p->now_ns;
-	d->around = p->around;
-	d->pad[0] = 0;
-	d->pad[1] = 0;
-}
-
-/* Back into *p, which has the packet's octets and nothing else. */
-static __always_inline void detailed_restore(const struct detailed *d, struct pkt *p)
-{
-	p->frame_octets = d->frame_octets;
-	p->packets = d->packets;
-	p->offset = d->offset;
-	p->end_offset = d->end_offset;
-	p->transport_octets = d->transport_octets;
-	p->identification = d->identification;
-	p->ethertype = d->ethertype;
-	p->tag = d->tag;
-	p->inner_tag = d->inner_tag;
-	p->tcp_flags = d->tcp_flags;
-	p->fragment = d->fragment;
-	p->next_header = d->next_header;
-	p->is_tiny = d->is_tiny;
-	p->has_ethernet = d->has_ethernet;
-	p->now_ns = d->now_ns;
-	p->around = d->around;
-}
-
-/* Add a packet to every detail in use. *p has its octets. */
-static __always_inline void details_add(struct table t, struct pkt *p, const struct detailed *in)
-{
-	const struct observed o = {
-		.now_ns = in->now_ns,
-		.packets = in->packets,
-		.length_min = in->length_min,
-		.length_max = in->length_max,
-	};
-	__u32 account = in->account;
 	__u64 n_slots = t.family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6;
 	__u64 slot = (account - 1) >> 1;
 	bool is_new = (account - 1) & 1;
 	__u8 *record;
 
 	n_slots *= XFP_BUCKET_SLOTS;
-	detailed_restore(in, p);
+	headers_restore(p, h);
 	barrier_var(slot);
 	if (slot >= n_slots)
 		return;
@@ -236,17 +156,18 @@ static __always_inline void details_add(struct table t, struct pkt *p, const str
 	if (detail_is_on(XFP_DETAIL_L2))
 		detail_l2((void *)(record + xfp_detail.at[XFP_DETAIL_L2]), p, is_new);
 	if (detail_is_on(XFP_DETAIL_SIZE))
-		detail_size((void *)(record + xfp_detail.at[XFP_DETAIL_SIZE]), &o);
+		detail_size((void *)(record + xfp_detail.at[XFP_DETAIL_SIZE]), o,
+			    t.family == FAMILY_IPV6 ? 40 : 0);
 	if (detail_is_on(XFP_DETAIL_TIMING))
-		detail_timing((void *)(record + xfp_detail.at[XFP_DETAIL_TIMING]), &o);
+		detail_timing((void *)(record + xfp_detail.at[XFP_DETAIL_TIMING]), o);
 	if (detail_is_on(XFP_DETAIL_FRAGMENT))
 		detail_fragment((void *)(record + xfp_detail.at[XFP_DETAIL_FRAGMENT]), p, is_new);
-	if (detail_is_on(XFP_DETAIL_TUNNEL))
-		detail_tunnel((void *)(record + xfp_detail.at[XFP_DETAIL_TUNNEL]), p, is_new);
+	if (detail_is_on(XFP_DETAIL_TUNNEL) && is_new)
+		detail_tunnel((void *)(record + xfp_detail.at[XFP_DETAIL_TUNNEL]), p, &h->around);
 	if (p->next_header != IPPROTO_TCP || (p->fragment & IP_OFFSET_MASK) || p->is_tiny)
 		return;
 	if (detail_is_on(XFP_DETAIL_TCP))
 		detail_tcp((void *)(record + xfp_detail.at[XFP_DETAIL_TCP]), p, is_new);
 	if (detail_is_on(XFP_DETAIL_HEALTH))
-		detail_health((void *)(record + xfp_detail.at[XFP_DETAIL_HEALTH]), p, &o);
+		detail_health((void *)(record + xfp_detail.at[XFP_DETAIL_HEALTH]), p, o);
 }

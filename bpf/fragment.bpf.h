@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "bpf/headers.bpf.h"
 #include "bpf/key.bpf.h"
 #include "bpf/ledger.bpf.h"
 #include "bpf/maps.bpf.h"
@@ -91,6 +92,17 @@ struct fragment {
 	bool is_tiny;
 };
 
+static __always_inline struct fragment fragment_of(const struct headers *h, __u32 fixed)
+{
+	return (struct fragment){
+		.identification = h->identification,
+		.field = h->fragment,
+		.octets = h->end_offset - h->offset,
+		.fixed = fixed,
+		.is_tiny = h->is_tiny,
+	};
+}
+
 /* Count what is wrong with a fragment. `first` is what is known of the first one, or 0. */
 static __always_inline void fragment_check(const struct observed *o, const struct fragment *f,
 					   __u64 first)
@@ -154,25 +166,22 @@ static __always_inline __u32 fragment_follow(const struct observed *o, __u64 *ke
 }
 
 /* Functions of their own: no other packet carries them. */
-GLOBAL_FUNCTION int xfp_fragment4(struct observed4 *o, __u32 identification, __u32 field,
-				  __u32 octets, bool is_tiny)
+GLOBAL_FUNCTION int xfp_fragment4(struct observed4 *o, const struct headers *h)
 {
-	const struct fragment f = {.identification = identification,
-				   .field = field,
-				   .octets = octets,
-				   .is_tiny = is_tiny};
+	struct fragment f;
 
-	return o ? fragment_follow(&o->seen, o->key, KEY_WORDS4, &f) : 0;
+	if (!o || !h)
+		return 0;
+	f = fragment_of(h, 0);
+	return fragment_follow(&o->seen, o->key, KEY_WORDS4, &f);
 }
 
-GLOBAL_FUNCTION int xfp_fragment6(struct observed6 *o, __u32 identification, __u32 field,
-				  __u32 octets, bool is_tiny)
+GLOBAL_FUNCTION int xfp_fragment6(struct observed6 *o, const struct headers *h)
 {
-	const struct fragment f = {.identification = identification,
-				   .field = field,
-				   .octets = octets,
-				   .fixed = 8, /* the Fragment header */
-				   .is_tiny = is_tiny};
+	struct fragment f;
 
-	return o ? fragment_follow(&o->seen, o->key, KEY_WORDS6, &f) : 0;
+	if (!o || !h)
+		return 0;
+	f = fragment_of(h, 8); /* the Fragment header */
+	return fragment_follow(&o->seen, o->key, KEY_WORDS6, &f);
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "bpf/headers.bpf.h"
 #include "bpf/parse_tunnel.bpf.h"
 
 #define LAYERS_MAX_TUNNELS 4
@@ -32,12 +33,12 @@ struct layers {
 	struct around around;
 };
 
-static __always_inline void layers_begin(struct layers *l, const struct pkt *p)
+static __always_inline void layers_begin(struct layers *l, const struct headers *h)
 {
 	*l = (struct layers){
-		.offset = p->offset,
-		.end = p->frame_octets,
-		.type = p->ethertype == ETH_P_TEB ? 0 : p->ethertype, /* of a tunnel only */
+		.offset = h->offset,
+		.end = h->frame_octets,
+		.type = h->ethertype == ETH_P_TEB ? 0 : h->ethertype, /* of a tunnel only */
 		.is_open = true,
 		.stop = XFP_OK,
 	};
@@ -145,11 +146,11 @@ static __always_inline int layers_step(struct layers *l, struct pkt *p)
 }
 
 /*
- * Move *p to the IP header of its Flow, or say why there is none. Truncated also
+ * Move *h to the IP header of its Flow, or say why there is none. Truncated also
  * when the caller can come again with more of the packet and the way was not at
  * its end.
  */
-static __always_inline enum xfp_reason layers_end(const struct layers *l, struct pkt *p,
+static __always_inline enum xfp_reason layers_end(const struct layers *l, struct headers *h,
 						  bool can_repeat)
 {
 	enum xfp_reason stop = l->is_open ? XFP_too_deep : l->stop;
@@ -158,17 +159,17 @@ static __always_inline enum xfp_reason layers_end(const struct layers *l, struct
 		return stop;
 	if (can_repeat && stop == XFP_truncated)
 		return stop;
-	p->offset = l->ip_offset;
-	p->ethertype = l->ip_type;
-	p->around.label = l->around.label;
-	p->around.n_labels = l->around.n_labels;
-	p->around.inside = stop;
-	if (l->n_ip < 2)
+	h->offset = l->ip_offset;
+	h->ethertype = l->ip_type;
+	h->around.label = l->around.label;
+	h->around.n_labels = l->around.n_labels;
+	h->around.inside = stop;
+	if (l->n_ip < 2) /* what was read of a closed one is no fact of this Flow */
 		return XFP_OK;
-	p->around.ip_offset = l->around.ip_offset;
-	p->around.is_ipv6 = l->around.is_ipv6;
-	p->around.tunnel = l->around.tunnel;
-	p->around.tunnel_id = l->around.tunnel_id;
-	p->around.n_tunnels = l->n_ip - 1;
+	h->around.ip_offset = l->around.ip_offset;
+	h->around.is_ipv6 = l->around.is_ipv6;
+	h->around.tunnel = l->around.tunnel;
+	h->around.tunnel_id = l->around.tunnel_id;
+	h->around.n_tunnels = l->n_ip - 1;
 	return XFP_OK;
 }

@@ -88,14 +88,13 @@ static __always_inline void meter_seen(struct xfp_ledger_row *row, const struct 
 	ledger_volume(&row->seen, p->packets, p->frame_octets);
 }
 
-static __always_inline void meter_accounted(struct xfp_ledger_row *row, const struct pkt *p,
-					    const struct observed *o, bool is_in_cache)
+static __always_inline void meter_accounted(struct xfp_ledger_row *row, const struct observed *o,
+					    __u32 frame_octets, __u8 protocol, bool is_in_cache)
 {
-	ledger_volume(&row->accounted, o->packets, p->frame_octets);
+	ledger_volume(&row->accounted, o->packets, frame_octets);
 	ledger_add(&row->accounted_ip_octets, o->octets);
 	if (!is_in_cache)
-		ledger_volume(&row->overflow[protocol_class(p->next_header)], o->packets,
-			      o->octets);
+		ledger_volume(&row->overflow[protocol_class(protocol)], o->packets, o->octets);
 }
 
 /*
@@ -114,111 +113,33 @@ static __always_inline void meter_segments(struct xfp_ledger_row *row, struct pk
 	p->packets += more;
 }
 
-/*
- * Complete what is known of a fragment. The verifier shall not know that it knows:
- * it would follow each way through the transport twice.
- */
-static __always_inline void meter_fragment4(struct pkt *p, struct observed4 *o)
-{
-	__u32 field = p->fragment;
-
-	barrier_var(field);
-	if (UNLIKELY(field & FRAGMENT_MASK))
-		p->next_header = xfp_fragment4(o, p->identification, field,
-					       p->end_offset - p->offset, p->is_tiny);
-}
-
-static __always_inline void meter_fragment6(struct pkt *p, struct observed6 *o)
-{
-	__u32 field = p->fragment;
-
-	barrier_var(field);
-	if (UNLIKELY(field & FRAGMENT_MASK))
-		p->next_header = xfp_fragment6(o, p->identification, field,
-					       p->end_offset - p->offset, p->is_tiny);
-}
-
-/* From the IP header to what the Flow Cache adds. */
+/* From the IP header to what the Flow Cache adds, but for what only other fragments know. */
 static __always_inline enum xfp_reason read_ipv4(struct xfp_ledger_row *row, struct pkt *p,
 						 struct observed4 *o)
 {
-	enum xfp_reason verdict = parse_ipv4(p);
+	enum xfp_reason verdict;
 
+	p->ip_offset = p->offset;
+	verdict = parse_ipv4(p);
 	if (verdict != XFP_OK)
 		return verdict;
 	meter_segments(row, p);
 	observe4(o, p);
-	meter_fragment4(p, o);
 	return XFP_OK;
 }
 
 static __always_inline enum xfp_reason read_ipv6(struct xfp_ledger_row *row, struct pkt *p,
 						 struct observed6 *o)
 {
-	enum xfp_reason verdict = parse_ipv6(p);
+	enum xfp_reason verdict;
 
+	p->ip_offset = p->offset;
+	verdict = parse_ipv6(p);
 	if (verdict != XFP_OK)
 		return verdict;
 	meter_segments(row, p);
 	observe6(o, p);
-	meter_fragment6(p, o);
 	return XFP_OK;
-}
-
-/* What is in memory of one packet on its way, one after the other: the stack is short. */
-union stage {
-	struct layers layers;
-	struct observed4 v4;
-	struct observed6 v6;
-	struct detailed detailed;
-};
-
-/* Each family has its own way to the end: what one does not know is a constant there. */
-static __always_inline enum xfp_reason meter_ipv4(struct xfp_ledger_row *row, struct pkt *p,
-						  union stage *stage)
-{
-	struct observed4 *o = &stage->v4;
-	enum xfp_reason verdict = read_ipv4(row, p, o);
-	__u32 account;
-
-	if (verdict != XFP_OK)
-		return verdict;
-	account = xfp_account4(o);
-	meter_accounted(row, p, &o->seen, account);
-	if (xfp_detail.octets)
-		detailed_begin(&stage->detailed, p, &o->seen, account, false);
-	return XFP_OK;
-}
-
-static __always_inline enum xfp_reason meter_ipv6(struct xfp_ledger_row *row, struct pkt *p,
-						  union stage *stage)
-{
-	struct observed6 *o = &stage->v6;
-	enum xfp_reason verdict = read_ipv6(row, p, o);
-	__u32 account;
-
-	if (verdict != XFP_OK)
-		return verdict;
-	account = xfp_account6(o);
-	meter_accounted(row, p, &o->seen, account);
-	if (xfp_detail.octets)
-		detailed_begin(&stage->detailed, p, &o->seen, account, true);
-	return XFP_OK;
-}
-
-/*
- * From the network header, whose EtherType is p->ethertype, to a Flow, or why not.
- * Leaves stage->detailed where details are kept; its account says whether to add them.
- */
-static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row, struct pkt *p,
-						     union stage *stage)
-{
-	p->ip_offset = p->offset;
-	if (p->ethertype == ETH_P_IP)
-		return meter_ipv4(row, p, stage);
-	if (p->ethertype == ETH_P_IPV6)
-		return meter_ipv6(row, p, stage);
-	return XFP_not_ip;
 }
 
 /*
@@ -250,7 +171,7 @@ static __always_inline bool meter_plain(struct xfp_ledger_row *row, struct pkt *
 		return false;
 	meter_segments(row, p);
 	observe4(&o, p);
-	meter_accounted(row, p, &o.seen, account4_inline(&o));
+	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account4_inline(&o));
 	return true;
 }
 #endif

@@ -78,6 +78,17 @@ static __always_inline enum xfp_reason parse_ethernet(struct pkt *p)
 	return parse_tags(p);
 }
 
+/* A device without a header of its own: IP begins with its version. */
+static __always_inline enum xfp_reason parse_raw_ip(struct pkt *p)
+{
+	const __u8 *h = pkt_header(p, 1);
+
+	if (!h)
+		return XFP_truncated;
+	p->ethertype = h[0] >> 4 == 6 ? ETH_P_IPV6 : ETH_P_IP;
+	return XFP_OK;
+}
+
 /* A PPPoE session, RFC 2516, and the protocol field of PPP in it. */
 static __always_inline enum xfp_reason parse_pppoe(struct pkt *p)
 {

@@ -128,48 +128,53 @@ void native_meter_flush(struct flow_cache *cache)
 		waiting_prefetch(&batch.packet[i]);
 	for (__u32 i = 0; i < batch.n; i++) {
 		const struct waiting *w = &batch.packet[i];
-		struct pkt p = {.frame_octets = w->frame_octets, .next_header = w->protocol};
+		__u32 account = batch_account(cache, i);
 
-		meter_accounted(native_maps.row, &p, &w->seen, batch_account(cache, i));
+		meter_accounted(native_maps.row, &w->seen, w->frame_octets, w->protocol, account);
 	}
 	batch.n = 0;
 }
 
 /* Details need the packet itself, so none waits. */
-static void packet_finish(struct flow_cache *cache, struct pkt *p)
+static void packet_finish(struct flow_cache *cache, struct pkt *p, const struct headers *h)
 {
 	const struct waiting *w = &batch.packet[0];
 	__u32 account = batch_account(cache, 0);
-	struct detailed detailed;
 
-	meter_accounted(native_maps.row, p, &w->seen, account);
-	if (account) {
-		detailed_begin(&detailed, p, &w->seen, account, w->table.family == FAMILY_IPV6);
-		details_add(w->table, p, &detailed);
-	}
+	meter_accounted(native_maps.row, &w->seen, w->frame_octets, w->protocol, account);
+	if (account)
+		details_add(w->table, p, h, &w->seen, account);
 	batch.n = 0;
 }
 
-static enum xfp_reason waiting_read(struct waiting *w, struct pkt *p)
+static enum xfp_reason read4(struct waiting *w, struct pkt *p, struct headers *h)
 {
-	p->ip_offset = p->offset;
-	if (p->ethertype == ETH_P_IP) {
-		w->table = TABLE(FAMILY_IPV4);
-		return read_ipv4(native_maps.row, p, &w->v4);
-	}
-	if (p->ethertype == ETH_P_IPV6) {
-		w->table = TABLE(FAMILY_IPV6);
-		return read_ipv6(native_maps.row, p, &w->v6);
-	}
-	return XFP_not_ip;
+	enum xfp_reason verdict = read_ipv4(native_maps.row, p, &w->v4);
+
+	w->table = TABLE(FAMILY_IPV4);
+	headers_complete(h, p);
+	if (verdict == XFP_OK && is_fragment(p))
+		h->next_header = xfp_fragment4(&w->v4, h);
+	return verdict;
+}
+
+static enum xfp_reason read6(struct waiting *w, struct pkt *p, struct headers *h)
+{
+	enum xfp_reason verdict = read_ipv6(native_maps.row, p, &w->v6);
+
+	w->table = TABLE(FAMILY_IPV6);
+	headers_complete(h, p);
+	if (verdict == XFP_OK && is_fragment(p))
+		h->next_header = xfp_fragment6(&w->v6, h);
+	return verdict;
 }
 
 /* From whatever is in front of IP, or around it, to the IP header of the Flow. */
-static enum xfp_reason layers_follow(struct pkt *p)
+static enum xfp_reason layers_follow(const struct pkt *p, struct headers *h)
 {
 	struct layers l;
 
-	layers_begin(&l, p);
+	layers_begin(&l, h);
 	for (int i = 0; i < LAYERS_MAX_STEPS; i++) {
 		struct pkt step = {
 			.data = p->data,
@@ -179,7 +184,25 @@ static enum xfp_reason layers_follow(struct pkt *p)
 		if (!layers_step(&l, &step))
 			break;
 	}
-	return layers_end(&l, p, false);
+	return layers_end(&l, h, false);
+}
+
+/* The packet's way to where it waits; *h is complete then. */
+static enum xfp_reason waiting_read(struct waiting *w, struct pkt *p, struct headers *h,
+				    bool is_ethernet)
+{
+	enum xfp_reason verdict = is_ethernet ? parse_ethernet(p) : parse_tags(p);
+
+	headers_save(h, p);
+	if (verdict == XFP_OK && (xfp_opens_tunnels || !is_ip(p->ethertype))) {
+		verdict = layers_follow(p, h);
+		headers_restore(p, h);
+	}
+	if (verdict != XFP_OK)
+		return verdict;
+	if (p->ethertype == ETH_P_IP)
+		return read4(w, p, h);
+	return p->ethertype == ETH_P_IPV6 ? read6(w, p, h) : XFP_not_ip;
 }
 
 void native_meter_add(struct flow_cache *cache, const struct native_packet *packet)
@@ -195,24 +218,21 @@ void native_meter_add(struct flow_cache *cache, const struct native_packet *pack
 		.now_ns = packet->time_ns,
 	};
 	enum xfp_reason verdict;
+	struct headers h;
 
 	maps_select(cache);
 	meter_seen(native_maps.row, &p);
-	verdict = packet->is_ethernet ? parse_ethernet(&p) : parse_tags(&p);
-	if (verdict == XFP_OK && (xfp_opens_tunnels || !is_ip(p.ethertype)))
-		verdict = layers_follow(&p);
-	if (verdict == XFP_OK)
-		verdict = waiting_read(w, &p);
+	verdict = waiting_read(w, &p, &h, packet->is_ethernet);
 	if (verdict != XFP_OK) {
 		meter_reason(native_maps.row, &p, verdict);
 		return;
 	}
 	w->frame_octets = p.frame_octets;
-	w->protocol = p.next_header;
+	w->protocol = h.next_header;
 	waiting_place(w);
 	batch.n++;
 	if (xfp_detail.octets)
-		packet_finish(cache, &p);
+		packet_finish(cache, &p, &h);
 	else if (batch.n == NATIVE_BATCH)
 		native_meter_flush(cache);
 }
