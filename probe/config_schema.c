@@ -35,8 +35,8 @@ static const char group_words[] = "base"
 #undef GROUP
 	;
 
-/* Of them, those whose elements nobody meters yet; and what is no group yet. */
-static const char later_groups[] = "application | fragment | tunnel";
+/* What is no group yet. */
+static const char later_groups[] = "application";
 
 /* clang-format off */
 const struct config_key config_keys[] = {

@@ -64,9 +64,27 @@ static void llc(struct pkt_builder *b)
 {
 	ethertype(b, 46, 46);
 }
-static void mpls(struct pkt_builder *b)
+/* The label stack ends, and what is under it is neither IP nor a frame. */
+static void mpls_of_nothing(struct pkt_builder *b)
 {
 	ethertype(b, ETH_P_MPLS_UC, 60);
+	memset(b->data + ETH_HLEN, 0, 60);
+	b->data[ETH_HLEN + 2] = 1;
+}
+
+static void endless_labels(struct pkt_builder *b)
+{
+	ethertype(b, ETH_P_MPLS_UC, 60);
+	memset(b->data + ETH_HLEN, 0, 60);
+}
+
+/* A session of PPP's own control protocol. */
+static void pppoe_of_lcp(struct pkt_builder *b)
+{
+	static const __u8 header[] = {0x11, 0x00, 0x00, 0x01, 0x00, 0x02, 0xc0, 0x21};
+
+	ethertype(b, ETH_P_PPP_SES, 60);
+	memcpy(b->data + ETH_HLEN, header, sizeof(header));
 }
 static void nothing_in_ipv4(struct pkt_builder *b)
 {
@@ -200,7 +218,8 @@ static const struct {
 	const char *reason;
 	void (*build)(struct pkt_builder *b);
 } frames[] = {
-	{"not_ip", arp}, {"not_ip", experimental}, {"not_ip", llc}, {"not_ip", mpls},
+	{"not_ip", arp}, {"not_ip", experimental}, {"not_ip", llc}, {"not_ip", mpls_of_nothing},
+	{"not_ip", pppoe_of_lcp},
 	{"truncated", nothing_in_ipv4}, {"truncated", cut_ipv4}, {"truncated", cut_ipv6},
 	{"truncated", short_tcp}, {"truncated", short_udp}, {"truncated", short_sctp},
 	{"truncated", short_icmp}, {"truncated", padded_udp}, {"truncated", endless_extension},
@@ -209,7 +228,7 @@ static const struct {
 	{"bad_header_length", small_ihl}, {"bad_header_length", small_data_offset},
 	{"bad_total_length", small_total}, {"bad_total_length", zero_total},
 	{"bad_total_length", large_total}, {"bad_total_length", large_payload},
-	{"too_deep", four_tags}, {"too_deep", nine_extensions},
+	{"too_deep", four_tags}, {"too_deep", nine_extensions}, {"too_deep", endless_labels},
 	{"ok", later_fragment}, {"ok", zero_checksum},
 };
 /* clang-format on */

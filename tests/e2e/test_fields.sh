@@ -9,7 +9,7 @@
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-groups=base,l2,ip,icmp,tcp,tcp_health,size,timing,state
+groups=base,l2,ip,icmp,tcp,tcp_health,fragment,size,timing,tunnel,state
 
 fail()
 {

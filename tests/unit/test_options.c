@@ -317,8 +317,6 @@ static void test_wrong_usage_is_told_with_its_fix(void **state)
 		       "tcp | tcp_health | fragment | size | timing | tunnel | state)");
 	assert_refused("--fields l2,", "not one of the words known here");
 	assert_refused("--fields application", "not available in this version");
-	assert_refused("--fields base,fragment", "not available in this version");
-	assert_refused("--fields tunnel", "not available in this version");
 	assert_refused("--sampling 100", "not available in this version (allowed: 0)");
 }
 
