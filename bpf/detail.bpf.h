@@ -24,8 +24,9 @@ static __always_inline void detail_l2(struct xfp_detail_l2 *d, const struct pkt 
 {
 	const __u8 *h = pkt_at(p, 0, ETH_HLEN);
 	__u32 more = p->packets - 1;
+	__u64 headers = p->offset + p->transport_octets - p->absent_octets;
 
-	ATOMIC_ADD(&d->octets, p->frame_octets + (__u64)more * (p->offset + p->transport_octets));
+	ATOMIC_ADD(&d->octets, p->frame_octets - p->absent_octets + more * headers);
 	if (!is_new)
 		return;
 	d->ethertype = p->ethertype;

@@ -33,7 +33,7 @@ struct headers {
 	__u8 next_header;
 	bool is_ipv6;
 	bool is_tiny;
-	__u8 pad;
+	__u8 absent_octets;
 };
 
 static __always_inline void headers_save(struct headers *h, const struct pkt *p)
@@ -64,6 +64,7 @@ static __always_inline void headers_complete(struct headers *h, const struct pkt
 	h->next_header = p->next_header;
 	h->is_ipv6 = p->is_ipv6;
 	h->is_tiny = p->is_tiny;
+	h->absent_octets = p->absent_octets;
 }
 
 /* Back into *p, which has the packet's octets and nothing else. */
@@ -89,4 +90,5 @@ static __always_inline void headers_restore(struct pkt *p, const struct headers 
 	p->next_header = h->next_header;
 	p->is_ipv6 = h->is_ipv6;
 	p->is_tiny = h->is_tiny;
+	p->absent_octets = h->absent_octets;
 }

@@ -136,18 +136,18 @@ static __always_inline __u32 saturated(__u32 length)
  */
 static __always_inline void observe(struct observed *o, const struct pkt *p, __u32 fixed)
 {
-	__u32 total = p->end_offset - p->ip_offset, more = p->packets - 1;
+	__u32 total = p->end_offset - p->ip_offset - p->absent_octets, more = p->packets - 1;
 	__u32 length_min = total - fixed, length_max = total - fixed;
 
 	o->octets = total;
 	if (more) {
-		__u32 headers = p->offset - p->ip_offset + p->transport_octets;
+		__u32 headers = p->offset - p->ip_offset - p->absent_octets + p->transport_octets;
 
 		o->octets = total + (__u64)more * headers;
 		length_max = headers + p->gso_octets - fixed;
 		length_min -= more * p->gso_octets;
 	}
-	if (p->gso_octets) { /* else a header said it in 16 bits */
+	if (fixed || p->gso_octets) { /* else a header said it in 16 bits */
 		length_min = saturated(length_min);
 		length_max = saturated(length_max);
 	}

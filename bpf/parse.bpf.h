@@ -66,6 +66,7 @@ struct pkt {
 	__u32 ip_offset; /* of the IP header                                      */
 	__u32 end_offset; /* of the end of the IP datagram                         */
 	__u32 transport_octets; /* length of the transport header, for GSO counts        */
+	__u8 absent_octets; /* of IP headers, that segments of a super-packet have not */
 
 	/* found */
 	__u64 addresses4; /* as they stand in an IPv4 header                      */
@@ -342,17 +343,38 @@ static __always_inline bool is_chain_cut(struct pkt *p)
 	return true;
 }
 
+#define JUMBO_OPTION 0xc2
+
+/*
+ * Payload length of a jumbogram (RFC 2675 2), whose IPv6 header says 0: in the
+ * first option behind it, where every stack puts it. Without one the header is right.
+ * In a super-packet (BIG TCP) the option is the stack's own: no segment carries it.
+ */
+static __always_inline __u32 parse_jumbo(struct pkt *p)
+{
+	const __u8 *h = pkt_at(p, p->offset + 40, 8);
+
+	if (!h || h[1] || load_be16(h, 2) != (JUMBO_OPTION << 8 | 4))
+		return 0;
+	p->absent_octets = p->gso_octets ? 8 : 0;
+	return load_be32(h, 4);
+}
+
 static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
 {
 	const __u8 *h = pkt_header(p, 40);
-	__u32 total, room = p->frame_octets - p->offset;
+	__u32 payload, room = p->frame_octets - p->offset;
 	enum xfp_reason reason;
+	__u64 total;
 
 	if (!h)
 		return XFP_truncated;
 	if (h[0] >> 4 != 6)
 		return XFP_bad_version;
-	total = p->gso_octets ? room : 40u + load_be16(h, 4);
+	payload = load_be16(h, 4);
+	if (UNLIKELY(!payload && h[6] == IPPROTO_HOPOPTS))
+		payload = parse_jumbo(p);
+	total = p->gso_octets ? room : 40ull + payload;
 	if (total > room)
 		return XFP_bad_total_length;
 

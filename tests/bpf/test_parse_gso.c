@@ -99,6 +99,32 @@ static void test_tcp_over_ipv6_behind_extension(void **state)
 	meter_segments(&flow, 2, 2, 1000);
 }
 
+/*
+ * Longer than 64 KiB: the stack leaves the length 0 and puts a jumbo payload option
+ * in front of TCP, which no segment has (BIG TCP over IPv6).
+ */
+static void test_jumbo_option_of_the_stack(void **state)
+{
+	const struct meter_flow flow = {
+		CASE_ENDS6,
+		CASE_PORTS,
+		.protocol = IPPROTO_TCP,
+		.tcp_flags = PKT_ACK,
+		.octets = 2 * (40 + 20) + 1300,
+		.length_min = 320,
+		.length_max = 1020,
+	};
+	struct ipv6hdr *ip = case_start6(&b);
+
+	(void)state;
+	pkt_ext_jumbo(&b, 8 + 20 + 1300);
+	pkt_tcp(&b, 1234, 53, PKT_ACK);
+	pkt_payload(&b, 1300);
+	pkt_finish(&b);
+	ip->payload_len = 0;
+	meter_segments(&flow, 2, 2, 1000);
+}
+
 static void test_udp(void **state)
 {
 	const struct meter_flow flow = {
@@ -152,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_tcp_over_ipv6_behind_extension),
+		cmocka_unit_test(test_jumbo_option_of_the_stack),
 		cmocka_unit_test(test_udp),
 		cmocka_unit_test(test_segments_not_told),
 	};

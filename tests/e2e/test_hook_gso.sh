@@ -44,7 +44,7 @@ transfer()
 # assert_transfer ADDRESS HEADERS: HEADERS is the length of IP and TCP with timestamps.
 assert_transfer()
 {
-	local address=$1 headers=$2 in out frames attempt=1
+	local address=$1 headers=$2 in out attempt=1
 
 	until transfer "$address"; do
 		[ $((attempt++)) -lt $ATTEMPTS ] || fail "TCP sent segments again $ATTEMPTS times"
@@ -66,3 +66,10 @@ assert_transfer()
 }
 assert_transfer "$(ns_addr4 server)" 52
 assert_transfer "$(ns_addr6 server)" 72
+
+# Super-packets of which no length field can tell the length (BIG TCP).
+for ns in client server; do
+	ns_exec $ns ip link set veth0 gso_max_size 180000 gro_max_size 180000
+done
+assert_transfer "$(ns_addr6 server)" 72
+[ $((PAYLOAD / frames)) -gt 65535 ] || fail "no super-packet above 64 KiB: $frames frames"

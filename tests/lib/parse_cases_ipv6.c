@@ -136,10 +136,22 @@ static void longer_than_frame(struct pkt_builder *b, unsigned int i)
 	start_finished(b)->payload_len = htons(lengths[i]);
 }
 
-/* Nothing, or part of a UDP header; a jumbogram's length of 0 is such a case. */
+/* Nothing, or part of a UDP header. */
 static void payload_too_small(struct pkt_builder *b, unsigned int i)
 {
 	start_finished(b)->payload_len = htons((uint16_t)i);
+}
+
+static const uint16_t jumbo_excess[] = {1, 1500, 65535};
+
+/* A jumbogram (RFC 2675 2) that says to be longer than the frame is. */
+static void jumbo_too_long(struct pkt_builder *b, unsigned int i)
+{
+	struct ipv6hdr *ip = case_start6(b);
+
+	pkt_ext_jumbo(b, 8 + 8 + 100 + jumbo_excess[i]);
+	case_finish_udp(b, 100);
+	ip->payload_len = 0;
 }
 
 static void extension_beyond_the_end(struct pkt_builder *b, unsigned int i)
@@ -178,6 +190,8 @@ const struct parse_case parse_cases_ipv6[] = {
 	 .flow = {CASE_ENDS6, .protocol = IPPROTO_NONE, .octets = 40}},
 	{"IPv6 bad version", bad_version, 15, .reason = XFP_bad_version},
 	{"IPv6 longer than the frame", longer_than_frame, 4, .reason = XFP_bad_total_length},
+	{"IPv6 jumbogram longer than the frame", jumbo_too_long, 3,
+	 .reason = XFP_bad_total_length},
 	{"IPv6 payload too small", payload_too_small, 8, .reason = XFP_truncated},
 	{"IPv6 extension header beyond the end", extension_beyond_the_end, 9,
 	 .reason = XFP_truncated},

@@ -157,6 +157,17 @@ uint8_t *pkt_ext(struct pkt_builder *b, uint8_t protocol, unsigned int units)
 	return ext;
 }
 
+uint8_t *pkt_ext_jumbo(struct pkt_builder *b, uint32_t payload_octets)
+{
+	uint8_t *ext = pkt_ext(b, IPPROTO_HOPOPTS, 1);
+
+	ext[2] = 0xc2;
+	ext[3] = 4;
+	payload_octets = htonl(payload_octets);
+	memcpy(ext + 4, &payload_octets, sizeof(payload_octets));
+	return ext;
+}
+
 uint8_t *pkt_ext_fragment(struct pkt_builder *b, uint32_t id, uint16_t offset_octets, int more)
 {
 	uint8_t *ext = append_ext(b, IPPROTO_FRAGMENT, 8);

@@ -114,6 +114,9 @@ uint8_t *pkt_ext(struct pkt_builder *b, uint8_t protocol, unsigned int units);
 /* Append an IPv6 Fragment header. Like pkt_ipv4_fragment(). */
 uint8_t *pkt_ext_fragment(struct pkt_builder *b, uint32_t id, uint16_t offset_octets, int more);
 
+/* Append a Hop-by-Hop header with the option of a jumbogram (RFC 2675 2) of so many octets. */
+uint8_t *pkt_ext_jumbo(struct pkt_builder *b, uint32_t payload_octets);
+
 /* Append an Authentication Header of 4 * words octets (words >= 3), RFC 4302. */
 uint8_t *pkt_ah(struct pkt_builder *b, unsigned int words);
 

@@ -54,6 +54,31 @@ static void test_table(const struct parse_case *c)
 		test_case(c);
 }
 
+/* Longer than 16 bits can say, as no link here is: captured in part. */
+static void test_a_jumbogram_has_the_length_of_its_option(void **state)
+{
+	const struct meter_flow flow = {
+		CASE_ENDS6,
+		CASE_PORTS,
+		.protocol = IPPROTO_UDP,
+		.octets = 40 + 100000,
+		.length_min = 65535,
+		.length_max = 65535,
+	};
+	struct ipv6hdr *ip = case_start6(&b);
+
+	(void)state;
+	pkt_ext_jumbo(&b, 100000);
+	case_finish_udp(&b, 100);
+	ip->payload_len = 0;
+	meter_cache_clear(&cache);
+	native_meter_packet(&cache, &(struct native_packet){.data = b.data,
+							    .captured_octets = (uint32_t)b.len,
+							    .wire_octets = 14 + 40 + 100000,
+							    .is_ethernet = true});
+	meter_assert_flow(&cache, &flow, 1, 0);
+}
+
 static void test_link_layer(void **state)
 {
 	(void)state;
@@ -119,6 +144,7 @@ static void test_snapped_headers_are_truncated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_jumbogram_has_the_length_of_its_option),
 		cmocka_unit_test(test_link_layer),
 		cmocka_unit_test(test_sessions_and_labels),
 		cmocka_unit_test(test_ipv4),
