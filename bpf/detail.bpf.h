@@ -74,7 +74,7 @@ static __always_inline void detail_size(struct xfp_detail_size *d, const struct 
 /* In units of 1024 ns: the daemon divides. */
 static __always_inline void detail_timing(struct xfp_detail_timing *d, const struct observed *o)
 {
-	__u64 now = clock_precise(o), last = READ_ONCE_(d->last_ns);
+	__u64 last = READ_ONCE_(d->last_ns), now = clock_precise(o); /* the clock waits for loads */
 	__u64 units = (now - last) >> 10;
 
 	if (now < last)

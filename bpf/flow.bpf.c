@@ -6,6 +6,7 @@
  */
 #include "bpf/target.bpf.h"
 
+#include <linux/errno.h>
 #include <linux/pkt_cls.h>
 
 #include "bpf/hook.bpf.h"
@@ -65,13 +66,13 @@ GLOBAL_FUNCTION int xfp_xdp_other(struct xdp_md *ctx)
 
 	if (!row)
 		return XDP_PASS;
-	pkt_from_xdp(&p, ctx, false);
+	pkt_from_xdp(&p, ctx, false, 0);
 	meter_reason(row, &p, meter_packet(row, &p, (struct source){.ctx = ctx}));
 	return XDP_PASS;
 }
 
 /* Twice only when the first buffer ends inside a header: then on a copy. */
-GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx)
+GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx, __u32 tag)
 {
 	struct xfp_ledger_row *row = ledger_row();
 
@@ -83,7 +84,7 @@ GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx)
 		struct pkt p = {};
 		enum xfp_reason verdict;
 
-		pkt_from_xdp(&p, ctx, true);
+		pkt_from_xdp(&p, ctx, true, tag);
 		from.can_repeat = i == 0 && is_split(&p);
 		if (i && !pkt_to_scratch(&p, ctx))
 			break;
@@ -124,33 +125,31 @@ GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction)
 }
 
 /* True when all is done; else seen is counted and nothing more. */
-static __always_inline bool plain_xdp(struct xdp_md *ctx, bool has_fragments)
+static __always_inline bool plain_xdp(struct xdp_md *ctx, bool has_fragments, __u32 tag)
 {
 	struct xfp_ledger_row *row = ledger_row();
 	struct pkt p = {};
 
 	if (!row)
 		return true;
-	pkt_from_xdp(&p, ctx, has_fragments);
+	pkt_from_xdp(&p, ctx, has_fragments, tag);
 	meter_seen(row, &p);
 	return meter_plain(row, &p);
 }
 
 static __noinline int xfp_xdp_plain(struct xdp_md *ctx)
 {
-	return plain_xdp(ctx, false);
+	return plain_xdp(ctx, false, 0);
 }
 
-static __noinline int xfp_xdp_frags_plain(struct xdp_md *ctx)
+static __noinline int xfp_xdp_frags_plain(struct xdp_md *ctx, __u32 tag)
 {
-	return plain_xdp(ctx, true);
+	return plain_xdp(ctx, true, tag);
 }
 
-static __always_inline int meter_xdp(struct xdp_md *ctx, bool has_fragments)
+static __always_inline int meter_xdp_frags(struct xdp_md *ctx, __u32 tag)
 {
-	if (has_fragments ? xfp_xdp_frags_plain(ctx) : xfp_xdp_plain(ctx))
-		return XDP_PASS;
-	return has_fragments ? xfp_xdp_frags_other(ctx) : xfp_xdp_other(ctx);
+	return xfp_xdp_frags_plain(ctx, tag) ? XDP_PASS : xfp_xdp_frags_other(ctx, tag);
 }
 
 static __noinline int xfp_tc_plain(struct __sk_buff *skb, __u8 direction)
@@ -175,13 +174,33 @@ static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 SEC("xdp")
 int xfp_xdp(struct xdp_md *ctx)
 {
-	return meter_xdp(ctx, false);
+	return xfp_xdp_plain(ctx) ? XDP_PASS : xfp_xdp_other(ctx);
 }
 
 SEC("xdp.frags")
 int xfp_xdp_frags(struct xdp_md *ctx)
 {
-	return meter_xdp(ctx, true);
+	return meter_xdp_frags(ctx, 0);
+}
+
+/* What a driver knows beside the frame, since Linux 6.8. */
+extern int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, __be16 *protocol,
+					__u16 *tag) __ksym __weak;
+
+/*
+ * For a device that takes tags out of frames; bound to it, as the question is its
+ * driver's to answer.
+ */
+SEC("xdp.frags")
+int xfp_tagged(struct xdp_md *ctx)
+{
+	__be16 protocol = 0;
+	__u16 tag = 0;
+	int err = bpf_xdp_metadata_rx_vlan_tag(ctx, &protocol, &tag);
+
+	if (err == -EOPNOTSUPP)
+		meter_notice(XFP_unknown_tag);
+	return meter_xdp_frags(ctx, err ? 0 : TAG_BESIDE | tag);
 }
 
 SEC("tc")

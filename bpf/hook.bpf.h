@@ -43,13 +43,27 @@ static __always_inline bool skb_octets(struct pkt *p, struct __sk_buff *skb)
 	return true;
 }
 
-static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool has_fragments)
+/* A VLAN tag that is not in the frame but beside it: this and the tag's 16 bits; else 0. */
+#define TAG_BESIDE 0x10000
+
+static __always_inline void pkt_tag(struct pkt *p, __u32 tag)
+{
+	if (!tag)
+		return;
+	p->n_tags = 1;
+	p->tag = tag;
+	p->vlan = tag & 0x0fff;
+}
+
+static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool has_fragments,
+					 __u32 tag)
 {
 	xdp_octets(p, ctx);
 	p->frame_octets = has_fragments ? bpf_xdp_get_buff_len(ctx) : p->data_end - p->data;
 	p->packets = 1;
 	p->obs_point = xfp_obs_point | DIRECTION_INGRESS;
 	p->now_ns = clock_coarse();
+	pkt_tag(p, tag);
 }
 
 static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, __u8 direction)
@@ -59,11 +73,7 @@ static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, _
 	p->packets = skb->gso_segs ? skb->gso_segs : 1;
 	p->obs_point = xfp_obs_point | direction;
 	p->now_ns = clock_coarse();
-	if (skb->vlan_present) {
-		p->n_tags = 1;
-		p->tag = skb->vlan_tci;
-		p->vlan = p->tag & 0x0fff;
-	}
+	pkt_tag(p, skb->vlan_present ? TAG_BESIDE | skb->vlan_tci : 0);
 }
 
 /*

@@ -176,6 +176,14 @@ static __always_inline bool meter_plain(struct xfp_ledger_row *row, struct pkt *
 }
 #endif
 
+static __always_inline void meter_notice(enum xfp_notice notice)
+{
+	struct xfp_ledger_row *row = ledger_row();
+
+	if (row)
+		ledger_add(&row->notice[notice], 1);
+}
+
 /* The end of a packet without a Flow. */
 static __always_inline void meter_reason(struct xfp_ledger_row *row, const struct pkt *p,
 					 enum xfp_reason reason)

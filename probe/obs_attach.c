@@ -29,25 +29,11 @@ const char *hook_name(enum hook hook)
 	return names[hook];
 }
 
-/*
- * Hardware has a device behind it in sysfs. Virtual devices are metered at tc:
- * there GSO super-packets say how many packets they are, at XDP they do not.
- */
-bool obs_wants_xdp(const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/class/net/%s/device", name);
-	return !access(path, F_OK);
-}
-
 static int xdp_attach(struct obs_point *p, bool is_generic)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
 		    .flags = is_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
-	struct bpf_program *program =
-		p->is_multi_buffer ? p->skeleton->progs.xfp_xdp_frags : p->skeleton->progs.xfp_xdp;
-	int link = bpf_link_create(bpf_program__fd(program), (int)p->ifindex, BPF_XDP, &opts);
+	int link = bpf_link_create(obs_xdp_fd(p), (int)p->ifindex, BPF_XDP, &opts);
 
 	if (link < 0)
 		return link;
@@ -56,20 +42,18 @@ static int xdp_attach(struct obs_point *p, bool is_generic)
 	return 0;
 }
 
-/* With and without multi-buffer frames; the driver decides which it takes. */
+/* The driver decides which of the programs it takes. */
 static int xdp_attach_any(struct obs_points *o, uint32_t index, bool is_generic)
 {
 	struct obs_point *p = &o->point[index];
 	int err = xdp_attach(p, is_generic);
 
-	if (!err || !p->is_multi_buffer)
-		return err;
-	log_info("%s: driver refuses multi-buffer XDP (%s), trying plain XDP", p->name,
-		 strerror(-err));
-	p->is_multi_buffer = false;
-	if (obs_instance_replace(&o->loader, p, index))
-		return err;
-	return xdp_attach(p, is_generic);
+	while (err && obs_xdp_next(p, err)) {
+		if (obs_instance_replace(&o->loader, p, index))
+			return err;
+		err = xdp_attach(p, is_generic);
+	}
+	return err;
 }
 
 static int clsact_attach(struct obs_point *p, int program_fd, bool is_egress, int *handle)

@@ -145,9 +145,7 @@ int obs_instance_load(const struct obs_loader *loader, struct obs_point *point, 
 		return -errno;
 	constants_set(s, loader, point, index);
 	bpf_program__set_autoload(s->progs.xfp_clock, false);
-	bpf_program__set_autoload(s->progs.xfp_xdp_frags,
-				  point->wants_xdp && point->is_multi_buffer);
-	bpf_program__set_autoload(s->progs.xfp_xdp, point->wants_xdp && !point->is_multi_buffer);
+	obs_xdp_choose(s, point);
 	bpf_program__set_autoload(s->progs.xfp_tc_ingress, !point->wants_xdp);
 	bpf_program__set_autoload(s->progs.xfp_tc_egress, point->wants_egress);
 	s->rodata->xfp_is_flat = is_flat;
@@ -189,13 +187,9 @@ int obs_instance_open(const struct obs_loader *loader, struct obs_point *point, 
 	point->is_raw_ip = type != ARPHRD_ETHER && type != ARPHRD_LOOPBACK;
 	if (point->is_raw_ip)
 		point->wants_xdp = false;
-	point->is_multi_buffer = point->wants_xdp;
 	err = obs_instance_load(loader, point, index, first);
-	if (err && point->is_multi_buffer && err != -EPERM) {
-		log_info("%s: no multi-buffer XDP in this kernel, trying plain XDP", point->name);
-		point->is_multi_buffer = false;
+	while (err && err != -EPERM && point->wants_xdp && obs_xdp_next(point, err))
 		err = obs_instance_load(loader, point, index, first);
-	}
 	return err ? load_failed(err, point->name) : 0;
 }
 
@@ -250,6 +244,7 @@ static void point_configure(struct obs_point *p, const struct interface_config *
 	snprintf(p->name, sizeof(p->name), "%s", cfg->name);
 	p->wants_xdp = cfg->ingress == INGRESS_XDP || cfg->ingress == INGRESS_XDP_GENERIC ||
 		       (cfg->ingress == INGRESS_AUTO && obs_wants_xdp(cfg->name));
+	p->xdp = obs_xdp_first(cfg->name, cfg->ingress == INGRESS_XDP_GENERIC);
 	p->wants_egress = cfg->egress == EGRESS_TC;
 }
 

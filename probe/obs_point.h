@@ -21,6 +21,13 @@ enum hook {
 	HOOK_CLSACT, /* tc by a filter of our own         */
 };
 
+/* The programs for XDP; what a kernel or driver refuses gives way to the one before it. */
+enum xdp_program {
+	XDP_PROGRAM_PLAIN,
+	XDP_PROGRAM_FRAGS, /* takes frames of several buffers          */
+	XDP_PROGRAM_TAGGED, /* the same, and asks the driver for the VLAN tag */
+};
+
 struct flow_bpf;
 
 /* One interface: its own instance of the program, on shared maps. */
@@ -31,7 +38,7 @@ struct obs_point {
 	bool is_raw_ip; /* no Ethernet header on this device               */
 	bool wants_xdp;
 	bool wants_egress;
-	bool is_multi_buffer; /* the XDP program takes frames of several buffers */
+	enum xdp_program xdp; /* which of them, where wants_xdp                  */
 	enum hook ingress; /* as attached                                     */
 	enum hook egress;
 	int ingress_link; /* bpf_link descriptor, or the handle of a filter  */

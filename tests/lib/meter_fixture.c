@@ -49,7 +49,7 @@ static void programs_open(struct meter_fixture *m)
 	cfg.interfaces[0].egress = EGRESS_TC;
 	cfg.flow_cache.tunnels = m->opens_tunnels ? TUNNELS_INNER : TUNNELS_OUTER;
 	assert_int_equal(obs_points_open(&m->points, &cfg, &m->kernel), 0);
-	assert_true(m->points.point[0].is_multi_buffer);
+	assert_int_not_equal(m->points.point[0].xdp, XDP_PROGRAM_PLAIN);
 	m->plain.wants_xdp = true;
 	instance_open(m, &m->plain);
 	instance_open(m, &m->tc);

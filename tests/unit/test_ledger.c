@@ -217,7 +217,7 @@ static void test_every_reason_of_the_contract_has_its_name(void **state)
 static void test_notices_are_apart_from_the_balance(void **state)
 {
 	static const char *const names[] = {"tiny_fragment", "overlapping_fragment",
-					    "oversized_fragment", "uneven_fragment"};
+					    "oversized_fragment", "uneven_fragment", "unknown_tag"};
 	struct ledger l = balanced_ledger();
 	json_t *object, *notices;
 
