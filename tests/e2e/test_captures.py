@@ -231,8 +231,9 @@ def check_folder(folder, scratch):
     for parent, counts in done:
         sums[parent].update(files=1, **counts)
     for name, n in sorted(sums.items()):
-        print(f"{name}: {n['files']} files, {n['refused']} of them refused, {n['packets']} packets, "
-              f"{n['tuples']} 5-tuples compared with tshark, {n['confirmed']} fragments confirmed")
+        print(f"{name}: {n['files']} files, {n['refused']} of them refused, "
+              f"{n['packets']} packets, {n['tuples']} 5-tuples compared with tshark, "
+              f"{n['confirmed']} fragments confirmed")
     return sum(n["confirmed"] for n in sums.values())
 
 

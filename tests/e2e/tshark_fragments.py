@@ -21,7 +21,8 @@ class Reassembly:
     """What tshark finds in the datagrams that it puts together."""
 
     def __init__(self, path, read_fields):
-        names = ("frame.number", "frame.time_epoch", *REASSEMBLED_IN, *(n for pair in PORTS.values() for n in pair))
+        names = ("frame.number", "frame.time_epoch", *REASSEMBLED_IN,
+                 *(n for pair in PORTS.values() for n in pair))
         rows = read_fields(path, names, *REASSEMBLE)
         self.rows = {r["frame.number"][0]: {name: r[name][0] for name in names} for r in rows}
 
