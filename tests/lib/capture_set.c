@@ -12,11 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/lib/fragment_cases.h"
 #include "tests/lib/parse_cases.h"
 #include "tests/lib/pcap_file.h"
 
 #define START_NS     1700000000123456789ULL
 #define STEP_NS	     1000000007ULL
+#define CASE_NS	     60000000000ULL /* between cases that share identifications */
 #define LINK_MAX     20
 #define ROUNDS	     8
 #define AF_INET6_BSD 30 /* of macOS, which writes most files of this kind */
@@ -136,6 +138,25 @@ static int write_ethernet(const char *folder, bool is_nano)
 	return pcap_file_close(&f);
 }
 
+/* The table of fragments, each case at its own times. */
+static int write_fragments(const char *folder)
+{
+	struct pcap_file f = {};
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/fragments.pcap", folder);
+	if (pcap_file_open(&f, path, DLT_EN10MB, true))
+		return -EIO;
+	for (unsigned int n = 0; fragment_cases[n].name; n++) {
+		const struct fragment_case *c = &fragment_cases[n];
+
+		for (unsigned int i = 0; fragment_case_build(c, i, &b); i++)
+			pcap_file_add(&f, START_NS + n * CASE_NS + c->step[i].at_ns, b.data, b.len,
+				      0);
+	}
+	return pcap_file_close(&f);
+}
+
 /* One Enhanced Packet Block of the pcapng format, times in nanoseconds. */
 static void add_pcapng(void *file, uint64_t time_ns)
 {
@@ -205,5 +226,7 @@ int capture_set_write(const char *folder)
 		err = write_ethernet(folder, true);
 	if (!err)
 		err = write_pcapng(folder);
+	if (!err)
+		err = write_fragments(folder);
 	return err ? err : write_cut(folder);
 }
