@@ -130,7 +130,7 @@ static void test_own_captures(void **state)
 	assert_int_equal(capture_set_write(folder), 0);
 	assert_int_equal(nftw(folder, compare_file, 16, FTW_PHYS), 0);
 	assert_int_equal(nftw(folder, remove_file, 16, FTW_PHYS | FTW_DEPTH), 0);
-	assert_int_equal(n_files, 4);
+	assert_int_equal(n_files, 5);
 }
 
 static void compare_folder(const char *below)

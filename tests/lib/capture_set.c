@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/lib/conversation.h"
 #include "tests/lib/fragment_cases.h"
 #include "tests/lib/parse_cases.h"
 #include "tests/lib/pcap_file.h"
@@ -214,6 +215,24 @@ static int write_cut(const char *folder)
 		       : 0;
 }
 
+static void add_frame(void *f, const struct pkt_builder *frame, uint64_t time_ns)
+{
+	pcap_file_add(f, time_ns, frame->data, frame->len, 0);
+}
+
+static int write_conversations(const char *folder)
+{
+	struct pcap_file f = {};
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/conversations.pcap", folder);
+	if (pcap_file_open(&f, path, DLT_EN10MB, true))
+		return -EIO;
+	conversation_each(false, START_NS, add_frame, &f);
+	conversation_each(true, START_NS + STEP_NS, add_frame, &f);
+	return pcap_file_close(&f);
+}
+
 int capture_set_write(const char *folder)
 {
 	int err = 0;
@@ -228,5 +247,7 @@ int capture_set_write(const char *folder)
 		err = write_pcapng(folder);
 	if (!err)
 		err = write_fragments(folder);
+	if (!err)
+		err = write_conversations(folder);
 	return err ? err : write_cut(folder);
 }

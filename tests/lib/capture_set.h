@@ -12,6 +12,7 @@
  *	ethernet.pcap ethernet-ns.pcap ethernet.pcapng raw.pcap ipv4.pcap
  *	ipv6.pcap cooked.pcap cooked2.pcap null.pcap loop.pcap
  *	fragments.pcap      the table of tests/lib/fragment_cases.h, a case a minute
+ *	conversations.pcap  both directions, tests/lib/conversation.h
  *	cut.pcap            ends inside its last packet
  *	refused-wlan.pcap refused-ppp.pcap
  *

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "probe/detail_layout.h"
 #include "probe/native_meter.h"
 
 #define RESPONDER      0xc0000201u /* 192.0.2.1 */
@@ -33,7 +34,8 @@ static void keep_record(void *arg, const struct flow_record *r)
 	memcpy(kept, r, flow_record_octets(f->sweep.groups));
 }
 
-static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_buckets)
+static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_buckets,
+		       uint32_t groups)
 {
 	struct flow_cache_params params;
 
@@ -41,6 +43,7 @@ static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_b
 	assert_int_equal(flow_cache_params_init(&params, max_flows, max_flows), 0);
 	params.n_buckets[FLOW_IPV4] = n_buckets;
 	params.n_buckets[FLOW_IPV6] = n_buckets;
+	params.detail = detail_layout(sweep_details_of_groups(groups));
 	assert_int_equal(flow_cache_open(&f->cache, &params, max_flows, max_flows, true), 0);
 	f->obs.n = 1;
 	f->sweep.cache = &f->cache;
@@ -51,17 +54,23 @@ static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_b
 	f->sweep.high_water_pct = 100;
 	f->sweep.sink = keep_record;
 	f->sweep.sink_arg = f;
+	f->sweep.groups = groups;
 	assert_int_equal(sweep_open(&f->sweep), 0);
 }
 
 void fixture_open(struct sweep_fixture *f, uint32_t max_flows)
 {
-	open_table(f, max_flows, flow_cache_buckets(max_flows));
+	open_table(f, max_flows, flow_cache_buckets(max_flows), GROUP_BASE);
+}
+
+void fixture_open_groups(struct sweep_fixture *f, uint32_t max_flows, uint32_t groups)
+{
+	open_table(f, max_flows, flow_cache_buckets(max_flows), groups);
 }
 
 void fixture_open_small(struct sweep_fixture *f, uint32_t max_flows)
 {
-	open_table(f, max_flows, flow_cache_buckets_start(max_flows));
+	open_table(f, max_flows, flow_cache_buckets_start(max_flows), GROUP_BASE);
 }
 
 void fixture_close(struct sweep_fixture *f)

@@ -42,6 +42,9 @@ void fixture_open(struct sweep_fixture *f, uint32_t max_flows);
 /* The same with tables that grow. */
 void fixture_open_small(struct sweep_fixture *f, uint32_t max_flows);
 
+/* The same as fixture_open() with groups of elements, OR of GROUP_*, and their details. */
+void fixture_open_groups(struct sweep_fixture *f, uint32_t max_flows, uint32_t groups);
+
 /* Meter a packet that arrived at now_ns; fails the test if it overflows. */
 void fixture_meter(struct sweep_fixture *f, uint64_t now_ns, const struct fixture_packet *p);
 
