@@ -210,10 +210,11 @@ static int maps_map(struct kernel_table *k)
 int kernel_table_open(struct kernel_table *k, const struct kernel_table_options *options)
 {
 	int err = flow_cache_open(&k->cache, options->params, options->max_flows, 1, false);
-	bool is_flat = !options->is_lookup;
+	bool is_flat;
 
 	if (err)
 		return err;
+	is_flat = !options->is_lookup && bpf_arrays_are_flat(&k->cache);
 	err = bpf_arrays_register();
 	if (!err)
 		k->object = object_open(options, options->programs);

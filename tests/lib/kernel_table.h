@@ -30,7 +30,7 @@ struct kernel_table_options {
 	const struct flow_cache_params *params;
 	uint32_t max_flows;
 	const char *programs; /* prefix of those to load */
-	bool is_lookup; /* as for tables too large to be flat */
+	bool is_lookup; /* as tables too large to be flat always are */
 	bool opens_tunnels; /* `tunnels: inner` */
 };
 

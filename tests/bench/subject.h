@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One Flow Cache in the kernel under load by BPF_PROG_TEST_RUN: packets uniform
+ * over the living Flows, each so often a new one, the oldest dying. What the
+ * programs that measure the cost of a packet have in common.
+ */
+#pragma once
+
+#include <bpf/bpf.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/log.h"
+#include "tests/bench/trace.h"
+#include "tests/lib/kernel_table.h"
+
+struct load {
+	uint32_t max_flows;
+	uint32_t new_percent;
+	uint32_t packets; /* per run: few enough births to stay within max_flows */
+	uint32_t births; /* of them, at most                                    */
+};
+
+/* One table under load: Flows numbered gone + 1 .. next - 1 are alive. Zeroed is closed. */
+struct subject {
+	struct kernel_table table;
+	int hash_map; /* -1: the project's table */
+	int base;
+	int meter;
+	uint64_t *trace;
+	uint32_t position;
+	uint64_t next;
+	uint64_t gone;
+	uint64_t random;
+	uint64_t inserts; /* of the ledger when measuring began */
+	uint64_t misses;
+};
+
+static inline struct load load_of(uint32_t max_flows, uint32_t new_percent)
+{
+	struct load l = {
+		.max_flows = max_flows, .new_percent = new_percent, .packets = TRACE_PACKETS};
+
+	if (new_percent && l.packets * new_percent / 100 > max_flows / 16)
+		l.packets = max_flows / 16 * 100 / new_percent;
+	l.births = l.packets * new_percent / 100;
+	return l;
+}
+
+/* FLOWS:NEW_PERCENT; ends the program when it is not. */
+static inline struct load load_parse(const char *text)
+{
+	uint32_t max_flows, new_percent;
+
+	if (sscanf(text, "%u:%u", &max_flows, &new_percent) != 2 || !max_flows ||
+	    new_percent > 100) {
+		log_error("%s is not FLOWS:NEW_PERCENT", text);
+		exit(2);
+	}
+	return load_of(max_flows, new_percent);
+}
+
+/* ---- the trace --------------------------------------------------------------------- */
+
+/* Packets of the next run. */
+static inline void subject_trace(struct subject *s, uint32_t packets, uint32_t births,
+				 uint32_t new_percent)
+{
+	for (uint32_t i = 0; i < packets; i++) {
+		uint64_t *entry = &s->trace[(s->position + i) % TRACE_PACKETS];
+		uint64_t r = trace_random(&s->random);
+
+		if (births && ((r >> 33) % 100 < new_percent || s->next == s->gone + 1)) {
+			*entry = s->next++;
+			births--;
+		} else {
+			*entry = s->gone + 1 + (r >> 20) % (s->next - s->gone - 1);
+		}
+	}
+	s->position = (s->position + packets) % TRACE_PACKETS;
+}
+
+static inline struct xfp_key4 subject_key(uint64_t flow)
+{
+	return (struct xfp_key4){
+		.source = TRACE_SOURCE(flow),
+		.destination = TRACE_DESTINATION(flow),
+		.source_port = TRACE_SOURCE_PORT(flow),
+		.destination_port = TRACE_DESTINATION_PORT(flow),
+		.protocol = IPPROTO_TCP,
+	};
+}
+
+/* The oldest die, down to `living`, as the daemon (or its like) removes them. */
+static inline void subject_kill(struct subject *s, uint64_t living)
+{
+	const struct flow_table *t = &s->table.cache.table[FLOW_IPV4];
+
+	while (s->next - 1 - s->gone > living) {
+		struct xfp_key4 key = subject_key(++s->gone);
+		uint32_t slot;
+
+		if (s->hash_map >= 0) {
+			bpf_map_delete_elem(s->hash_map, &key);
+			continue;
+		}
+		slot = flow_cache_find(&s->table.cache, FLOW_IPV4, &key, false, FLOW_NONE);
+		if (slot == FLOW_NONE)
+			continue;
+		if (t->detail_octets)
+			memset(flow_details_at(t, slot), 0, t->detail_octets);
+		__atomic_store_n(flow_tag_at(t, slot), XFP_TAG_FREE, __ATOMIC_RELEASE);
+	}
+}
+
+/* ---- measuring ----------------------------------------------------------------------- */
+
+/* An IPv4 TCP segment without payload, ACK set. */
+static const unsigned char subject_frame[64] = {
+	2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0,	 64,   6,    0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,	0, 0, 0,  0, 0, 0, 0x50, 0x10, 0xff, 0xff,
+};
+
+/* Mean nanoseconds per packet of one run. */
+static inline double subject_run(struct subject *s, const struct load *l, int program)
+{
+	uint32_t births = program == s->meter ? l->births : 0;
+	int ns;
+
+	subject_trace(s, l->packets, births, births ? l->new_percent : 0);
+	ns = kernel_table_run(program, subject_frame, sizeof(subject_frame), l->packets);
+	if (ns < 0) {
+		log_errno(ns, "run a bench program");
+		exit(1);
+	}
+	subject_kill(s, l->max_flows - l->births);
+	return ns;
+}
+
+/* Mean of several runs, after as many that warm the caches up. */
+static inline double subject_block(struct subject *s, const struct load *l, int program)
+{
+	uint32_t runs = 4 * TRACE_PACKETS / l->packets;
+	double sum = 0;
+
+	for (uint32_t i = 0; i < runs; i++)
+		subject_run(s, l, program);
+	for (uint32_t i = 0; i < runs; i++)
+		sum += subject_run(s, l, program);
+	return sum / runs;
+}
+
+/* Nothing but births, in steps, the oldest dying: every place is used anew twice. */
+static inline void subject_warm_up(struct subject *s, const struct load *l)
+{
+	struct load step = *l;
+
+	step.new_percent = 100;
+	step.births = l->max_flows / 16 < TRACE_PACKETS ? l->max_flows / 16 : TRACE_PACKETS;
+	step.packets = step.births;
+	while (s->next < 3ULL * l->max_flows)
+		subject_run(s, &step, s->meter);
+	while (s->next - 1 - s->gone < l->max_flows - l->births) {
+		uint64_t wanted = l->max_flows - l->births - (s->next - 1 - s->gone);
+
+		step.births = wanted < step.births ? (uint32_t)wanted : step.births;
+		step.packets = step.births;
+		subject_trace(s, step.packets, step.births, 100);
+		kernel_table_run(s->meter, subject_frame, sizeof(subject_frame), step.packets);
+	}
+}
+
+static inline void subject_ledger(const struct subject *s, uint64_t *inserts, uint64_t *misses)
+{
+	*inserts = 0;
+	*misses = 0;
+	for (uint32_t i = 0; i < s->table.cache.n_rows; i++) {
+		*inserts += s->table.cache.rows[i].inserts;
+		*misses += s->table.cache.rows[i].overflow[XFP_CLASS_TCP].packets;
+	}
+}
+
+/*
+ * Load bench_HOOK_base and bench_HOOK_meter as `options` say (but for `programs`,
+ * which is filled here) and fill the table. Returns 0 or -errno, with a message.
+ */
+static inline int subject_open(struct subject *s, const struct load *l,
+			       struct kernel_table_options options, const char *hook)
+{
+	char name[32];
+	int err;
+
+	snprintf(name, sizeof(name), "bench_%s_", hook);
+	options.max_flows = l->max_flows;
+	options.programs = name;
+	err = kernel_table_open(&s->table, &options);
+	if (err)
+		return err;
+	snprintf(name, sizeof(name), "bench_%s_base", hook);
+	s->base = kernel_table_program(&s->table, name);
+	snprintf(name, sizeof(name), "bench_%s_meter", hook);
+	s->meter = kernel_table_program(&s->table, name);
+	s->hash_map = kernel_table_map(&s->table, "bench_flows4");
+	s->trace = kernel_table_mmap(&s->table, "bench_trace");
+	s->next = 1;
+	s->random = 88172645463325252ULL;
+	subject_warm_up(s, l);
+	subject_ledger(s, &s->inserts, &s->misses);
+	return 0;
+}
+
+static inline void subject_close(struct subject *s)
+{
+	kernel_table_close(&s->table);
+	*s = (struct subject){};
+}
