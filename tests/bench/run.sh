@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # run.sh [SECTION...]: print the performance figures as one table, after
-# `make tests`. Sections: cost live sweep export idle offline (default: all).
+# `make tests`. Sections: cost fields live sweep export idle offline (default: all).
 # Asserts nothing. QUICK=1 takes fewer rounds and smaller captures. Runs as root,
 # in namespaces of its own. Figures count only on a machine that is otherwise idle.
 set -euo pipefail
@@ -112,6 +112,13 @@ bench_cost()
 {
 	$BENCH/packet_cost -r "$(quick 3 7)"
 	$BENCH/packet_cost -r "$(quick 3 7)" -k xdp 1024:0
+}
+
+# ---- fields: what each group of fields adds to a packet --------------------------
+
+bench_fields()
+{
+	$BENCH/field_cost -r "$(quick 3 7)"
 }
 
 # ---- live: frames through a veth pair ----------------------------------------------
@@ -253,7 +260,7 @@ main()
 
 	isolate "$@"
 	make_link
-	[ $# -gt 0 ] || set -- cost live sweep export idle offline
+	[ $# -gt 0 ] || set -- cost fields live sweep export idle offline
 	printf '%s, %s CPUs, Linux %s, load average %s\n\n' \
 		"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$(uname -r)" \
 		"$(cut -d ' ' -f 1 /proc/loadavg)"
