@@ -64,6 +64,9 @@ PLAIN = {"flows", "floods", "scans"}
 # Fragments whose ports tshark confirms, at least.
 MIN_CONFIRMED = 1000
 
+# Of our own captures, those with the packets of another, which tshark is slow to dissect.
+SAME_PACKETS = {"ethernet-ns.pcap": "ethernet.pcap", "ethernet.pcapng": "ethernet.pcap"}
+
 failures = []
 
 
@@ -185,6 +188,12 @@ def compare_with_tshark(path, ipfix, flows_of):
     file. Returns the 5-tuples compared, and the fragments whose ports tshark confirms.
     """
     result = collections.Counter()
+    if path.name in SAME_PACKETS:
+        for tunnels, flows in flows_of.items():
+            _, others, _ = read_capture(path.with_name(SAME_PACKETS[path.name]), ipfix, tunnels)
+            ipfix.unlink(missing_ok=True)
+            check(probe_tuples(flows) == probe_tuples(others), path, "differs from its twin")
+        return result
     compared = without_excluded(path, ipfix)
     dissection = Dissection(compared, path.parent.name not in PLAIN)
     for tunnels, flows in flows_of.items():

@@ -38,7 +38,7 @@ GTPU_PORT = "2152"
 # Of a header in a list of fields.
 FIELDS = ("ip.version", "ip.src", "ip.dst", "ip.proto", "ip.hdr_len", "ip.len", "ip.id",
           "ip.flags.mf", "ip.frag_offset", "ipv6.version", "ipv6.src", "ipv6.dst", "ipv6.nxt",
-          "ipv6.plen", *EXTENSIONS.values(), "ipv6.fraghdr.ident", "ipv6.fraghdr.more",
+          "ipv6.plen", "ipv6.opt.jumbo", *EXTENSIONS.values(), "ipv6.fraghdr.ident", "ipv6.fraghdr.more",
           "ipv6.fraghdr.offset", "icmp.checksum", "icmpv6.checksum", *TRANSPORT_ENDS.values(),
           *(f"{p}.{end}" for p in PORTS.values() for end in ("srcport", "dstport")))
 TAGS = ("ieee8021ad.svid", "ieee8021ad.id", "vlan.id", "ieee8021ad.cvid")  # from outside in
@@ -102,7 +102,9 @@ class Header(Layers):
         return self.name == "ipv6"
 
     def octets(self):
-        return 40 + self.number("ipv6.plen") if self.is_ipv6 else self.number("ip.len")
+        if not self.is_ipv6:
+            return self.number("ip.len")
+        return 40 + (self.number("ipv6.plen") or self.number("ipv6.opt.jumbo"))
 
     def chain(self):
         """Protocols from the IP header's own to the transport's; any may recur."""
