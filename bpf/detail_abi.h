@@ -102,25 +102,28 @@ struct xfp_detail_tcp {
 
 /*
  * What went wrong on the way, judged by sequence numbers in one direction. A
- * direction sends a SYN or a SYN-ACK: its time, and that of the first segment
- * after it, give the round-trip times together with those of the other one.
+ * direction sends a SYN or a SYN-ACK: its times, and that of the first ACK after
+ * it, give the round-trip times together with those of the other one. Units are
+ * of 1024 ns.
  */
 struct xfp_detail_health {
 	__u64 syn_ns; /* first SYN or SYN-ACK, CLOCK_MONOTONIC; 0 = none           */
-	__u64 ack_ns; /* first segment without SYN after it                        */
+	__u64 ack_ns; /* first ACK without SYN after it                            */
 	__u64 retransmitted_octets;
-	__u64 gap_ns; /* when the latest gap was seen                              */
+	__u32 syn_again; /* from the first SYN to the latest before ack_ns, units     */
 	__u32 retransmitted;
 	__u32 out_of_order;
 	__u32 zero_windows;
+	__u32 initial; /* initial sequence number                                   */
 	__u32 next; /* sequence number after the highest seen                    */
 	__u32 gap_begin; /* latest gap of sequence numbers: [begin, end)             */
 	__u32 gap_end;
+	__u32 gap_units; /* when it was seen, CLOCK_MONOTONIC in units, modulo 2^32   */
 	__u32 state; /* XFP_HEALTH_*                                              */
-	__u32 pad;
 };
 
-#define XFP_HEALTH_STARTED 1 /* `next` holds */
+#define XFP_HEALTH_STARTED  1 /* `initial` and `next` hold */
+#define XFP_HEALTH_ANSWERED 2 /* the direction began with a SYN-ACK */
 
 /* X(NAME, name): every detail with its structure. */
 #define XFP_DETAILS(X)                                                                             \

@@ -15,10 +15,12 @@
 #define TCP_OPTION_NOP	  1
 #define TCP_OPTION_MSS	  2
 #define TCP_OPTION_WSCALE 3
-#define TCP_MAX_OPTIONS	  10 /* of a SYN; usual stacks send five or six */
+#define TCP_OPTIONS_MAX	  40 /* octets */
 
-/* A segment that fills a gap this soon after it was seen was only late (as tshark has it). */
-#define HEALTH_LATE_NS 3000000
+/* Of times that are kept in 32 bits: 1024 ns. */
+#define HEALTH_UNIT_SHIFT 10
+/* A segment that fills a gap this soon was only late, where no round trip is known. */
+#define HEALTH_LATE_UNITS (3000000 >> HEALTH_UNIT_SHIFT)
 
 /* Raise a word to `value`. */
 static __always_inline void word_grow(__u32 *word, __u32 value)
@@ -47,34 +49,55 @@ static __always_inline void halves_grow(__u32 *word, __u32 high, __u32 low)
 	}
 }
 
-/* The options of a SYN that a Flow Record names (RFC 9293 3.2, RFC 7323 2.2). */
-static __always_inline void tcp_options(struct xfp_detail_tcp *d, const struct pkt *p)
+/* The options of a SYN, behind each other; END where there are none. */
+union tcp_options {
+	__u32 word[TCP_OPTIONS_MAX / 4 + 1];
+	__u8 octet[TCP_OPTIONS_MAX + 4];
+};
+
+/* Those of the options that a Flow Record names (RFC 9293 3.2, RFC 7323 2.2). */
+GLOBAL_FUNCTION int xfp_tcp_options(struct xfp_detail_tcp *d, const union tcp_options *o)
 {
-	__u32 at = TCP_HEADER, end = p->transport_octets;
+	__u32 at = 0;
 
+	if (!d || !o)
+		return 0;
 	NO_UNROLL
-	for (int i = 0; i < TCP_MAX_OPTIONS; i++) {
-		const __u8 *h, *mss;
-		__u32 length;
+	for (int i = 0; i < TCP_OPTIONS_MAX; i++) {
+		__u32 kind, length;
 
-		if (at + 3 > end) /* too short for one that we name */
-			return;
-		h = pkt_at(p, p->offset + at, 3);
-		if (!h || h[0] == TCP_OPTION_END)
-			return;
-		length = h[0] == TCP_OPTION_NOP ? 1 : h[1];
-		if (!length)
-			return;
-		if (h[0] == TCP_OPTION_MSS && length == 4) {
-			mss = pkt_at(p, p->offset + at, 4);
-			barrier_var(mss); /* or it is computed anew, from what has no bound */
-			if (mss)
-				d->mss = load_be16(mss, 2);
-		}
-		if (h[0] == TCP_OPTION_WSCALE && length == 3)
-			d->scale = h[2] + 1;
+		if (at >= TCP_OPTIONS_MAX)
+			return 0;
+		kind = o->octet[at];
+		length = kind == TCP_OPTION_NOP ? 1 : o->octet[at + 1];
+		if (kind == TCP_OPTION_END || !length)
+			return 0;
+		if (kind == TCP_OPTION_MSS && length == 4)
+			d->mss = o->octet[at + 2] << 8 | o->octet[at + 3];
+		if (kind == TCP_OPTION_WSCALE && length == 3)
+			d->scale = o->octet[at + 2] + 1;
 		at += length;
 	}
+	return 0;
+}
+
+static __always_inline void tcp_options(struct xfp_detail_tcp *d, const struct pkt *p)
+{
+	union tcp_options o = {{0}};
+
+	NO_UNROLL
+	for (__u32 at = 0; at < TCP_OPTIONS_MAX; at += 4) {
+		const __u8 *h;
+
+		if (TCP_HEADER + at >= p->transport_octets)
+			break;
+		h = pkt_at(p, p->offset + TCP_HEADER + at, 4);
+		barrier_var(h); /* or it is computed anew, from what has no bound */
+		if (!h)
+			break;
+		o.word[at / 4] = HEADER_LOAD(__u32, h);
+	}
+	xfp_tcp_options(d, &o);
 }
 
 /* GSO repeats ACK and URG in each segment, and the others in one of them. */
@@ -115,36 +138,136 @@ static __always_inline bool is_before(__u32 a, __u32 b)
 	return (__s32)(a - b) < 0;
 }
 
-/* A segment that begins before the highest octet seen: late, or sent once more. */
-static __always_inline void health_old(struct xfp_detail_health *d, const struct pkt *p,
-				       const struct observed *o, __u32 begin, __u32 end)
-{
-	__u32 next = READ_ONCE_(d->next), gap_begin = READ_ONCE_(d->gap_begin);
-	__u32 gap_end = READ_ONCE_(d->gap_end), again = is_before(next, end) ? next : end;
+/* What the health of a connection goes by. */
+struct segment {
+	__u64 now_ns; /* as of struct observed */
+	__u32 begin; /* sequence number */
+	__u32 end;
+	__u32 payload;
+	__u32 packets;
+	__u32 window; /* as in the header */
+	__u32 flags;
+};
 
-	if (gap_begin != gap_end && !is_before(begin, gap_begin) && !is_before(gap_end, end) &&
-	    clock_precise(o) - READ_ONCE_(d->gap_ns) < HEALTH_LATE_NS) {
-		ATOMIC_ADD(&d->out_of_order, p->packets);
-		if (begin == gap_begin)
-			WRITE_ONCE_(d->gap_begin, end);
-		else if (end == gap_end)
-			WRITE_ONCE_(d->gap_end, begin);
-		return;
-	}
-	ATOMIC_ADD(&d->retransmitted, p->packets);
-	ATOMIC_ADD(&d->retransmitted_octets, again - begin);
+static __always_inline __u64 segment_clock(const struct segment *s)
+{
+	return clock_precise(&(const struct observed){.now_ns = s->now_ns});
 }
 
-/* SYN or SYN-ACK, and the first segment after it, to the nanosecond. */
-static __always_inline void health_handshake(struct xfp_detail_health *d, const struct pkt *p,
-					     const struct observed *o)
+static __always_inline __u32 health_units(__u64 ns)
 {
-	if (p->tcp_flags & TCP_SYN) {
-		if (!READ_ONCE_(d->syn_ns))
-			WRITE_ONCE_(d->syn_ns, clock_precise(o));
-	} else if (READ_ONCE_(d->syn_ns) && !READ_ONCE_(d->ack_ns)) {
-		WRITE_ONCE_(d->ack_ns, clock_precise(o));
+	return ns >> HEALTH_UNIT_SHIFT;
+}
+
+/*
+ * How long after its gap a segment may come and still be only late: what sends it
+ * again takes a round trip to hear of the gap. The side that opened knows that
+ * from its SYN to its ACK; from the SYN-ACK on, the other side's thoughts add to it.
+ */
+static __always_inline __u32 health_late_units(const struct xfp_detail_health *d)
+{
+	__u64 syn_ns = READ_ONCE_(d->syn_ns), ack_ns = READ_ONCE_(d->ack_ns);
+	__u32 units;
+
+	if (!syn_ns || ack_ns < syn_ns)
+		return HEALTH_LATE_UNITS;
+	units = health_units(ack_ns - syn_ns) - READ_ONCE_(d->syn_again);
+	if (READ_ONCE_(d->state) & XFP_HEALTH_ANSWERED && units > HEALTH_LATE_UNITS)
+		return HEALTH_LATE_UNITS;
+	return units;
+}
+
+/* A segment that begins before the highest octet seen: late, or sent once more. */
+static __always_inline void health_old(struct xfp_detail_health *d, const struct segment *s)
+{
+	__u32 next = READ_ONCE_(d->next), gap_begin = READ_ONCE_(d->gap_begin);
+	__u32 gap_end = READ_ONCE_(d->gap_end), again = is_before(next, s->end) ? next : s->end;
+
+	if (gap_begin != gap_end && !is_before(s->begin, gap_begin) &&
+	    !is_before(gap_end, s->end) &&
+	    health_units(segment_clock(s)) - READ_ONCE_(d->gap_units) < health_late_units(d)) {
+		ATOMIC_ADD(&d->out_of_order, s->packets);
+		if (s->begin == gap_begin)
+			WRITE_ONCE_(d->gap_begin, s->end);
+		else if (s->end == gap_end)
+			WRITE_ONCE_(d->gap_end, s->begin);
+		return;
 	}
+	again -= s->begin + !!(s->flags & TCP_SYN);
+	if (again > s->payload) /* FIN is no octet, as SYN is none */
+		again = s->payload;
+	ATOMIC_ADD(&d->retransmitted, s->packets);
+	ATOMIC_ADD(&d->retransmitted_octets, again);
+}
+
+/* SYN or SYN-ACK, the first and the latest, and the first ACK after it, to the nanosecond. */
+static __always_inline void health_handshake(struct xfp_detail_health *d, const struct segment *s)
+{
+	__u64 syn_ns = READ_ONCE_(d->syn_ns);
+
+	if (READ_ONCE_(d->ack_ns))
+		return;
+	if (s->flags & TCP_SYN) {
+		if (syn_ns)
+			WRITE_ONCE_(d->syn_again, health_units(segment_clock(s) - syn_ns));
+		else
+			WRITE_ONCE_(d->syn_ns, segment_clock(s));
+	} else if (syn_ns && (s->flags & (TCP_ACK | TCP_RST)) == TCP_ACK) {
+		WRITE_ONCE_(d->ack_ns, segment_clock(s));
+	}
+}
+
+/* The sequence numbers begin: with the Flow, or with another connection of its ports. */
+static __always_inline void health_start(struct xfp_detail_health *d, const struct segment *s)
+{
+	__u32 state = XFP_HEALTH_STARTED;
+
+	if ((s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+		state |= XFP_HEALTH_ANSWERED;
+	WRITE_ONCE_(d->initial, s->flags & TCP_SYN ? s->begin : s->begin - 1);
+	WRITE_ONCE_(d->next, s->end);
+	WRITE_ONCE_(d->gap_begin, s->end);
+	WRITE_ONCE_(d->gap_end, s->end);
+	WRITE_ONCE_(d->state, state);
+}
+
+/*
+ * Begins one octet before what is next: a keep-alive (RFC 9293 3.8.4), the probe of
+ * a closed window (3.8.6.1), or the data that had to wait for the window.
+ */
+static __always_inline bool health_is_probe(const struct segment *s, __u32 next)
+{
+	return s->begin + 1 == next && !(s->flags & TCP_SYN) &&
+	       (s->payload > 1 || !(s->flags & TCP_FIN));
+}
+
+GLOBAL_FUNCTION int xfp_health(struct xfp_detail_health *d, const struct segment *s)
+{
+	__u32 next;
+
+	if (!d || !s)
+		return 0;
+	next = READ_ONCE_(d->next);
+	health_handshake(d, s);
+	if (s->flags & TCP_RST)
+		return 0;
+	if (!s->window && !(s->flags & (TCP_SYN | TCP_FIN)))
+		ATOMIC_ADD(&d->zero_windows, s->packets);
+	if (!(READ_ONCE_(d->state) & XFP_HEALTH_STARTED) ||
+	    (s->flags & TCP_SYN && s->begin != READ_ONCE_(d->initial))) {
+		health_start(d, s);
+		return 0;
+	}
+	if (is_before(next, s->begin)) {
+		WRITE_ONCE_(d->gap_begin, next);
+		WRITE_ONCE_(d->gap_end, s->begin);
+		WRITE_ONCE_(d->gap_units, health_units(segment_clock(s)));
+	} else if (is_before(s->begin, next) && s->begin != s->end && !health_is_probe(s, next)) {
+		health_old(d, s);
+	}
+	if (is_before(next, s->end))
+		WRITE_ONCE_(d->next, s->end);
+	return 0;
 }
 
 static __always_inline void detail_health(struct xfp_detail_health *d, const struct pkt *p,
@@ -152,33 +275,17 @@ static __always_inline void detail_health(struct xfp_detail_health *d, const str
 {
 	const __u8 *h = pkt_at(p, p->offset, TCP_HEADER);
 	__u32 payload = p->end_offset - p->offset - p->transport_octets;
-	__u32 begin, end, next = READ_ONCE_(d->next);
+	struct segment s = {
+		.now_ns = o->now_ns,
+		.payload = payload,
+		.packets = p->packets,
+		.flags = p->tcp_flags,
+	};
 
 	if (!h || p->transport_octets > p->end_offset - p->offset)
 		return;
-	health_handshake(d, p, o);
-	if (p->tcp_flags & TCP_RST)
-		return;
-	if (!load_be16(h, 14) && !(p->tcp_flags & (TCP_SYN | TCP_FIN)))
-		ATOMIC_ADD(&d->zero_windows, p->packets);
-	begin = load_be32(h, 4);
-	end = begin + payload + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
-	if (!(READ_ONCE_(d->state) & XFP_HEALTH_STARTED)) {
-		WRITE_ONCE_(d->next, end);
-		WRITE_ONCE_(d->state, XFP_HEALTH_STARTED);
-		return;
-	}
-	if (begin == end)
-		return;
-	if (begin + 1 == next && payload <= 1 && !(p->tcp_flags & (TCP_SYN | TCP_FIN)))
-		return; /* keep-alive (RFC 9293 3.8.4) */
-	if (is_before(next, begin)) {
-		WRITE_ONCE_(d->gap_begin, next);
-		WRITE_ONCE_(d->gap_end, begin);
-		WRITE_ONCE_(d->gap_ns, clock_precise(o));
-	} else if (is_before(begin, next)) {
-		health_old(d, p, o, begin, end);
-	}
-	if (is_before(next, end))
-		WRITE_ONCE_(d->next, end);
+	s.window = load_be16(h, 14);
+	s.begin = load_be32(h, 4);
+	s.end = s.begin + payload + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
+	xfp_health(d, &s);
 }

@@ -160,12 +160,29 @@ static void record_tcp(struct record_tcp *r, const struct details *d)
 	}
 }
 
-static uint32_t interval_us(uint64_t from_ns, uint64_t to_ns)
+static uint64_t interval_ns(uint64_t from_ns, uint64_t to_ns)
 {
-	return from_ns && to_ns > from_ns ? units_us((to_ns - from_ns) / TIMING_UNIT_NS) : 0;
+	return from_ns && to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
-/* The two halves of the handshake, seen from between the ends: whose SYN came first opened. */
+/* Of two times for the same, the one that was not waited for; 0 = none. */
+static uint32_t shorter_us(uint64_t a_ns, uint64_t b_ns)
+{
+	uint64_t ns = !a_ns || (b_ns && b_ns < a_ns) ? b_ns : a_ns;
+
+	return units_us(ns / TIMING_UNIT_NS);
+}
+
+static uint64_t syn_latest_ns(const struct xfp_detail_health *d)
+{
+	return d->syn_ns + (uint64_t)d->syn_again * TIMING_UNIT_NS;
+}
+
+/*
+ * The two halves of the handshake, seen from between the ends: whose SYN came first
+ * opened. What a lost segment made wait is not counted: from the latest SYN before
+ * the first SYN-ACK, and from the latest SYN-ACK before the ACK.
+ */
 static void record_handshake(struct record_tcp_health *r, const struct xfp_detail_health *own,
 			     const struct xfp_detail_health *other)
 {
@@ -177,8 +194,15 @@ static void record_handshake(struct record_tcp_health *r, const struct xfp_detai
 		client = other;
 		server = own;
 	}
-	r->handshake_server_us = interval_us(client->syn_ns, server->syn_ns);
-	r->handshake_client_us = interval_us(server->syn_ns, client->ack_ns);
+	if (server->syn_ns >= syn_latest_ns(client))
+		r->handshake_server_us =
+			shorter_us(interval_ns(syn_latest_ns(client), server->syn_ns), 0);
+	else
+		r->handshake_server_us =
+			shorter_us(interval_ns(client->syn_ns, server->syn_ns),
+				   interval_ns(syn_latest_ns(client), syn_latest_ns(server)));
+	r->handshake_client_us = shorter_us(interval_ns(syn_latest_ns(server), client->ack_ns),
+					    interval_ns(server->syn_ns, client->ack_ns));
 }
 
 static void record_health(struct record_tcp_health *r, const struct details *d,

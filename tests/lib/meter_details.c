@@ -41,7 +41,8 @@ static void times_clear(unsigned char *copy, enum xfp_detail detail)
 		return;
 	health->syn_ns = !!health->syn_ns;
 	health->ack_ns = !!health->ack_ns;
-	health->gap_ns = !!health->gap_ns;
+	health->gap_units = 0;
+	health->syn_again = 0;
 }
 
 void meter_assert_same_details(const struct flow_cache *a, uint32_t slot_a,

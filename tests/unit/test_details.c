@@ -225,6 +225,20 @@ static void a_syn_tells_its_options(void **state)
 	assert_int_equal(d->scale, 7 + 1);
 }
 
+static void options_behind_as_many_nops_as_fit_are_found(void **state)
+{
+	uint8_t options[40];
+	const struct xfp_detail_tcp *d;
+
+	(void)state;
+	memset(options, 1, sizeof(options));
+	memcpy(options + 37, (const uint8_t[]){3, 3, 9}, 3);
+	meter_syn(options, sizeof(options));
+	d = detail(4000, XFP_DETAIL_TCP);
+	assert_int_equal(d->mss, 0);
+	assert_int_equal(d->scale, 9 + 1);
+}
+
 static void an_option_of_no_length_ends_the_options(void **state)
 {
 	static const uint8_t options[] = {3, 0, 2, 4, 0x05, 0xb4, 0, 0};
@@ -252,6 +266,40 @@ static void a_handshake_leaves_the_times_of_its_three_steps(void **state)
 	assert_int_equal(client->ack_ns, 135 * MS);
 	assert_int_equal(server->syn_ns, 130 * MS);
 	assert_int_equal(server->ack_ns, 0);
+}
+
+static void a_handshake_keeps_its_first_and_its_latest_syn(void **state)
+{
+	const struct xfp_detail_health *d;
+
+	(void)state;
+	METER({.flags = PKT_SYN, .sequence = 1, .time_ns = 100 * MS},
+	      {.flags = PKT_SYN, .sequence = 1, .time_ns = 600 * MS},
+	      {.flags = PKT_SYN, .sequence = 1, .time_ns = 1124 * MS},
+	      {.flags = PKT_RST, .sequence = 2, .time_ns = 1125 * MS},
+	      {.flags = PKT_ACK, .sequence = 2, .time_ns = 1130 * MS},
+	      {.flags = PKT_SYN, .sequence = 1, .time_ns = 1200 * MS});
+	d = detail(4000, XFP_DETAIL_HEALTH);
+	assert_int_equal(d->syn_ns, 100 * MS);
+	assert_int_equal(d->syn_again, 1024 * MS / 1024);
+	assert_int_equal(d->ack_ns, 1130 * MS);
+	assert_int_equal(d->retransmitted, 3);
+	assert_int_equal(d->retransmitted_octets, 0);
+}
+
+static void a_syn_with_another_number_begins_anew(void **state)
+{
+	const struct xfp_detail_health *d;
+
+	(void)state;
+	METER({.flags = PKT_SYN, .sequence = 5000},
+	      {.flags = PKT_ACK, .sequence = 5001, .payload = 100, .time_ns = 1 * MS},
+	      {.flags = PKT_SYN, .sequence = 70, .time_ns = 2 * MS},
+	      {.flags = PKT_ACK, .sequence = 71, .payload = 100, .time_ns = 3 * MS});
+	d = detail(4000, XFP_DETAIL_HEALTH);
+	assert_int_equal(d->retransmitted, 0);
+	assert_int_equal(d->out_of_order, 0);
+	assert_int_equal(d->next, 171);
 }
 
 static void a_segment_sent_again_is_a_retransmission(void **state)
@@ -293,6 +341,63 @@ static void a_gap_filled_a_round_trip_later_is_a_retransmission(void **state)
 	assert_int_equal(d->out_of_order, 0);
 	assert_int_equal(d->retransmitted, 1);
 	assert_int_equal(d->retransmitted_octets, 100);
+}
+
+static void the_side_that_opened_has_a_round_trip_to_be_late(void **state)
+{
+	const struct xfp_detail_health *d;
+
+	(void)state;
+	METER({.flags = PKT_SYN, .sequence = 99, .time_ns = 10 * MS},
+	      {.flags = PKT_ACK, .sequence = 100, .time_ns = 50 * MS},
+	      {.flags = PKT_ACK, .sequence = 200, .payload = 100, .time_ns = 60 * MS},
+	      {.flags = PKT_ACK, .sequence = 100, .payload = 50, .time_ns = 95 * MS},
+	      {.flags = PKT_ACK, .sequence = 150, .payload = 50, .time_ns = 105 * MS});
+	d = detail(4000, XFP_DETAIL_HEALTH);
+	assert_int_equal(d->out_of_order, 1);
+	assert_int_equal(d->retransmitted, 1);
+}
+
+static void the_side_that_answered_has_three_milliseconds_to_be_late(void **state)
+{
+	const struct xfp_detail_health *d;
+
+	(void)state;
+	METER({.flags = PKT_SYN | PKT_ACK, .sequence = 99, .time_ns = 10 * MS},
+	      {.flags = PKT_ACK, .sequence = 100, .time_ns = 40 * MS},
+	      {.flags = PKT_ACK, .sequence = 200, .payload = 100, .time_ns = 50 * MS},
+	      {.flags = PKT_ACK, .sequence = 100, .payload = 50, .time_ns = 52 * MS},
+	      {.flags = PKT_ACK, .sequence = 150, .payload = 50, .time_ns = 54 * MS});
+	d = detail(4000, XFP_DETAIL_HEALTH);
+	assert_int_equal(d->out_of_order, 1);
+	assert_int_equal(d->retransmitted, 1);
+}
+
+static void a_bare_acknowledgement_tells_of_a_gap_before_it(void **state)
+{
+	const struct xfp_detail_health *d;
+
+	(void)state;
+	METER({.flags = PKT_ACK, .sequence = 100, .payload = 100},
+	      {.flags = PKT_ACK, .sequence = 300, .time_ns = 1 * MS},
+	      {.flags = PKT_ACK, .sequence = 200, .payload = 100, .time_ns = 90 * MS});
+	d = detail(4000, XFP_DETAIL_HEALTH);
+	assert_int_equal(d->retransmitted, 1);
+	assert_int_equal(d->retransmitted_octets, 100);
+}
+
+static void data_behind_the_probe_of_a_closed_window_is_new(void **state)
+{
+	const struct xfp_detail_health *d;
+
+	(void)state;
+	METER({.flags = PKT_ACK, .sequence = 100, .payload = 100},
+	      {.flags = PKT_ACK, .sequence = 200, .payload = 1, .time_ns = 200 * MS},
+	      {.flags = PKT_ACK, .sequence = 200, .payload = 1, .time_ns = 400 * MS},
+	      {.flags = PKT_ACK, .sequence = 200, .payload = 100, .time_ns = 500 * MS});
+	d = detail(4000, XFP_DETAIL_HEALTH);
+	assert_int_equal(d->retransmitted, 0);
+	assert_int_equal(d->next, 300);
 }
 
 static void keep_alives_and_bare_acknowledgements_are_no_retransmissions(void **state)
@@ -352,11 +457,18 @@ int main(void)
 		TEST(a_single_packet_has_no_gap),
 		TEST(tcp_keeps_first_last_and_counts_of_its_header),
 		TEST(a_syn_tells_its_options),
+		TEST(options_behind_as_many_nops_as_fit_are_found),
 		TEST(an_option_of_no_length_ends_the_options),
 		TEST(a_handshake_leaves_the_times_of_its_three_steps),
+		TEST(a_handshake_keeps_its_first_and_its_latest_syn),
+		TEST(a_syn_with_another_number_begins_anew),
 		TEST(a_segment_sent_again_is_a_retransmission),
 		TEST(a_late_segment_that_fills_a_gap_is_out_of_order),
 		TEST(a_gap_filled_a_round_trip_later_is_a_retransmission),
+		TEST(the_side_that_opened_has_a_round_trip_to_be_late),
+		TEST(the_side_that_answered_has_three_milliseconds_to_be_late),
+		TEST(a_bare_acknowledgement_tells_of_a_gap_before_it),
+		TEST(data_behind_the_probe_of_a_closed_window_is_new),
 		TEST(keep_alives_and_bare_acknowledgements_are_no_retransmissions),
 		TEST(a_window_of_zero_is_counted_but_in_a_reset),
 		cmocka_unit_test(details_without_a_group_take_no_room),
