@@ -141,7 +141,7 @@ static __always_inline void flow_update(struct table t, struct xfp_counts *c, co
 
 	if (UNLIKELY((flags & (TCP_SYN | TCP_FIN | TCP_RST)) ||
 		     ((flags & TCP_ACK) && had == TCP_SYN)))
-		now = clock_precise(o);
+		now = clock_precise(o->now_ns);
 
 	stall(STALL_MATCH);
 	ATOMIC_ADD(&c->octets, o->octets);
@@ -277,7 +277,7 @@ static __always_inline __u32 cache_insert(struct table t, const struct observed 
 {
 	struct xfp_bucket *a = bucket_at(t, place->first);
 	struct xfp_bucket *b = bucket_at(t, place->second);
-	__u64 now = clock_precise(o);
+	__u64 now = clock_precise(o->now_ns);
 	__u32 free_a, free_b = 0;
 
 	if (!a || !b)

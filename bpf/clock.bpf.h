@@ -16,13 +16,13 @@ TUNABLE __u64 xfp_tick_origin_ns;
 /* timestamps: precise */
 TUNABLE bool xfp_is_precise;
 
-static __always_inline __u64 clock_precise(const struct observed *o)
+static __always_inline __u64 clock_precise(__u64 now_ns)
 {
 #ifdef __bpf__
-	(void)o;
+	(void)now_ns;
 	return bpf_ktime_get_ns();
 #else
-	return o->now_ns;
+	return now_ns;
 #endif
 }
 

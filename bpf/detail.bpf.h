@@ -62,19 +62,18 @@ static __always_inline void size_add(struct xfp_detail_size *d, __u64 length, __
 	ATOMIC_ADD(&d->squares, length * length * packets);
 }
 
-/* fixed: octets of the header that the lengths in *o do not count. */
-static __always_inline void detail_size(struct xfp_detail_size *d, const struct observed *o,
-					__u32 fixed)
+static __always_inline void detail_size(struct xfp_detail_size *d, const struct headers *h)
 {
-	if (o->packets > 1)
-		size_add(d, o->length_max + fixed, o->packets - 1);
-	size_add(d, o->length_min + fixed, 1);
+	if (h->packets > 1)
+		size_add(d, h->length_max, h->packets - 1);
+	size_add(d, h->length_min, 1);
 }
 
 /* In units of 1024 ns: the daemon divides. */
-static __always_inline void detail_timing(struct xfp_detail_timing *d, const struct observed *o)
+static __always_inline void detail_timing(struct xfp_detail_timing *d, __u64 now_ns)
 {
-	__u64 last = READ_ONCE_(d->last_ns), now = clock_precise(o); /* the clock waits for loads */
+	__u64 last = READ_ONCE_(d->last_ns),
+	      now = clock_precise(now_ns); /* the clock waits for loads */
 	__u64 units = (now - last) >> 10;
 
 	if (now < last)
@@ -139,7 +138,7 @@ static __always_inline void detail_tunnel(struct xfp_detail_tunnel *d, const str
  * account  as of account_slot(), not ACCOUNT_OVERFLOW
  */
 static __always_inline void details_add(struct table t, struct pkt *p, const struct headers *h,
-					const struct observed *o, __u32 account)
+					__u32 account)
 {
 	__u64 n_slots = t.family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6;
 	__u64 slot = (account - 1) >> 1;
@@ -157,10 +156,9 @@ static __always_inline void details_add(struct table t, struct pkt *p, const str
 	if (detail_is_on(XFP_DETAIL_L2))
 		detail_l2((void *)(record + xfp_detail.at[XFP_DETAIL_L2]), p, is_new);
 	if (detail_is_on(XFP_DETAIL_SIZE))
-		detail_size((void *)(record + xfp_detail.at[XFP_DETAIL_SIZE]), o,
-			    t.family == FAMILY_IPV6 ? 40 : 0);
+		detail_size((void *)(record + xfp_detail.at[XFP_DETAIL_SIZE]), h);
 	if (detail_is_on(XFP_DETAIL_TIMING))
-		detail_timing((void *)(record + xfp_detail.at[XFP_DETAIL_TIMING]), o);
+		detail_timing((void *)(record + xfp_detail.at[XFP_DETAIL_TIMING]), p->now_ns);
 	if (detail_is_on(XFP_DETAIL_FRAGMENT))
 		detail_fragment((void *)(record + xfp_detail.at[XFP_DETAIL_FRAGMENT]), p, is_new);
 	if (detail_is_on(XFP_DETAIL_TUNNEL) && is_new)
@@ -170,5 +168,5 @@ static __always_inline void details_add(struct table t, struct pkt *p, const str
 	if (detail_is_on(XFP_DETAIL_TCP))
 		detail_tcp((void *)(record + xfp_detail.at[XFP_DETAIL_TCP]), p, is_new);
 	if (detail_is_on(XFP_DETAIL_HEALTH))
-		detail_health((void *)(record + xfp_detail.at[XFP_DETAIL_HEALTH]), p, o);
+		detail_health((void *)(record + xfp_detail.at[XFP_DETAIL_HEALTH]), p);
 }

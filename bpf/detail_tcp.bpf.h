@@ -140,7 +140,7 @@ static __always_inline bool is_before(__u32 a, __u32 b)
 
 /* What the health of a connection goes by. */
 struct segment {
-	__u64 now_ns; /* as of struct observed */
+	__u64 now_ns; /* as of struct pkt */
 	__u32 begin; /* sequence number */
 	__u32 end;
 	__u32 payload;
@@ -151,7 +151,7 @@ struct segment {
 
 static __always_inline __u64 segment_clock(const struct segment *s)
 {
-	return clock_precise(&(const struct observed){.now_ns = s->now_ns});
+	return clock_precise(s->now_ns);
 }
 
 static __always_inline __u32 health_units(__u64 ns)
@@ -241,22 +241,19 @@ static __always_inline bool health_is_probe(const struct segment *s, __u32 next)
 	       (s->payload > 1 || !(s->flags & TCP_FIN));
 }
 
-GLOBAL_FUNCTION int xfp_health(struct xfp_detail_health *d, const struct segment *s)
+static __always_inline void health_add(struct xfp_detail_health *d, const struct segment *s)
 {
-	__u32 next;
+	__u32 next = READ_ONCE_(d->next);
 
-	if (!d || !s)
-		return 0;
-	next = READ_ONCE_(d->next);
 	health_handshake(d, s);
 	if (s->flags & TCP_RST)
-		return 0;
+		return;
 	if (!s->window && !(s->flags & (TCP_SYN | TCP_FIN)))
 		ATOMIC_ADD(&d->zero_windows, s->packets);
 	if (!(READ_ONCE_(d->state) & XFP_HEALTH_STARTED) ||
 	    (s->flags & TCP_SYN && s->begin != READ_ONCE_(d->initial))) {
 		health_start(d, s);
-		return 0;
+		return;
 	}
 	if (is_before(next, s->begin)) {
 		WRITE_ONCE_(d->gap_begin, next);
@@ -267,16 +264,14 @@ GLOBAL_FUNCTION int xfp_health(struct xfp_detail_health *d, const struct segment
 	}
 	if (is_before(next, s->end))
 		WRITE_ONCE_(d->next, s->end);
-	return 0;
 }
 
-static __always_inline void detail_health(struct xfp_detail_health *d, const struct pkt *p,
-					  const struct observed *o)
+static __always_inline void detail_health(struct xfp_detail_health *d, const struct pkt *p)
 {
 	const __u8 *h = pkt_at(p, p->offset, TCP_HEADER);
 	__u32 payload = p->end_offset - p->offset - p->transport_octets;
 	struct segment s = {
-		.now_ns = o->now_ns,
+		.now_ns = p->now_ns,
 		.payload = payload,
 		.packets = p->packets,
 		.flags = p->tcp_flags,
@@ -287,5 +282,5 @@ static __always_inline void detail_health(struct xfp_detail_health *d, const str
 	s.window = load_be16(h, 14);
 	s.begin = load_be32(h, 4);
 	s.end = s.begin + payload + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
-	xfp_health(d, &s);
+	health_add(d, &s);
 }

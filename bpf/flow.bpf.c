@@ -57,27 +57,30 @@ static __always_inline bool pkt_to_scratch(struct pkt *p, struct xdp_md *ctx)
 
 /*
  * Whatever meter_plain() leaves, counted as seen already. Functions of their own:
- * the plain packet does not carry the weight of the others.
+ * the plain packet does not carry the weight of the others. Like meter_plain(), they
+ * return what details go by.
  */
-GLOBAL_FUNCTION int xfp_xdp_other(struct xdp_md *ctx)
+GLOBAL_FUNCTION int xfp_xdp_other(struct xdp_md *ctx, struct headers *h)
 {
 	struct xfp_ledger_row *row = ledger_row();
 	struct pkt p = {};
+	__u32 details = METER_DONE;
 
-	if (!row)
-		return XDP_PASS;
+	if (!row || !h)
+		return METER_DONE;
 	pkt_from_xdp(&p, ctx, false, 0);
-	meter_reason(row, &p, meter_packet(row, &p, (struct source){.ctx = ctx}));
-	return XDP_PASS;
+	meter_reason(row, &p, meter_packet(row, &p, (struct source){.ctx = ctx}, h, &details));
+	return details;
 }
 
 /* Twice only when the first buffer ends inside a header: then on a copy. */
-GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx, __u32 tag)
+GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx, __u32 tag, struct headers *h)
 {
 	struct xfp_ledger_row *row = ledger_row();
+	__u32 details = METER_DONE;
 
-	if (!row)
-		return XDP_PASS;
+	if (!row || !h)
+		return METER_DONE;
 	NO_UNROLL
 	for (int i = 0; i < 2; i++) {
 		struct source from = {.ctx = ctx};
@@ -89,22 +92,23 @@ GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx, __u32 tag)
 		if (i && !pkt_to_scratch(&p, ctx))
 			break;
 		from.is_scratch = i;
-		verdict = meter_packet(row, &p, from);
+		verdict = meter_packet(row, &p, from, h, &details);
 		if (from.can_repeat && verdict == XFP_truncated)
 			continue;
 		meter_reason(row, &p, verdict);
 		break;
 	}
-	return XDP_PASS;
+	return details;
 }
 
 /* Twice only when the head is not linear: then after the kernel made it so. */
-GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction)
+GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction, struct headers *h)
 {
 	struct xfp_ledger_row *row = ledger_row();
+	__u32 details = METER_DONE;
 
-	if (!row)
-		return TC_ACT_UNSPEC;
+	if (!row || !h)
+		return METER_DONE;
 	NO_UNROLL
 	for (int i = 0; i < 2; i++) {
 		struct source from = {.ctx = skb, .is_skb = true};
@@ -113,7 +117,7 @@ GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction)
 
 		pkt_from_skb(&p, skb, direction);
 		from.can_repeat = i == 0 && is_split(&p);
-		verdict = meter_packet(row, &p, from);
+		verdict = meter_packet(row, &p, from, h, &details);
 		if (from.can_repeat && verdict == XFP_truncated) {
 			bpf_skb_pull_data(skb, head_octets(p.frame_octets));
 			continue;
@@ -121,60 +125,98 @@ GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction)
 		meter_reason(row, &p, verdict);
 		break;
 	}
-	return TC_ACT_UNSPEC;
+	return details;
 }
 
-/* True when all is done; else seen is counted and nothing more. */
-static __always_inline bool plain_xdp(struct xdp_md *ctx, bool has_fragments, __u32 tag)
+static __always_inline int plain_xdp(struct xdp_md *ctx, bool has_fragments, __u32 tag,
+				     struct headers *h)
 {
 	struct xfp_ledger_row *row = ledger_row();
 	struct pkt p = {};
 
 	if (!row)
-		return true;
+		return METER_DONE;
 	pkt_from_xdp(&p, ctx, has_fragments, tag);
 	meter_seen(row, &p);
-	return meter_plain(row, &p);
+	return meter_plain(row, &p, h);
 }
 
-static __noinline int xfp_xdp_plain(struct xdp_md *ctx)
+static __noinline int xfp_xdp_plain(struct xdp_md *ctx, struct headers *h)
 {
-	return plain_xdp(ctx, false, 0);
+	return plain_xdp(ctx, false, 0, h);
 }
 
-static __noinline int xfp_xdp_frags_plain(struct xdp_md *ctx, __u32 tag)
+static __noinline int xfp_xdp_frags_plain(struct xdp_md *ctx, __u32 tag, struct headers *h)
 {
-	return plain_xdp(ctx, true, tag);
+	return plain_xdp(ctx, true, tag, h);
+}
+
+static __noinline int xfp_tc_plain(struct __sk_buff *skb, __u8 direction, struct headers *h)
+{
+	struct xfp_ledger_row *row = ledger_row();
+	struct pkt p = {};
+
+	if (!row)
+		return METER_DONE;
+	pkt_from_skb(&p, skb, direction);
+	meter_seen(row, &p);
+	return meter_plain(row, &p, h);
+}
+
+static __always_inline void xdp_details(struct xdp_md *ctx, const struct headers *h, int account)
+{
+	if (!xfp_detail.octets || account == METER_DONE)
+		return;
+	if (h->is_scratch)
+		xfp_scratch_details(ctx, h, account);
+	else
+		xfp_xdp_details(ctx, h, account);
+}
+
+static __always_inline int meter_xdp(struct xdp_md *ctx)
+{
+	struct headers h;
+	int account = xfp_xdp_plain(ctx, &h);
+
+	if (account == METER_OTHER) {
+		h = (struct headers){};
+		account = xfp_xdp_other(ctx, &h);
+	}
+	xdp_details(ctx, &h, account);
+	return XDP_PASS;
 }
 
 static __always_inline int meter_xdp_frags(struct xdp_md *ctx, __u32 tag)
 {
-	return xfp_xdp_frags_plain(ctx, tag) ? XDP_PASS : xfp_xdp_frags_other(ctx, tag);
-}
+	struct headers h;
+	int account = xfp_xdp_frags_plain(ctx, tag, &h);
 
-static __noinline int xfp_tc_plain(struct __sk_buff *skb, __u8 direction)
-{
-	struct xfp_ledger_row *row = ledger_row();
-	struct pkt p = {};
-
-	if (!row)
-		return true;
-	pkt_from_skb(&p, skb, direction);
-	meter_seen(row, &p);
-	return meter_plain(row, &p);
+	if (account == METER_OTHER) {
+		h = (struct headers){};
+		account = xfp_xdp_frags_other(ctx, tag, &h);
+	}
+	xdp_details(ctx, &h, account);
+	return XDP_PASS;
 }
 
 static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 {
-	if (xfp_tc_plain(skb, direction))
-		return TC_ACT_UNSPEC;
-	return xfp_tc_other(skb, direction);
+	struct headers h;
+	int account = xfp_tc_plain(skb, direction, &h);
+
+	if (account == METER_OTHER) {
+		h = (struct headers){};
+		account = xfp_tc_other(skb, direction, &h);
+	}
+	if (xfp_detail.octets && account != METER_DONE)
+		xfp_skb_details(skb, &h, account);
+	return TC_ACT_UNSPEC;
 }
 
 SEC("xdp")
 int xfp_xdp(struct xdp_md *ctx)
 {
-	return xfp_xdp_plain(ctx) ? XDP_PASS : xfp_xdp_other(ctx);
+	return meter_xdp(ctx);
 }
 
 SEC("xdp.frags")

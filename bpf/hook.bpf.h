@@ -102,12 +102,12 @@ static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, _
 		return h && o && source##_octets(&p, ctx) ? step_read6(h, &p, o) : XFP_truncated;  \
 	}                                                                                          \
 	GLOBAL_FUNCTION int xfp_##source##_details(struct context *ctx, const struct headers *h,   \
-						   const struct observed *o, __u32 account)        \
+						   __u32 account)                                  \
 	{                                                                                          \
 		struct pkt p = {};                                                                 \
                                                                                                    \
-		if (h && o && source##_octets(&p, ctx))                                            \
-			step_details(h, &p, o, account);                                           \
+		if (h && source##_octets(&p, ctx))                                                 \
+			step_details(h, &p, account);                                              \
 		return 0;                                                                          \
 	}
 
@@ -119,7 +119,7 @@ static __always_inline enum xfp_reason step_read4(struct headers *h, struct pkt 
 
 	headers_restore(p, h);
 	verdict = row ? read_ipv4(row, p, o) : XFP_truncated;
-	headers_complete(h, p);
+	headers_complete(h, p, &o->seen, 0);
 	return verdict;
 }
 
@@ -131,17 +131,16 @@ static __always_inline enum xfp_reason step_read6(struct headers *h, struct pkt 
 
 	headers_restore(p, h);
 	verdict = row ? read_ipv6(row, p, o) : XFP_truncated;
-	headers_complete(h, p);
+	headers_complete(h, p, &o->seen, 40);
 	return verdict;
 }
 
-static __always_inline void step_details(const struct headers *h, struct pkt *p,
-					 const struct observed *o, __u32 account)
+static __always_inline void step_details(const struct headers *h, struct pkt *p, __u32 account)
 {
 	if (h->ethertype == ETH_P_IPV6)
-		details_add(TABLE(FAMILY_IPV6), p, h, o, account);
+		details_add(TABLE(FAMILY_IPV6), p, h, account);
 	else
-		details_add(TABLE(FAMILY_IPV4), p, h, o, account);
+		details_add(TABLE(FAMILY_IPV4), p, h, account);
 }
 
 STEPS(xdp, xdp_md)
@@ -208,9 +207,19 @@ static __always_inline enum xfp_reason meter_ipv6(struct source from, struct hea
 	return XFP_OK;
 }
 
-/* From the network header, whose EtherType is h->ethertype, to a Flow, or why not. */
+/* What becomes of a packet, besides its account where details are to be added. */
+enum {
+	METER_OTHER = -1, /* it is not plain */
+	METER_DONE = 0,
+};
+
+/*
+ * From the network header, whose EtherType is h->ethertype, to a Flow, or why not.
+ * Leaves the account for details, 0 without.
+ */
 static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row, struct source from,
-						     struct headers *h, union stage *stage)
+						     struct headers *h, union stage *stage,
+						     __u32 *details)
 {
 	enum xfp_reason verdict = XFP_not_ip;
 	__u32 account = 0;
@@ -222,23 +231,82 @@ static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row,
 	if (verdict != XFP_OK)
 		return verdict;
 	meter_accounted(row, &stage->seen, h->frame_octets, h->next_header, account);
-	if (xfp_detail.octets && account)
-		STEP(from, details, h, &stage->seen, account);
+	*details = account;
 	return XFP_OK;
 }
 
 /* From the packet's first octet to its Flow, or why it has none. */
 static __always_inline enum xfp_reason meter_packet(struct xfp_ledger_row *row, struct pkt *p,
-						    struct source from)
+						    struct source from, struct headers *h,
+						    __u32 *details)
 {
 	enum xfp_reason verdict = xfp_is_raw_ip ? parse_raw_ip(p) : parse_ethernet(p);
 	union stage stage = {};
-	struct headers h;
 
 	if (verdict != XFP_OK)
 		return verdict;
-	headers_save(&h, p);
-	if (xfp_opens_tunnels || !is_ip(h.ethertype))
-		verdict = layers_follow(from, &h, &stage.layers);
-	return verdict == XFP_OK ? meter_network(row, from, &h, &stage) : verdict;
+	headers_save(h, p);
+	if (xfp_opens_tunnels || !is_ip(h->ethertype))
+		verdict = layers_follow(from, h, &stage.layers);
+	if (verdict == XFP_OK)
+		verdict = meter_network(row, from, h, &stage, details);
+	return verdict;
+}
+
+/*
+ * xfp_account4() with the hit inlined, for a flat table. The function gets a
+ * copy, so that of `o` only what a hit needs has to exist.
+ */
+static __always_inline __u32 account4_inline(const struct observed4 *o, struct observed4 *missed)
+{
+	const struct table t = {.family = FAMILY_IPV4, .is_flat = true};
+	__u64 hash = cache_hash(t, o->key);
+	struct place place = cache_place(t, hash);
+	__u32 account = cache_hit(t, &o->seen, o->key, &place);
+
+	if (LIKELY(account))
+		return account;
+	*missed = *o;
+	return xfp_insert4(missed, hash);
+}
+
+static __always_inline bool may_be_tunnel_plain(const struct pkt *p, __u8 protocol)
+{
+	const __u8 *h = pkt_header(p, ETH_HLEN + 20 + 4);
+
+	return may_be_tunnel(protocol, h ? HEADER_LOAD(__u32, h + ETH_HLEN + 20) : 0);
+}
+
+/*
+ * The packet that most packets are, a whole IPv4 datagram without options right
+ * behind its Ethernet header, for a flat table: every offset is a constant and the hit
+ * is inlined. METER_OTHER when it is another: nothing but `seen` has been counted
+ * then. Else the account for details, with *h, or METER_DONE.
+ */
+static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p, struct headers *h)
+{
+	const __u8 *head = pkt_header(p, ETH_HLEN + 20);
+	struct observed4 o, missed;
+	__u32 account;
+
+	if (!xfp_is_flat || xfp_is_raw_ip || !head || load_be16(head, 12) != ETH_P_IP ||
+	    head[ETH_HLEN] != 0x45)
+		return METER_OTHER;
+	if (xfp_opens_tunnels && may_be_tunnel_plain(p, head[ETH_HLEN + 9]))
+		return METER_OTHER;
+	p->offset = ETH_HLEN;
+	p->ip_offset = ETH_HLEN;
+	if (parse_ipv4_header(p) != XFP_OK || is_fragment(p) || parse_transport(p) != XFP_OK)
+		return METER_OTHER;
+	meter_segments(row, p);
+	observe4(&o, p);
+	account = account4_inline(&o, &missed);
+	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account);
+	if (!xfp_detail.octets)
+		return METER_DONE;
+	p->ethertype = ETH_P_IP;
+	p->has_ethernet = true;
+	headers_save(h, p);
+	headers_complete(h, p, &o.seen, 0);
+	return account;
 }

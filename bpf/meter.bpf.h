@@ -63,23 +63,6 @@ GLOBAL_FUNCTION int xfp_insert4(const struct observed4 *o, __u64 hash)
 	return cache_insert(t, &o->seen, o->key, &place);
 }
 
-/*
- * xfp_account4() with the hit inlined, for a flat table. The function gets a
- * copy, so that of `o` only what a hit needs has to exist.
- */
-static __always_inline bool account4_inline(const struct observed4 *o)
-{
-	const struct table t = {.family = FAMILY_IPV4, .is_flat = true};
-	__u64 hash = cache_hash(t, o->key);
-	struct place place = cache_place(t, hash);
-	struct observed4 copy;
-
-	if (LIKELY(cache_hit(t, &o->seen, o->key, &place)))
-		return true;
-	copy = *o;
-	return xfp_insert4(&copy, hash);
-}
-
 /* The device has no Ethernet header (tun, GRE, ...): packets begin with IP. */
 TUNABLE bool xfp_is_raw_ip;
 
@@ -141,40 +124,6 @@ static __always_inline enum xfp_reason read_ipv6(struct xfp_ledger_row *row, str
 	observe6(o, p);
 	return XFP_OK;
 }
-
-/*
- * The packet that most packets are, a whole IPv4 datagram without options right
- * behind its Ethernet header, for a flat table: every offset is a constant and the hit
- * is inlined. False when it is another; nothing but `seen` has been counted then.
- */
-#ifdef __bpf__
-static __always_inline bool may_be_tunnel_plain(const struct pkt *p, __u8 protocol)
-{
-	const __u8 *h = pkt_header(p, ETH_HLEN + 20 + 4);
-
-	return may_be_tunnel(protocol, h ? HEADER_LOAD(__u32, h + ETH_HLEN + 20) : 0);
-}
-
-static __always_inline bool meter_plain(struct xfp_ledger_row *row, struct pkt *p)
-{
-	struct observed4 o;
-	const __u8 *h = pkt_header(p, ETH_HLEN + 20);
-
-	if (!xfp_is_flat || xfp_is_raw_ip || xfp_detail.octets || !h ||
-	    load_be16(h, 12) != ETH_P_IP || h[ETH_HLEN] != 0x45)
-		return false;
-	if (xfp_opens_tunnels && may_be_tunnel_plain(p, h[ETH_HLEN + 9]))
-		return false;
-	p->offset = ETH_HLEN;
-	p->ip_offset = ETH_HLEN;
-	if (parse_ipv4_header(p) != XFP_OK || is_fragment(p) || parse_transport(p) != XFP_OK)
-		return false;
-	meter_segments(row, p);
-	observe4(&o, p);
-	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account4_inline(&o));
-	return true;
-}
-#endif
 
 static __always_inline void meter_notice(enum xfp_notice notice)
 {

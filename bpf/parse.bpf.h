@@ -38,9 +38,9 @@ struct around {
 	__u8 n_tunnels; /* opened      */
 	bool is_ipv6;
 	__u32 tunnel_id; /* VNI, TEID, GRE key or ERSPAN session, or 0      */
+	__u16 ip_offset; /* of the outermost IP header */
 	__u8 inside; /* enum xfp_reason: why the Flow's own tunnel is closed, or XFP_OK */
-	__u8 pad[3];
-	__u32 ip_offset; /* of the outermost IP header */
+	__u8 pad;
 };
 
 /* One packet on its way from the hook through the headers; lives in registers. */

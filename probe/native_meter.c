@@ -143,7 +143,7 @@ static void packet_finish(struct flow_cache *cache, struct pkt *p, const struct 
 
 	meter_accounted(native_maps.row, &w->seen, w->frame_octets, w->protocol, account);
 	if (account)
-		details_add(w->table, p, h, &w->seen, account);
+		details_add(w->table, p, h, account);
 	batch.n = 0;
 }
 
@@ -152,7 +152,7 @@ static enum xfp_reason read4(struct waiting *w, struct pkt *p, struct headers *h
 	enum xfp_reason verdict = read_ipv4(native_maps.row, p, &w->v4);
 
 	w->table = TABLE(FAMILY_IPV4);
-	headers_complete(h, p);
+	headers_complete(h, p, &w->seen, 0);
 	if (verdict == XFP_OK && is_fragment(p))
 		h->next_header = xfp_fragment4(&w->v4, h);
 	return verdict;
@@ -163,7 +163,7 @@ static enum xfp_reason read6(struct waiting *w, struct pkt *p, struct headers *h
 	enum xfp_reason verdict = read_ipv6(native_maps.row, p, &w->v6);
 
 	w->table = TABLE(FAMILY_IPV6);
-	headers_complete(h, p);
+	headers_complete(h, p, &w->seen, 40);
 	if (verdict == XFP_OK && is_fragment(p))
 		h->next_header = xfp_fragment6(&w->v6, h);
 	return verdict;

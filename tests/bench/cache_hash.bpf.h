@@ -33,7 +33,7 @@ static __always_inline bool hash_insert(struct table t, const __u64 *key, const 
 	struct xfp_counts *counts = counts_of(t, &slot);
 	long err;
 
-	flow_begin(t, &slot, key, o, clock_precise(o));
+	flow_begin(t, &slot, key, o, clock_precise(o->now_ns));
 	err = t.family == FAMILY_IPV4
 		      ? bpf_map_update_elem(&bench_flows4, key, counts, BPF_NOEXIST)
 		      : bpf_map_update_elem(&bench_flows6, key, counts, BPF_NOEXIST);

@@ -87,8 +87,8 @@ rule libfixbuf-wall 'probe/*.[ch] tests/{unit,bpf,lib,bench}/*.[ch]' \
 rule libyaml-wall "$C_FILES" 'probe/config_yaml.c' \
 	forbid '^#include <yaml\.h>' 'libyaml is for probe/config_yaml.c'
 rule libbpf-wall 'probe/*.[ch] collector-test/*.[ch]' \
-	'probe/bpf_arrays.c probe/obs_point.c probe/obs_attach.c probe/obs_private.h probe/grace.c' \
-	forbid '^#include (<bpf/|".*\.skel\.h")' 'libbpf is for bpf_arrays, obs_point, obs_attach and grace'
+	'probe/bpf_arrays.c probe/obs_{point,attach,xdp}.c probe/obs_private.h probe/grace.c' \
+	forbid '^#include (<bpf/|".*\.skel\.h")' 'libbpf is for bpf_arrays, obs_point, obs_attach, obs_xdp and grace'
 rule bpf-source-wall 'probe/*.[ch] collector-test/*.[ch]' 'probe/native_meter.c' \
 	forbid '^#include "bpf/.*\.bpf\.[ch]"' 'the BPF source is built by bpf/, native_meter and tests'
 rule collector-wall 'collector-test/*.[ch]' '' \
