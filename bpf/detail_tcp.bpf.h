@@ -58,14 +58,15 @@ union tcp_options {
 /* Those of the options that a Flow Record names (RFC 9293 3.2, RFC 7323 2.2). */
 GLOBAL_FUNCTION int xfp_tcp_options(struct xfp_detail_tcp *d, const union tcp_options *o)
 {
-	__u32 at = 0;
+	__u64 at = 0;
 
 	if (!d || !o)
 		return 0;
 	NO_UNROLL
 	for (int i = 0; i < TCP_OPTIONS_MAX; i++) {
-		__u32 kind, length;
+		__u64 kind, length;
 
+		barrier_var(at); /* of 64 bits, in one register: Linux 6.1 keeps its bound */
 		if (at >= TCP_OPTIONS_MAX)
 			return 0;
 		kind = o->octet[at];

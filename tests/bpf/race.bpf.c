@@ -37,6 +37,13 @@ static __always_inline __u32 next_flow(void)
 	return (turn >> 32) % RACE_FLOWS;
 }
 
+static __always_inline __u64 overflowed(void)
+{
+	struct xfp_ledger_row *row = ledger_row();
+
+	return row ? row->overflow[XFP_CLASS_TCP].packets : 0;
+}
+
 static __always_inline void truth_add(struct race_truth *truth, __u32 flags, __u16 ttl)
 {
 	truth->tcp_flags |= flags;
@@ -54,23 +61,28 @@ int race(struct __sk_buff *skb)
 	__u32 random = bpf_get_prandom_u32(), flow = next_flow();
 	__u32 at = bpf_get_smp_processor_id() * RACE_FLOWS + flow;
 	__u32 flags = RACE_FLAG(flow, random & 1);
-	struct race_truth *truth = bpf_map_lookup_elem(&race_truth, &at);
-	struct xfp_ledger_row *row = ledger_row();
-	__u64 overflowed;
+	struct race_truth *truth;
+	__u64 before, written;
 	__u8 ttl = random >> 8 | 1;
 
-	if (!truth || !row || (void *)(tcp + 1) > (void *)(long)skb->data_end)
+	if ((void *)(tcp + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_SHOT;
 	ip->saddr = bpf_htonl(RACE_SOURCE + flow);
 	ip->tot_len = bpf_htons(RACE_OCTETS(flow));
 	ip->ttl = ttl;
 	*((__be16 *)tcp + 6) = bpf_htons(0x5000 | flags);
-	overflowed = row->overflow[XFP_CLASS_TCP].packets;
+	written = (__u64)at << 32 | ttl << 16 | flags; /* one word: the stack is short */
+	barrier_var(written);
+	before = overflowed();
 	meter_tc(skb, DIRECTION_INGRESS);
+	at = written >> 32;
+	truth = bpf_map_lookup_elem(&race_truth, &at);
+	if (!truth)
+		return TC_ACT_SHOT;
 	truth->packets++;
-	if (row->overflow[XFP_CLASS_TCP].packets != overflowed)
+	if (overflowed() != before)
 		truth->packets_overflowed++;
 	else
-		truth_add(truth, flags, ttl);
+		truth_add(truth, written & 0xffff, written >> 16 & 0xff);
 	return TC_ACT_UNSPEC;
 }

@@ -21,14 +21,14 @@ FIN, SYN, RST, PSH, ACK, URG = (1 << i for i in range(6))
 # A Flow lasts as long as it can: until its connection ends, or the file.
 CONFIG = """
 flow_cache: {active_timeout_s: 86400, idle_timeout_s: 86400, sweep_interval_s: 60}
-output_fields: [base, tcp, tcp_health]
+output_fields: [base, tcp, tcp_health, fragment]
 """
 ANALYSIS = ("retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order",
             "zero_window", "initial_rtt")
 FIELDS = ("frame.number", "frame.time_epoch", "frame.protocols", "vlan.id",
           "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "tcp.srcport", "tcp.dstport",
           "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.flags", "tcp.window_size_value",
-          "tcp.options.mss_val", "tcp.options.wscale.shift",
+          "tcp.options.mss_val", "tcp.options.wscale.shift", "ip.len", "ip.hdr_len", "tcp.hdr_len",
           *("tcp.analysis." + name for name in ANALYSIS))
 NO_REASSEMBLY = [o for name in ("ip.defragment", "ipv6.defragment", "tcp.desegment_tcp_streams")
                  for o in ("-o", name + ":FALSE")]
@@ -49,6 +49,7 @@ class Packet:
     scale: str
     analysis: set
     initial_rtt: int
+    is_padded: bool  # by an IP length that has Ethernet's padding in it, which tshark knows
 
     @property
     def octets(self):
@@ -90,7 +91,9 @@ def packet_of(line):
         window=int(f["tcp.window_size_value"]), mss=f["tcp.options.mss_val"],
         scale=f["tcp.options.wscale.shift"],
         analysis={name for name in ANALYSIS if f["tcp.analysis." + name]},
-        initial_rtt=nanoseconds(f["tcp.analysis.initial_rtt"]))
+        initial_rtt=nanoseconds(f["tcp.analysis.initial_rtt"]),
+        is_padded=bool(f["ip.len"]) and int(f["tcp.len"] or 0) != int(f["ip.len"]) -
+        int(f["ip.hdr_len"]) - int(f["tcp.hdr_len"]))
 
 
 def dissect(path):
@@ -123,16 +126,23 @@ def record_key(r):
 
 
 def flows_cut(packets, records):
-    """Every record's packets. Returns Flows by key, and what does not fit."""
+    """
+    Every record's packets. Returns Flows by key, and what does not fit. Left out are
+    Flows with fragments, of which tshark finds TCP in the first only, and those of
+    which it takes octets for padding that the IP length counts.
+    """
+    left_out = {record_key(r) for r in records if r.get("fragmentDeltaCount")}
+    left_out |= {p.key for p in packets if p.is_padded}
     of_key, flows, faults = collections.defaultdict(list), {}, []
     for p in packets:
-        of_key[p.key].append(p)
+        if p.key not in left_out:
+            of_key[p.key].append(p)
     for r in records:
         key = record_key(r)
         rest = of_key.get(key)
         n = r["packetDeltaCount"]
-        if rest is None and not (key[2] or key[3]):
-            continue  # fragments without ports
+        if key in left_out:
+            continue
         if rest is None or len(rest) < n:
             faults.append(f"{key}: {n} packets, tshark has {len(rest or [])} more")
             continue
