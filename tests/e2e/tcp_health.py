@@ -129,10 +129,11 @@ def flows_cut(packets, records):
     """
     Every record's packets. Returns Flows by key, and what does not fit. Left out are
     Flows with fragments, of which tshark finds TCP in the first only, and those of
-    which it takes octets for padding that the IP length counts.
+    which it takes octets for padding that the IP length counts; with their reverse.
     """
     left_out = {record_key(r) for r in records if r.get("fragmentDeltaCount")}
     left_out |= {p.key for p in packets if p.is_padded}
+    left_out |= {(dst, src, dport, sport, vlan) for src, dst, sport, dport, vlan in left_out}
     of_key, flows, faults = collections.defaultdict(list), {}, []
     for p in packets:
         if p.key not in left_out:
