@@ -92,7 +92,7 @@ $(1)/xflow-collector-test: $(1)/collector-test/main.o $(1)/collector-test.a
 $(addprefix $(1)/,$(BINARIES)):
 	$$(call say,LINK,$$@)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
 
-$(1)/probe/obs_point.o $(1)/probe/obs_attach.o $(1)/tests/lib/meter_fixture.o: $(OUT)/bpf/flow.skel.h
+$(1)/probe/obs_point.o $(1)/probe/obs_attach.o $(1)/probe/obs_xdp.o $(1)/tests/lib/meter_fixture.o: $(OUT)/bpf/flow.skel.h
 $(1)/tests/lib/livegen.o: $(OUT)/tests/lib/livegen.skel.h
 endef
 $(eval $(call tree,$(OUT)))
