@@ -28,6 +28,7 @@ enum ingress_hook { INGRESS_AUTO, INGRESS_XDP, INGRESS_XDP_GENERIC, INGRESS_TC, 
 enum egress_hook { EGRESS_OFF, EGRESS_TC };
 enum timestamps { TIMESTAMPS_TICK, TIMESTAMPS_PRECISE };
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_FILE };
+enum export_protocol { EXPORT_IPFIX, EXPORT_NETFLOW9, EXPORT_NETFLOW5 };
 enum biflow { BIFLOW_SPLIT, BIFLOW_RFC5103 };
 enum output { OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE, OUTPUT_DEFAULT };
 
@@ -51,6 +52,7 @@ struct exporter_config {
 	char name[CONFIG_LABEL_MAX]; /* default: transport:address                 */
 	char address[CONFIG_ADDRESS_MAX]; /* HOST:PORT, [V6]:PORT, or a path for a file */
 	int transport; /* enum transport                             */
+	int protocol; /* enum export_protocol                       */
 	uint32_t template_refresh_s; /* 1 .. 86400, UDP only                       */
 	uint32_t mtu; /* octets of the IP packet, 0 = auto, else >= 512 */
 	uint32_t max_records_per_s; /* 0 = paced over the sweep interval          */

@@ -38,6 +38,7 @@ struct exporter_stats {
 	struct exporter_volume not_sent_unresolved; /* name of the collector not resolved */
 	struct exporter_volume not_sent_too_big; /* EMSGSIZE even after shrinking */
 	struct exporter_volume not_sent_error; /* any other send error, connection lost */
+	struct exporter_volume not_sent_unsupported; /* the export protocol has no such records */
 	uint64_t messages;
 	uint64_t message_octets;
 	uint64_t templates_sent; /* Template Records, copies counted */

@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include "probe/clock.h"
+#include "probe/exporter_netflow.h"
 #include "probe/log.h"
 
 #define STEP_NS		  1000000ull /* between two looks at a backlog */
@@ -21,7 +22,8 @@ static void schedule_templates(struct exporter *e)
 {
 	uint64_t refresh_ns = e->cfg.template_refresh_s * NS_PER_S;
 
-	e->stats.templates_sent += (uint64_t)template_layouts(e->groups);
+	if (e->protocol->has_templates)
+		e->stats.templates_sent += (uint64_t)template_layouts(e->groups);
 	e->template_copies++;
 	if (e->cfg.transport != TRANSPORT_UDP)
 		e->templates_due_ns = UINT64_MAX;
@@ -31,17 +33,31 @@ static void schedule_templates(struct exporter *e)
 		e->templates_due_ns = e->now_ns + refresh_ns;
 }
 
+/* The base of Messages without a Flow, by the time they are stamped with. */
+static uint64_t templates_base(struct exporter *e)
+{
+	uint32_t time_s = e->export_time_s > e->time_s ? e->export_time_s : e->time_s;
+
+	if (e->protocol->has_uptime)
+		e->base_ms = netflow_base(e->base_ms, time_s * 1000ull, time_s * 1000ull);
+	return e->base_ms;
+}
+
 /* The Messages of Templates from where it stopped. Returns 0 or -errno. */
 static int send_template_messages(struct exporter *e)
 {
+	uint64_t base_ms = templates_base(e);
+
 	while (e->templates_at < e->templates_octets) {
 		uint8_t *message = e->templates + e->templates_at;
-		size_t octets = encode_message_octets(message);
-		int err = exporter_send_message(e, message, octets, 0);
+		size_t octets = e->protocol->templates_message_octets(
+			message, e->templates_octets - e->templates_at);
+		int err = exporter_send_message(e, message, octets, 0, base_ms);
 
 		if (err)
 			return err;
 		e->templates_at += octets;
+		e->stats.sequence += exporter_numbers(e, 0);
 	}
 	e->templates_at = 0;
 	return 0;

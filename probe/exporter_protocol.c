@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The protocols there are. See exporter_protocol.h. */
+#include "probe/exporter_protocol.h"
+
+const struct exporter_protocol *exporter_protocol_of(int protocol)
+{
+	static const struct exporter_protocol *const protocols[] = {
+		[EXPORT_IPFIX] = &protocol_ipfix,
+	};
+
+	return protocols[protocol];
+}
