@@ -99,6 +99,12 @@ int config_load(struct config *cfg, const char *path);
 int config_check(const struct config *cfg);
 
 /*
+ * Check what exporter number i asks for against what its export protocol can do;
+ * part of config_check(). Prints each error; returns how many.
+ */
+size_t config_check_protocol(const struct config *cfg, size_t i);
+
+/*
  * The groups of elements that any sink wants, OR of GROUP_*: GROUP_BASE, those of
  * each exporter, and output_fields. Known as soon as *cfg is complete.
  */

@@ -6,6 +6,8 @@ const struct exporter_protocol *exporter_protocol_of(int protocol)
 {
 	static const struct exporter_protocol *const protocols[] = {
 		[EXPORT_IPFIX] = &protocol_ipfix,
+		[EXPORT_NETFLOW9] = &protocol_netflow9,
+		[EXPORT_NETFLOW5] = &protocol_netflow5,
 	};
 
 	return protocols[protocol];

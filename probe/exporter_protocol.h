@@ -77,6 +77,8 @@ struct exporter_protocol {
 };
 
 extern const struct exporter_protocol protocol_ipfix;
+extern const struct exporter_protocol protocol_netflow9;
+extern const struct exporter_protocol protocol_netflow5;
 
 /* Of an enum export_protocol. */
 const struct exporter_protocol *exporter_protocol_of(int protocol);
