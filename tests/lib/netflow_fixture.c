@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The reader of NetFlow. */
+/* The reader of NetFlow, and a session to read from. */
 #include "tests/lib/netflow_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
+
+#include "tests/lib/exporter_fixture.h"
+
+struct netflow_fixture netflow;
 
 static uint64_t number(const uint8_t *p, size_t octets)
 {
@@ -172,4 +178,72 @@ size_t netflow_read_socket(int fd, struct netflow_wire *w)
 		n++;
 	}
 	return n;
+}
+
+int netflow_open(int protocol, uint32_t domain_id, uint32_t fields)
+{
+	struct exporter_config cfg = {.name = "test",
+				      .transport = TRANSPORT_UDP,
+				      .protocol = protocol,
+				      .template_refresh_s = 60,
+				      .fields = fields};
+	uint16_t port = 0;
+
+	memset(&netflow, 0, sizeof(netflow));
+	netflow.fd = collector_open(AF_INET, &port);
+	snprintf(cfg.address, sizeof(cfg.address), "127.0.0.1:%u", port);
+	return exporter_open(&netflow.e, &cfg, domain_id, 32473, true);
+}
+
+int netflow_close(void **state)
+{
+	(void)state;
+	exporter_close(netflow.e);
+	close(netflow.fd);
+	return 0;
+}
+
+struct flow_record netflow_known_record(void)
+{
+	return (struct flow_record){
+		.start_ms = NETFLOW_TIME * 1000ull - 5000,
+		.end_ms = NETFLOW_TIME * 1000ull - 1234,
+		.octets = 0x0102030405060708,
+		.packets = 12,
+		.flow_id = 7,
+		.source4 = 0xc0000201,
+		.destination4 = 0xc6336407,
+		.ingress = 2,
+		.egress = 0x10003,
+		.length_min = 40,
+		.length_max = 70000,
+		.source_port = 40000,
+		.destination_port = 443,
+		.tcp_flags = 0x11b,
+		.vlan = 100,
+		.protocol = 6,
+		.tos = 0xb8,
+		.ttl_min = 63,
+		.ttl_max = 64,
+		.direction = FLOW_EGRESS,
+		.end_reason = FLOW_END_DETECTED,
+	};
+}
+
+struct flow_record netflow_sample(uint32_t n)
+{
+	struct flow_record r = sample_record(n);
+
+	r.start_ms = r.end_ms - n % 100000;
+	return r;
+}
+
+void netflow_send_at(uint32_t time_s)
+{
+	exporter_flush(netflow.e, NETFLOW_T0, NETFLOW_S);
+	for (uint64_t now_ns = NETFLOW_T0; exporter_stats(netflow.e)->queued.octets;) {
+		now_ns = exporter_run(netflow.e, now_ns, time_s);
+		netflow_read_socket(netflow.fd, &netflow.w);
+		check_balance(netflow.e);
+	}
 }

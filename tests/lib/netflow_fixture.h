@@ -60,3 +60,31 @@ void netflow5_read(struct netflow_wire *w, const uint8_t *p, size_t octets);
 
 /* Read all datagrams that are there, of the version they say. Returns how many. */
 size_t netflow_read_socket(int fd, struct netflow_wire *w);
+
+/* A session with an exporter of NetFlow; one at a time. */
+struct netflow_fixture {
+	int fd; /* the Collector's socket on loopback */
+	struct exporter *e;
+	struct netflow_wire w; /* what it received */
+};
+
+extern struct netflow_fixture netflow;
+
+#define NETFLOW_S    1000000000ull /* ns */
+#define NETFLOW_T0   (1000 * NETFLOW_S) /* of the loop's clock */
+#define NETFLOW_TIME 1767400000u /* Unix s */
+
+/* Begin one; 0 or -errno. protocol is an enum export_protocol. */
+int netflow_open(int protocol, uint32_t domain_id, uint32_t fields);
+
+/* A cmocka teardown. */
+int netflow_close(void **state);
+
+/* An IPv4 record of TCP that ended before NETFLOW_TIME, with something in every field of base. */
+struct flow_record netflow_known_record(void);
+
+/* As sample_record(), of any n; up to 100 s long. */
+struct flow_record netflow_sample(uint32_t n);
+
+/* All that is recorded leaves at this time, and is read. */
+void netflow_send_at(uint32_t time_s);
