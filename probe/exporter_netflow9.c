@@ -24,9 +24,9 @@ enum { LENGTH_OFFSET = 2 };
 static inline __attribute__((always_inline)) void put_number(uint8_t *p, uint64_t value,
 							     size_t octets, size_t ipfix_octets)
 {
-	uint64_t most = UINT64_MAX >> 8 * (8 - octets);
+	uint64_t end = octets < ipfix_octets ? 1ull << 8 * octets : 0; /* shorter: below 2^64 */
 
-	put(p, octets < ipfix_octets && value > most ? most : value, octets);
+	put(p, end && value >= end ? end - 1 : value, octets);
 }
 
 #define PUT_U(p, field, octets, ipfix_octets)  put_number(p, field, octets, ipfix_octets)

@@ -70,6 +70,7 @@ NFCAPD=$NFCAPD9 && stop_bg NFCAPD
 stop_bg NFACCTD INT
 
 # The probe's record as nfdump writes it: of the left column the right one.
+# shellcheck disable=SC2016 # jq's variables
 nfdump_from_probe='
 	def flags: . as $f | [["F", 1], ["S", 2], ["R", 4], ["P", 8], ["A", 16], ["U", 32],
 		["E", 64], ["C", 128]] | reverse |
