@@ -39,8 +39,7 @@ struct exporter {
 	size_t templates_at; /* of the Message to send next */
 	struct stage stages[N_LAYOUTS_MAX]; /* by layout */
 	size_t limit_octets; /* the stages' limits were made for */
-	uint32_t
-		lost_numbers; /* of the sequence, of what was dropped since the last Message was queued */
+	uint32_t lost_numbers; /* Sequence Numbers of what was dropped behind the last Message */
 	uint64_t base_ms; /* of the last Message begun; see struct exporter_protocol */
 	struct queue queue;
 	struct pace pace;
