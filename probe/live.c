@@ -131,6 +131,7 @@ static int live_open(struct live *l, const struct config *cfg)
 	int err;
 
 	l->cfg = cfg;
+	wall_clock_update(&l->clock); /* the first Templates leave before the first sweep */
 	err = loop_open(&l->loop, on_signal, l);
 	if (!err)
 		err = cache_setup(l);
