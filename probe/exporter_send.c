@@ -183,6 +183,7 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 {
 	uint64_t start_ns = clock_monotonic_ns();
 	uint64_t origin_ns = e->now_ns;
+	uint32_t origin_s = e->time_s;
 	uint64_t progress_ns = start_ns;
 	uint64_t n;
 
@@ -190,6 +191,8 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 		uint64_t clock = clock_monotonic_ns();
 
 		e->now_ns = origin_ns + (clock - start_ns);
+		if (e->cfg.transport != TRANSPORT_FILE) /* which is the same whatever it took */
+			e->time_s = origin_s + clock_round_s(clock - start_ns);
 		n = make_ready(e) ? send_burst(e, PACE_BURST_MESSAGES) : 0;
 		if (!queue_first(&e->queue))
 			break;
