@@ -191,7 +191,7 @@ class Template:
     def _check_field(field, element, seen):
         if field.id == 0:
             yield "H8", "an element has the reserved number 0"
-        if field[:2] in seen:
+        if field[:2] in seen and not (field.pen == 0 and field.id in OBSERVATION_TIMES):
             yield "H12", f"element {field.pen}/{field.id} is there twice"
         if element is None:
             yield "E5", f"element {field.pen}/{field.id} is in no registry (ipfix_elements.tsv)"

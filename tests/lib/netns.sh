@@ -261,12 +261,12 @@ wire_verify()
 	done
 	wire_pids=()
 	for file in "${wire_files[@]}"; do
-		python3 tests/lib/ipfix_wire.py --elements conf/xflow-ie.xml "${wire_options[@]}" \
-			"$file" >"$TEST_DIR/wire.out" 2>"$TEST_DIR/wire.log" &&
-			! grep -q '"messages": 0,' "$TEST_DIR/wire.out" || {
+		if ! python3 tests/lib/ipfix_wire.py --elements conf/xflow-ie.xml "${wire_options[@]}" \
+			"$file" >"$TEST_DIR/wire.out" 2>"$TEST_DIR/wire.log" ||
+			grep -q '"messages": 0,' "$TEST_DIR/wire.out"; then
 			echo "FAILED: not sound on the wire (${file##*/}): $(cat "$TEST_DIR/wire.out")"
 			return 1
-		}
+		fi
 		cat "$TEST_DIR/wire.out" >>"${WIRE_SUMMARIES:-/dev/null}"
 	done
 }
