@@ -29,6 +29,7 @@ enum egress_hook { EGRESS_OFF, EGRESS_TC };
 enum timestamps { TIMESTAMPS_TICK, TIMESTAMPS_PRECISE };
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_FILE };
 enum export_protocol { EXPORT_IPFIX, EXPORT_NETFLOW9, EXPORT_NETFLOW5 };
+enum exporter_options_kind { EXPORTER_OPTIONS_NONE, EXPORTER_OPTIONS_AUTO, EXPORTER_OPTIONS_ALL };
 enum biflow { BIFLOW_SPLIT, BIFLOW_RFC5103 };
 enum output { OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE, OUTPUT_DEFAULT };
 
@@ -57,6 +58,7 @@ struct exporter_config {
 	uint32_t mtu; /* octets of the IP packet, 0 = auto, else >= 512 */
 	uint32_t max_records_per_s; /* 0 = paced over the sweep interval          */
 	int biflow; /* enum biflow                                */
+	int options; /* enum exporter_options_kind                 */
 	uint32_t fields; /* OR of GROUP_*, GROUP_BASE goes without saying */
 };
 

@@ -94,6 +94,8 @@ const struct config_key config_keys[] = {
 	 "send events to this Collector"},
 	{"exporters[].biflow", CONFIG_ENUM, EXPORTER(biflow), "split", 0, 0, "split | rfc5103", NULL,
 	 "one record for each direction, or one for both"},
+	{"exporters[].options", CONFIG_ENUM, EXPORTER(options), "auto", 0, 0, "none | auto | all", NULL,
+	 "what the Collector is told of the probe itself: statistics, losses, names, types"},
 	{"exporters[].fields", CONFIG_WORDS, EXPORTER(fields), "[base]", 0, 0, group_words,
 	 later_groups, "groups of Information Elements in a record; base goes without saying"},
 	{"exporters[].group", CONFIG_ENUM, NOWHERE, "main", 0, 0, "main", NULL,

@@ -178,6 +178,8 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	if (!e)
 		return log_errno(-ENOMEM, "open exporter %s", cfg->name);
 	e->cfg = *cfg;
+	e->domain_id = domain_id;
+	e->enterprise_number = enterprise_number;
 	e->protocol = exporter_protocol_of(cfg->protocol);
 	bool is_biflow = cfg->biflow == BIFLOW_RFC5103 && e->protocol->encode_biflow;
 
@@ -188,6 +190,8 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	pace_init(&e->pace, e->is_paced ? cfg->max_records_per_s : 0);
 	int err = encode_templates(e, domain_id, enterprise_number);
 
+	if (!err)
+		err = exporter_options_open(e);
 	if (!err)
 		err = session_open(&e->session, &e->cfg);
 	if (err) {
@@ -300,9 +304,15 @@ void exporter_biflow(void *arg, const struct flow_record *forward,
 void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)
 {
 	exporter_queue_stages(e);
+	exporter_options_look(e);
 	if (!e->queue.n_messages)
 		queue_trim(&e->queue);
 	pace_spread(&e->pace, now_ns, interval_ns, e->queue.n_messages);
+}
+
+void exporter_set_facts(struct exporter *e, const struct options_facts *facts)
+{
+	e->options.facts = facts;
 }
 
 int exporter_fd(const struct exporter *e)
@@ -328,5 +338,6 @@ void exporter_close(struct exporter *e)
 		return;
 	session_close(&e->session);
 	queue_close(&e->queue);
+	exporter_options_close(e);
 	free(e);
 }

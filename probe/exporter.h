@@ -15,6 +15,7 @@
 #include "probe/record.h"
 
 struct exporter;
+struct options_facts;
 
 /*
  * Where an exporter's records went, each monotone:
@@ -60,6 +61,12 @@ struct exporter_stats {
  */
 int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
 		  uint32_t enterprise_number, bool is_paced);
+
+/*
+ * What to tell the Collector about the probe (exporter_options.h), besides of the
+ * exporter itself. facts has to outlive the exporter; NULL: nothing.
+ */
+void exporter_set_facts(struct exporter *e, const struct options_facts *facts);
 
 /*
  * Take one record, filled for the groups of cfg->fields: it is encoded into the Message of its kind, which is queued

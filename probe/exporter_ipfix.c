@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* IPFIX (RFC 7011) as an exporter's protocol. */
 #include "probe/exporter_encode.h"
+#include "probe/exporter_options_encode.h"
 #include "probe/exporter_protocol.h"
 #include "probe/exporter_put.h"
 #include "probe/template.h"
@@ -70,4 +71,5 @@ const struct exporter_protocol protocol_ipfix = {
 	.stamp = stamp,
 	.encode_templates = templates_encode,
 	.templates_message_octets = templates_message_octets,
+	.encode_options = options_encode,
 };

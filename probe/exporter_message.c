@@ -34,16 +34,17 @@ static int send_octets(struct exporter *e, const uint8_t *data, size_t octets)
 }
 
 /* Export Time never goes back, and is not before the end of a Flow in the Message. */
-static void stamp(struct exporter *e, uint8_t *message, uint32_t end_s, uint64_t base_ms)
+static void stamp(struct exporter *e, uint8_t *message, const struct message_stamp *earliest)
 {
+	struct message_stamp s = *earliest;
+
 	if (e->partial_octets)
 		return;
 	if (e->export_time_s < e->time_s)
 		e->export_time_s = e->time_s;
-	if (e->export_time_s < end_s)
-		e->export_time_s = end_s;
-	const struct message_stamp s = {e->export_time_s, e->stats.sequence, base_ms};
-
+	if (e->export_time_s < s.time_s)
+		e->export_time_s = s.time_s;
+	s.time_s = e->export_time_s;
 	e->protocol->stamp(message, &s);
 }
 
@@ -52,10 +53,10 @@ uint32_t exporter_numbers(const struct exporter *e, size_t n_records)
 	return e->protocol->counts_messages ? 1 : (uint32_t)n_records;
 }
 
-int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets, uint32_t end_s,
-			  uint64_t base_ms)
+int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets,
+			  const struct message_stamp *earliest)
 {
-	stamp(e, message, end_s, base_ms);
+	stamp(e, message, earliest);
 	return send_octets(e, message, octets);
 }
 
@@ -108,6 +109,7 @@ static struct exporter_volume part_volume(const struct exporter *e, const struct
 static void finish_part(struct exporter *e, struct message *m, size_t n, struct exporter_volume *to)
 {
 	e->stats.sequence += exporter_numbers(e, n);
+	e->options.flow_records += to == &e->stats.sent ? n : 0;
 	e->partial_octets = 0;
 	if (n == m->n_records) {
 		exporter_account(e, to, &m->volume);
@@ -141,10 +143,11 @@ static int send_part(struct exporter *e, struct message *m, size_t n)
 	size_t octets = n * m->record_octets;
 	uint8_t *end = message + e->protocol->data_offset + octets;
 	uint8_t behind[PROTOCOL_MAX_PADDING]; /* where the part is padded, the next one starts */
+	const struct message_stamp earliest = {m->end_s, e->stats.sequence, m->base_ms};
 
 	memcpy(behind, end, e->protocol->padding);
 	int err = exporter_send_message(e, message, e->protocol->finish(message, n, octets),
-					m->end_s, m->base_ms);
+					&earliest);
 
 	memcpy(end, behind, e->protocol->padding);
 	return err;

@@ -8,6 +8,7 @@
 
 #include "probe/exporter.h"
 #include "probe/exporter_encode.h"
+#include "probe/exporter_options.h"
 #include "probe/exporter_pace.h"
 #include "probe/exporter_protocol.h"
 #include "probe/exporter_queue.h"
@@ -33,6 +34,8 @@ struct exporter {
 	struct exporter_config cfg;
 	const struct exporter_protocol *protocol;
 	bool is_paced;
+	uint32_t domain_id; /* Observation Domain of the Flows */
+	uint32_t enterprise_number;
 	uint32_t groups; /* of elements in its records, OR of GROUP_*; GROUP_BIFLOW by cfg.biflow */
 	uint8_t templates[TEMPLATES_OCTETS]; /* the Messages with all Templates */
 	size_t templates_octets;
@@ -43,6 +46,7 @@ struct exporter {
 	uint64_t base_ms; /* of the last Message begun; see struct exporter_protocol */
 	struct queue queue;
 	struct pace pace;
+	struct exporter_options options;
 	struct session session;
 	uint32_t generation; /* of the session, the following belongs to */
 	uint32_t template_copies; /* sent in this session */
@@ -70,13 +74,12 @@ struct exporter_volume *exporter_account_of(struct exporter *e, int err);
 /*
  * Stamp a Message, unless a stream has taken part of it, and send all of it.
  *
- * end_s    Unix s, its Export Time is not before this
- * base_ms  it was encoded with; see struct exporter_protocol
+ * earliest  what it is stamped with, its time_s or later
  *
  * Returns 0 or -errno; -EAGAIN: call again with the same Message.
  */
-int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets, uint32_t end_s,
-			  uint64_t base_ms);
+int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets,
+			  const struct message_stamp *earliest);
 
 /* By how much so many records of one Message move the Sequence Number on. */
 uint32_t exporter_numbers(const struct exporter *e, size_t n_records);

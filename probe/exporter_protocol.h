@@ -12,6 +12,7 @@
 
 #include "probe/config.h"
 #include "probe/exporter.h"
+#include "probe/exporter_options_encode.h"
 #include "probe/exporter_templates.h"
 #include "probe/ie.h"
 #include "probe/record.h"
@@ -74,6 +75,10 @@ struct exporter_protocol {
 
 	/* Octets of the first of several Messages of Templates, that are `octets` in all. */
 	size_t (*templates_message_octets)(const uint8_t *messages, size_t octets);
+
+	/* As options_encode(); NULL where Collectors are told nothing of the probe. */
+	void (*encode_options)(struct options_batch *b, const struct options_state *state,
+			       uint32_t parts);
 };
 
 extern const struct exporter_protocol protocol_ipfix;

@@ -85,6 +85,28 @@ static inline bool ie_is_reversed_in(const struct ie *ie, unsigned int kind, uin
 	return groups & GROUP_BIFLOW && !(ie->templates & ONCE) && ie_is_in(ie, kind, groups);
 }
 
+/* RFC 5610 3.6 and the registries it names: what the values mean, and in what unit. */
+enum ie_semantics {
+	IE_DEFAULT,
+	IE_QUANTITY,
+	IE_TOTAL_COUNTER,
+	IE_DELTA_COUNTER,
+	IE_IDENTIFIER,
+	IE_FLAGS,
+};
+
+enum ie_units { IE_NONE, IE_OCTETS = 2, IE_PACKETS, IE_MICROSECONDS = 7 };
+
+/* How a Collector has to read an element (RFC 5610 3.1). */
+struct ie_type {
+	uint8_t data_type; /* number of the abstract data type */
+	uint8_t semantics; /* enum ie_semantics */
+	uint16_t units; /* enum ie_units */
+};
+
+/* That of one of our own elements, by ie.def and ie_own.def; what the latter lacks is 0. */
+struct ie_type ie_own_type(const struct ie *ie);
+
 #define IE_NAME_MAX 63 /* octets of an element's name, also of its reverse */
 
 /* A field of a NetFlow v9 Template; all zero: the element has none. */

@@ -256,7 +256,7 @@ class Stream:
         for field in template.fields:
             if field.pen in (0, ipfix_template.REVERSE_PEN):
                 continue
-            if (field.pen, field.id & ~0x4000) not in self.described:
+            if (field.pen, field.id) not in self.described:
                 self.complain("O5", f"element {field.pen}/{field.id} is used undescribed")
 
     def _check_options(self, domain, template, content):
