@@ -68,7 +68,6 @@ class Stream:
         domain = self.domains[number]
         self._check_sequence(domain, sequence)
         n_records = self._check_sets(domain, number, data, export_time, sequence)
-        self.checker.n_records += n_records
         domain.next_sequence = (sequence + n_records) & 0xffffffff
 
     def _check_export_time(self, export_time, captured):
@@ -245,9 +244,12 @@ class Stream:
         for requirement, text in wrong:
             self.complain(requirement, f"Template {set_id}: {text}")
         if template.scope_count:
+            self.checker.n_options += n_records
             self._check_options(domain, template, content)
-        elif self.described:
-            self._check_described(template)
+        else:
+            self.checker.n_records += n_records
+            if self.described:
+                self._check_described(template)
         if self.checker.options.json:
             self._print(template, content, (number, export_time, sequence))
         return n_records
@@ -295,12 +297,12 @@ class Stream:
     def _print(self, template, content, head):
         number, export_time, sequence = head
         kind = "options" if template.scope_count else "flow"
+        time = ipfix_template.time_to_json(export_time, "dateTimeSeconds")
+        common = {"type": kind, "templateId": template.number, "observationDomainId": number,
+                  "exportTime": time, "sequence": sequence}
         for record in template.decode(content):
-            print(json.dumps({"type": kind, "templateId": template.number,
-                              "observationDomainId": number,
-                              "exportTime": ipfix_template.time_to_json(
-                                  export_time, "dateTimeSeconds"),
-                              "sequence": sequence} | record, separators=(",", ":")))
+            members = {name + "#2" if name in common else name: v for name, v in record.items()}
+            print(json.dumps(common | members, separators=(",", ":")))
 
     def finish(self):
         """What shows at the end of a stream only."""

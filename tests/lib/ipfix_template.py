@@ -154,9 +154,8 @@ class Template:
         names = []
         for field, element in zip(self.fields, self.elements):
             name = element.name if element else f"{field.pen}/{field.id}"
-            while name in names:
-                name += "'"
-            names.append(name)
+            n = sum(known.split("#")[0] == name for known in names)
+            names.append(f"{name}#{n + 1}" if n else name)
         return names
 
     def _is_checked(self, i):

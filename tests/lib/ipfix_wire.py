@@ -32,7 +32,8 @@ class Checker:
         self.registry = ipfix_template.Registry(self.options.elements)
         self.templates = {}
         self.streams = {}
-        self.n_messages = self.n_records = self.n_templates = self.n_lost = 0
+        self.n_messages = self.n_records = self.n_options = 0
+        self.n_templates = self.n_lost = 0
         self.complaints = collections.Counter()
         self.texts = []
 
@@ -120,7 +121,8 @@ class Checker:
         for stream in self.streams.values():
             stream.finish()
         return {"type": "wire", "messages": self.n_messages, "streams": len(self.streams),
-                "records": self.n_records, "templates": self.n_templates, "lost": self.n_lost,
+                "records": self.n_records, "options_records": self.n_options,
+                "templates": self.n_templates, "lost": self.n_lost,
                 "complaints": dict(self.complaints)}
 
 
