@@ -54,7 +54,7 @@ struct exporter_config {
 	char address[CONFIG_ADDRESS_MAX]; /* HOST:PORT, [V6]:PORT, or a path for a file */
 	int transport; /* enum transport                             */
 	int protocol; /* enum export_protocol                       */
-	uint32_t template_refresh_s; /* 1 .. 86400, UDP only                       */
+	uint32_t template_refresh_s; /* 1 .. 86400, of UDP; and of options records */
 	uint32_t mtu; /* octets of the IP packet, 0 = auto, else >= 512 */
 	uint32_t max_records_per_s; /* 0 = paced over the sweep interval          */
 	int biflow; /* enum biflow                                */

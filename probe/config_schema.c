@@ -85,7 +85,7 @@ const struct config_key config_keys[] = {
 	{"exporters[].profile", CONFIG_ENUM, NOWHERE, "nfcapd", 0, 0, "nfcapd",
 	 "silk | elastiflow | pmacct | full", "set of Templates, by the Collector it suits"},
 	{"exporters[].template_refresh_s", CONFIG_U32, EXPORTER(template_refresh_s), "60", 1, 86400, NULL,
-	 NULL, "seconds after which Templates are sent again; UDP only"},
+	 NULL, "seconds after which Templates are sent again over UDP, and options records"},
 	{"exporters[].mtu", CONFIG_U32, EXPORTER(mtu), "auto", 512, 65535, "auto", NULL,
 	 "largest IP packet in octets; auto = that of the path. UDP only"},
 	{"exporters[].max_records_per_s", CONFIG_U32, EXPORTER(max_records_per_s), "0", 0, UINT32_MAX, NULL,

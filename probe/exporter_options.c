@@ -8,6 +8,7 @@
 #include "probe/clock.h"
 #include "probe/exporter_private.h"
 #include "probe/ledger.h"
+#include "probe/log.h"
 
 #define EVERYTHING (OPTIONS_TEMPLATES | OPTIONS_TYPES | OPTIONS_NAMES | OPTIONS_COUNTS)
 
@@ -78,6 +79,8 @@ static void begin_round(struct exporter *e)
 
 	if (facts && facts->read_interfaces && o->parts & OPTIONS_NAMES)
 		n = facts->read_interfaces(names, OPTIONS_MAX_INTERFACES);
+	if (n < 0)
+		log_errno(n, "read the names of interfaces for exporter %s", e->cfg.name);
 	exporter_options_look(e);
 	const struct options_state state = {
 		.domain_id = e->domain_id,

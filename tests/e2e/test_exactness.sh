@@ -6,7 +6,7 @@
 # timeouts of a second. To the packet and octet: what was sent and not dropped by
 # the veth ring was seen and accounted for, and the records in an IPFIX file add
 # up to it.
-# timeout: 180
+# timeout: 240
 export TMPDIR=/dev/shm # the file grows to 900 MB
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
