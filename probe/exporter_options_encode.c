@@ -55,6 +55,11 @@ struct value {
 	const char *text; /* instead, where the field is VARIABLE */
 };
 
+static const char *text_of(const struct value *value)
+{
+	return value->text ? value->text : "";
+}
+
 static uint8_t *put(uint8_t *p, uint64_t value, size_t octets)
 {
 	for (size_t i = 0; i < octets; i++)
@@ -166,8 +171,8 @@ static size_t record_octets(enum options options, const struct value *values)
 	for (size_t i = 0; i < N_FIELDS; i++) {
 		if (fields[i].options != options)
 			continue;
-		octets +=
-			fields[i].octets == VARIABLE ? 1 + strlen(values->text) : fields[i].octets;
+		octets += fields[i].octets == VARIABLE ? 1 + strlen(text_of(values))
+						       : fields[i].octets;
 		values++;
 	}
 	return octets;
@@ -187,10 +192,10 @@ static void put_record(struct options_batch *b, const struct options_state *stat
 		if (fields[i].options != options)
 			continue;
 		if (fields[i].octets == VARIABLE) {
-			size_t octets = strlen(values->text);
+			size_t octets = strlen(text_of(values));
 
 			p = put(p, octets, 1);
-			memcpy(p, values->text, octets);
+			memcpy(p, text_of(values), octets);
 			p += octets;
 		} else {
 			p = put(p, values->number, fields[i].octets);
