@@ -10,6 +10,7 @@
 . tests/lib/flows.sh
 need nfcapd nfdump nfacctd tshark dumpcap capinfos jq
 
+wire_check=no # that is of IPFIX
 port9=9995 port5=9996 port_pmacct=9997
 netns_pair client server
 ns_mute client veth0
