@@ -34,7 +34,8 @@ static size_t check_fields(const struct exporter_config *e, size_t i, const char
 size_t config_check_protocol(const struct config *cfg, size_t i)
 {
 	const struct exporter_config *e = &cfg->exporters[i];
-	const char *protocol = exporter_protocol_of(e->protocol)->name;
+	const struct exporter_protocol *p = exporter_protocol_of(e->protocol);
+	const char *protocol = p->name;
 	size_t n_errors = 0;
 
 	if (e->protocol == EXPORT_IPFIX)
@@ -48,6 +49,12 @@ size_t config_check_protocol(const struct config *cfg, size_t i)
 	if (e->biflow == BIFLOW_RFC5103) {
 		log_error("exporters[%zu].biflow: %s has no record of both directions; set biflow: "
 			  "split, or protocol: ipfix",
+			  i, protocol);
+		n_errors++;
+	}
+	if (e->options == EXPORTER_OPTIONS_ALL && !p->encode_options) {
+		log_error("exporters[%zu].options: no options records are sent over %s; set "
+			  "options: auto, or protocol: ipfix",
 			  i, protocol);
 		n_errors++;
 	}

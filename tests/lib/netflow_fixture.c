@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "probe/exporter_options.h"
 #include "tests/lib/exporter_fixture.h"
 
 struct netflow_fixture netflow;
@@ -186,6 +187,7 @@ int netflow_open(int protocol, uint32_t domain_id, uint32_t fields)
 				      .transport = TRANSPORT_UDP,
 				      .protocol = protocol,
 				      .template_refresh_s = 60,
+				      .options = EXPORTER_OPTIONS_AUTO,
 				      .fields = fields};
 	uint16_t port = 0;
 
@@ -236,6 +238,22 @@ struct flow_record netflow_sample(uint32_t n)
 
 	r.start_ms = r.end_ms - n % 100000;
 	return r;
+}
+
+void netflow_run_idle(uint32_t seconds)
+{
+	static const struct options_facts facts = {.ignored = {.packets = 1, .first_s = 1}};
+
+	exporter_set_facts(netflow.e, &facts);
+	for (uint32_t s = 0; s <= seconds; s++) {
+		uint64_t now_ns = NETFLOW_T0 + s * NETFLOW_S;
+
+		exporter_flush(netflow.e, now_ns, NETFLOW_S);
+		assert_true(exporter_run(netflow.e, now_ns, NETFLOW_TIME + s) > now_ns);
+		netflow_read_socket(netflow.fd, &netflow.w);
+	}
+	exporter_drain(netflow.e, NETFLOW_T0 + seconds * NETFLOW_S, NETFLOW_TIME + seconds, 0);
+	netflow_read_socket(netflow.fd, &netflow.w);
 }
 
 void netflow_send_at(uint32_t time_s)

@@ -86,5 +86,8 @@ struct flow_record netflow_known_record(void);
 /* As sample_record(), of any n; up to 100 s long. */
 struct flow_record netflow_sample(uint32_t n);
 
+/* A run without Flows but with facts to tell, to its end; all that is sent is read. */
+void netflow_run_idle(uint32_t seconds);
+
 /* All that is recorded leaves at this time, and is read. */
 void netflow_send_at(uint32_t time_s);

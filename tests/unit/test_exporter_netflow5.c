@@ -173,6 +173,14 @@ static void test_parts_are_accounted_once_when_a_message_is_cut(void **state)
 	assert_int_equal(netflow.w.gap, 0);
 }
 
+static void test_collector_is_told_nothing_of_the_probe(void **state)
+{
+	(void)state;
+	netflow_run_idle(130);
+	assert_int_equal(netflow.w.messages, 0);
+	assert_int_equal(exporter_stats(netflow.e)->messages, 0);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, netflow_close)
 
 int main(void)
@@ -184,6 +192,7 @@ int main(void)
 		TEST(test_counts_ipv6_as_unsupported_and_says_so_once),
 		TEST(test_splits_what_32_bits_do_not_hold),
 		TEST(test_parts_are_accounted_once_when_a_message_is_cut),
+		TEST(test_collector_is_told_nothing_of_the_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

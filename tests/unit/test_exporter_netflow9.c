@@ -298,6 +298,15 @@ static void test_base_of_times_is_kept_until_it_runs_out(void **state)
 	assert_int_equal(netflow_base(0, 5, 7), 0); /* a capture of 1970 */
 }
 
+static void test_collector_is_told_nothing_of_the_probe(void **state)
+{
+	(void)state;
+	netflow_run_idle(130); /* Templates at 0, 4, 8, 68, 128 */
+	assert_int_equal(netflow.w.messages, 5);
+	assert_int_equal(netflow.w.template_messages, 5);
+	assert_int_equal(exporter_stats(netflow.e)->messages, 5);
+}
+
 #define TEST(test)     cmocka_unit_test_setup_teardown(test, setup, netflow_close)
 #define TEST_ALL(test) cmocka_unit_test_setup_teardown(test, setup_all, netflow_close)
 
@@ -316,6 +325,7 @@ int main(void)
 		TEST(test_times_hold_through_every_wrap_of_the_uptime),
 		TEST(test_records_of_one_message_far_apart_are_told_in_order),
 		TEST(test_message_that_waited_for_months_keeps_its_times),
+		TEST(test_collector_is_told_nothing_of_the_probe),
 		cmocka_unit_test(test_base_of_times_is_kept_until_it_runs_out),
 	};
 
