@@ -46,7 +46,7 @@ static inline __attribute__((always_inline)) uint8_t *put_elements(uint8_t *p,
 	if ((templates) & (1 << kind) && GROUP_INDEX_##in_group == group) {                        \
 		const struct netflow9_field f =                                                    \
 			ie_netflow9(IE_##name, IE_OWNER_##owner, id, length);                      \
-		if (f.type)                                                                        \
+		if (f.octets)                                                                      \
 			PUT_##form(p, r->field, f.octets, length);                                 \
 		p += f.octets;                                                                     \
 	}
