@@ -30,5 +30,11 @@ static inline uint64_t wall_clock_ns(const struct wall_clock *clock, uint64_t mo
 	return monotonic_ns + (uint64_t)clock->offset_ns;
 }
 
+/* A length of time in whole seconds, the nearest. */
+static inline uint32_t clock_round_s(uint64_t ns)
+{
+	return (uint32_t)((ns + NS_PER_S / 2) / NS_PER_S);
+}
+
 /* Length of a kernel tick in ns: the resolution of the coarse clock is one jiffy. */
 uint64_t clock_tick_ns(void);

@@ -117,7 +117,7 @@ static size_t check_interfaces(const struct config *cfg)
 	return n_errors;
 }
 
-/* Octets of the IP packet, at most, that the longest Template of an exporter takes. */
+/* Octets of the IP packet, at most, that the longest Template of an exporter takes, if of IPFIX. */
 static size_t templates_mtu(const struct exporter_config *e)
 {
 	uint32_t groups = e->fields | (e->biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0);
@@ -135,7 +135,8 @@ static size_t check_mtu(const struct exporter_config *e, size_t i)
 {
 	size_t least = templates_mtu(e);
 
-	if (e->transport != TRANSPORT_UDP || !e->mtu || e->mtu >= least)
+	if (e->protocol != EXPORT_IPFIX || e->transport != TRANSPORT_UDP || !e->mtu ||
+	    e->mtu >= least)
 		return 0;
 	log_error("exporters[%zu].mtu: the Templates of these fields take %zu octets; make it "
 		  "larger, or take fewer fields",
@@ -158,7 +159,7 @@ static size_t check_exporters(const struct config *cfg)
 			log_error("exporters[%zu].address: %s: %s", i, a->address, reason);
 			n_errors++;
 		}
-		n_errors += check_mtu(a, i);
+		n_errors += check_mtu(a, i) + config_check_protocol(cfg, i);
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(a->name, cfg->exporters[k].name) != 0)
 				continue;
@@ -225,7 +226,8 @@ static bool exports_own_elements(const struct config *cfg)
 {
 	for (size_t i = 0; i < cfg->n_exporters; i++)
 		for (int k = 0; k < N_IES; k++)
-			if (ie_table[k].owner == IE_OWNER_OWN &&
+			if (cfg->exporters[i].protocol == EXPORT_IPFIX &&
+			    ie_table[k].owner == IE_OWNER_OWN &&
 			    cfg->exporters[i].fields >> ie_table[k].group & 1)
 				return true;
 	return false;

@@ -29,6 +29,8 @@ enum egress_hook { EGRESS_OFF, EGRESS_TC };
 enum timestamps { TIMESTAMPS_TICK, TIMESTAMPS_PRECISE };
 enum tunnels { TUNNELS_OUTER, TUNNELS_INNER };
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_FILE };
+enum export_protocol { EXPORT_IPFIX, EXPORT_NETFLOW9, EXPORT_NETFLOW5 };
+enum exporter_options_kind { EXPORTER_OPTIONS_NONE, EXPORTER_OPTIONS_AUTO, EXPORTER_OPTIONS_ALL };
 enum biflow { BIFLOW_SPLIT, BIFLOW_RFC5103 };
 enum output { OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE, OUTPUT_DEFAULT };
 
@@ -53,10 +55,12 @@ struct exporter_config {
 	char name[CONFIG_LABEL_MAX]; /* default: transport:address                 */
 	char address[CONFIG_ADDRESS_MAX]; /* HOST:PORT, [V6]:PORT, or a path for a file */
 	int transport; /* enum transport                             */
-	uint32_t template_refresh_s; /* 1 .. 86400, UDP only                       */
+	int protocol; /* enum export_protocol                       */
+	uint32_t template_refresh_s; /* 1 .. 86400, of UDP; and of options records */
 	uint32_t mtu; /* octets of the IP packet, 0 = auto, else >= 512 */
 	uint32_t max_records_per_s; /* 0 = paced over the sweep interval          */
 	int biflow; /* enum biflow                                */
+	int options; /* enum exporter_options_kind                 */
 	uint32_t fields; /* OR of GROUP_*, GROUP_BASE goes without saying */
 };
 
@@ -97,6 +101,12 @@ int config_load(struct config *cfg, const char *path);
  * asked here. Prints each error; returns 0 or -EINVAL.
  */
 int config_check(const struct config *cfg);
+
+/*
+ * Check what exporter number i asks for against what its export protocol can do;
+ * part of config_check(). Prints each error; returns how many.
+ */
+size_t config_check_protocol(const struct config *cfg, size_t i);
 
 /*
  * The groups of elements that any sink wants, OR of GROUP_*: GROUP_BASE, those of

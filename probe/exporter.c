@@ -8,8 +8,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "probe/exporter_templates.h"
+#include "probe/exporter_netflow.h"
 #include "probe/log.h"
 
 #define UNPACED_QUEUE_OCTETS ((size_t)1 << 20)
@@ -64,43 +65,55 @@ static struct exporter_volume *account_of_full_queue(struct exporter *e)
 	return &e->stats.not_sent_queue;
 }
 
-static void empty_stage(struct stage *st)
+static void empty_stage(struct stage *st, size_t data_offset)
 {
 	st->volume = (struct exporter_volume){0};
+	st->n_records = 0;
+	st->parts = 0;
 	st->end_ms = 0;
-	st->end = st->message + MESSAGE_DATA_OFFSET;
+	st->end = st->message + data_offset;
 }
 
 static void drop_stage(struct exporter *e, struct stage *st, struct exporter_volume *why)
 {
 	session_note_failure(&e->session, e->now_ns, -ENOBUFS, "queue for");
 	exporter_account(e, why, &st->volume);
-	e->lost_records += (uint32_t)st->volume.records / layout_flows((int)(st - e->stages));
-	empty_stage(st);
+	e->lost_numbers += exporter_numbers(e, st->n_records);
+	empty_stage(st, e->protocol->data_offset);
 }
 
 static size_t record_octets(const struct exporter *e, int layout)
 {
-	return template_record_octets(layout_kind(layout), layout_groups(layout, e->groups));
+	return e->protocol->record_octets(layout_kind(layout), layout_groups(layout, e->groups));
+}
+
+/* The Export Time that is not before the end of a Flow, in the header's own resolution. */
+static uint32_t leave_s(const struct exporter *e, uint64_t end_ms)
+{
+	return (uint32_t)((end_ms + (e->protocol->has_uptime ? 999 : 0)) / 1000);
 }
 
 static void queue_stage(struct exporter *e, int layout)
 {
 	struct stage *st = &e->stages[layout];
 	struct message info = {.volume = st->volume,
+			       .n_records = (uint32_t)st->n_records,
 			       .record_octets = (uint32_t)record_octets(e, layout),
+			       .parts = st->parts,
 			       .layout = (uint32_t)layout,
-			       .lost_before = e->lost_records,
-			       .end_s = (uint32_t)(st->end_ms / 1000)};
-	int err = queue_push(&e->queue, &info, st->message, (size_t)(st->end - st->message));
+			       .lost_before = e->lost_numbers,
+			       .end_s = leave_s(e, st->end_ms),
+			       .base_ms = st->base_ms};
+	size_t octets = (size_t)(st->end - st->message) + e->protocol->padding;
+	int err = queue_push(&e->queue, &info, st->message, octets);
 
 	if (err) {
 		drop_stage(e, st,
 			   err == -ENOBUFS ? account_of_full_queue(e) : &e->stats.not_sent_error);
 		return;
 	}
-	e->lost_records = 0;
-	empty_stage(st);
+	e->lost_numbers = 0;
+	empty_stage(st, e->protocol->data_offset);
 	/* Offline nothing is lost to a clock: wait for the collector instead, but once. */
 	if (!e->is_paced && e->queue.octets >= UNPACED_QUEUE_OCTETS)
 		exporter_send_all(e, e->is_stalled ? 0 : e->unpaced_stall_ms);
@@ -109,7 +122,7 @@ static void queue_stage(struct exporter *e, int layout)
 void exporter_queue_stages(struct exporter *e)
 {
 	for (int layout = 0; layout < template_layouts(e->groups); layout++) {
-		if (e->stages[layout].volume.records)
+		if (e->stages[layout].n_records)
 			queue_stage(e, layout);
 	}
 }
@@ -120,16 +133,23 @@ void exporter_fit_stages(struct exporter *e)
 		return;
 	e->limit_octets = e->session.limit_octets;
 	size_t octets = e->limit_octets < MESSAGE_MAX_OCTETS ? e->limit_octets : MESSAGE_MAX_OCTETS;
-	size_t room = octets > MESSAGE_DATA_OFFSET ? octets - MESSAGE_DATA_OFFSET : 0;
+	size_t headers = e->protocol->data_offset + e->protocol->padding;
+	size_t room = octets > headers ? octets - headers : 0;
 
-	for (int layout = 0; layout < template_layouts(e->groups); layout++)
-		e->stages[layout].limit = room / record_octets(e, layout) * layout_flows(layout);
+	for (int layout = 0; layout < template_layouts(e->groups); layout++) {
+		size_t fit = room / record_octets(e, layout), most = e->protocol->max_records;
+
+		e->stages[layout].limit = fit < most ? fit : most;
+	}
 }
 
 static int encode_templates(struct exporter *e, uint32_t domain_id, uint32_t enterprise_number)
 {
 	const struct template_scheme scheme = {domain_id, enterprise_number, e->groups};
-	int octets = templates_encode(e->templates, sizeof(e->templates), &scheme);
+
+	if (!e->protocol->has_templates)
+		return 0;
+	int octets = e->protocol->encode_templates(e->templates, sizeof(e->templates), &scheme);
 
 	if (octets < 0)
 		return octets;
@@ -142,9 +162,10 @@ static void open_stages(struct exporter *e, uint32_t domain_id)
 	for (int i = 0; i < template_layouts(e->groups); i++) {
 		struct stage *st = &e->stages[i];
 
-		encode_headers(st->message, domain_id,
-			       template_id(layout_kind(i), layout_groups(i, e->groups)));
-		empty_stage(st);
+		e->protocol->encode_headers(
+			st->message, domain_id,
+			template_id(layout_kind(i), layout_groups(i, e->groups)));
+		empty_stage(st, e->protocol->data_offset);
 	}
 	exporter_fit_stages(e);
 }
@@ -157,13 +178,20 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	if (!e)
 		return log_errno(-ENOMEM, "open exporter %s", cfg->name);
 	e->cfg = *cfg;
-	e->groups = cfg->fields | GROUP_BASE | (cfg->biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0);
+	e->domain_id = domain_id;
+	e->enterprise_number = enterprise_number;
+	e->protocol = exporter_protocol_of(cfg->protocol);
+	bool is_biflow = cfg->biflow == BIFLOW_RFC5103 && e->protocol->encode_biflow;
+
+	e->groups = cfg->fields | GROUP_BASE | (is_biflow ? GROUP_BIFLOW : 0);
 	/* a file takes what comes at once: nothing to spare it, nothing to lose */
 	e->is_paced = is_paced && cfg->transport != TRANSPORT_FILE;
 	e->unpaced_stall_ms = UNPACED_STALL_MS;
 	pace_init(&e->pace, e->is_paced ? cfg->max_records_per_s : 0);
 	int err = encode_templates(e, domain_id, enterprise_number);
 
+	if (!err)
+		err = exporter_options_open(e);
 	if (!err)
 		err = session_open(&e->session, &e->cfg);
 	if (err) {
@@ -182,23 +210,73 @@ static void stage_add(struct exporter *e, int layout, uint8_t *end, const struct
 	struct stage *st = &e->stages[layout];
 
 	st->end = end;
+	st->n_records++;
 	volume_add(&st->volume, v);
 	volume_add(&e->stats.accepted, v);
 	volume_add(&e->stats.queued, v);
 	if (end_ms > st->end_ms)
 		st->end_ms = end_ms;
-	if (st->volume.records >= st->limit)
+	if (st->n_records >= st->limit)
 		queue_stage(e, layout);
+}
+
+static void add_record(struct exporter *e, int layout, const struct flow_record *r,
+		       const struct exporter_volume *v)
+{
+	struct stage *st = &e->stages[layout];
+	uint32_t groups = layout_groups(layout, e->groups);
+
+	if (e->protocol->has_uptime && !st->n_records)
+		st->base_ms = e->base_ms = netflow_base(e->base_ms, r->start_ms, r->end_ms);
+	stage_add(e, layout,
+		  e->protocol->encode(st->end, r, layout_kind(layout), groups, st->base_ms), v,
+		  r->end_ms);
+}
+
+/* In as many records as it takes, evenly: octets by packets stay what they were. */
+static void add_in_parts(struct exporter *e, int layout, const struct flow_record *r)
+{
+	uint64_t most = r->packets > r->octets ? r->packets : r->octets;
+	uint64_t n = (most - 1) / e->protocol->max_count + 1;
+	struct flow_record part;
+
+	memcpy(&part, r, flow_record_octets(e->groups));
+	for (uint64_t i = 0; i < n; i++) {
+		struct stage *st = &e->stages[layout];
+		bool is_last = i == n - 1;
+
+		part.packets = r->packets / n + (i < r->packets % n);
+		part.octets = r->octets / n + (i < r->octets % n);
+		struct exporter_volume v = {is_last, part.packets, part.octets};
+
+		st->parts |= (uint32_t)!is_last << st->n_records;
+		add_record(e, layout, &part, &v);
+	}
+}
+
+/* Count what the protocol has no form for, and say so once. */
+static void refuse_record(struct exporter *e, const struct exporter_volume *v)
+{
+	if (!e->stats.not_sent_unsupported.records)
+		log_warning("exporter %s: %s has no records of IPv6: none are sent to %s, they are "
+			    "counted as not_sent_unsupported",
+			    e->cfg.name, e->protocol->name, e->cfg.address);
+	volume_add(&e->stats.accepted, v);
+	volume_add(&e->stats.not_sent_unsupported, v);
 }
 
 void exporter_record(void *arg, const struct flow_record *r)
 {
 	struct exporter *e = arg;
-	enum template_kind kind = template_of_record(r);
 	struct exporter_volume v = {1, r->packets, r->octets};
-	uint32_t groups = e->groups & ~(uint32_t)GROUP_BIFLOW;
+	int layout = e->protocol->layout(r);
 
-	stage_add(e, kind, encode_record(e->stages[kind].end, r, kind, groups), &v, r->end_ms);
+	if (layout < 0)
+		refuse_record(e, &v);
+	else if (r->packets > e->protocol->max_count || r->octets > e->protocol->max_count)
+		add_in_parts(e, layout, r);
+	else
+		add_record(e, layout, r, &v);
 }
 
 void exporter_biflow(void *arg, const struct flow_record *forward,
@@ -218,16 +296,23 @@ void exporter_biflow(void *arg, const struct flow_record *forward,
 	uint64_t end_ms = forward->end_ms > reverse->end_ms ? forward->end_ms : reverse->end_ms;
 
 	stage_add(e, layout,
-		  encode_biflow(e->stages[layout].end, forward, reverse, kind, e->groups), &v,
-		  end_ms);
+		  e->protocol->encode_biflow(e->stages[layout].end, forward, reverse, kind,
+					     e->groups),
+		  &v, end_ms);
 }
 
 void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)
 {
 	exporter_queue_stages(e);
+	exporter_options_look(e);
 	if (!e->queue.n_messages)
 		queue_trim(&e->queue);
 	pace_spread(&e->pace, now_ns, interval_ns, e->queue.n_messages);
+}
+
+void exporter_set_facts(struct exporter *e, const struct options_facts *facts)
+{
+	e->options.facts = facts;
 }
 
 int exporter_fd(const struct exporter *e)
@@ -253,5 +338,6 @@ void exporter_close(struct exporter *e)
 		return;
 	session_close(&e->session);
 	queue_close(&e->queue);
+	exporter_options_close(e);
 	free(e);
 }

@@ -15,6 +15,7 @@
 #include "probe/record.h"
 
 struct exporter;
+struct options_facts;
 
 /*
  * Where an exporter's records went, each monotone:
@@ -38,6 +39,7 @@ struct exporter_stats {
 	struct exporter_volume not_sent_unresolved; /* name of the collector not resolved */
 	struct exporter_volume not_sent_too_big; /* EMSGSIZE even after shrinking */
 	struct exporter_volume not_sent_error; /* any other send error, connection lost */
+	struct exporter_volume not_sent_unsupported; /* the export protocol has no such records */
 	uint64_t messages;
 	uint64_t message_octets;
 	uint64_t templates_sent; /* Template Records, copies counted */
@@ -59,6 +61,12 @@ struct exporter_stats {
  */
 int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
 		  uint32_t enterprise_number, bool is_paced);
+
+/*
+ * What to tell the Collector about the probe (exporter_options.h), besides of the
+ * exporter itself. facts has to outlive the exporter; NULL: nothing.
+ */
+void exporter_set_facts(struct exporter *e, const struct options_facts *facts);
 
 /*
  * Take one record, filled for the groups of cfg->fields: it is encoded into the Message of its kind, which is queued

@@ -2,23 +2,16 @@
 /* Big-endian stores: no memory, no tables, nothing that can fail. */
 #include "probe/exporter_encode.h"
 
-#include <endian.h>
 #include <stdbool.h>
 #include <string.h>
+
+#include "probe/exporter_put.h"
 
 #define IPFIX_VERSION 10
 
 /* Offsets in the Message header (RFC 7011 3.1), and of the Set's length in its own. */
 enum { LENGTH_OFFSET = 2, EXPORT_TIME_OFFSET = 4, SEQUENCE_OFFSET = 8, DOMAIN_OFFSET = 12 };
 enum { SET_LENGTH_OFFSET = 2 };
-
-/* The low octets of an integer; a shift, a swap and a store for a constant number of them. */
-static inline __attribute__((always_inline)) void put(uint8_t *p, uint64_t value, size_t octets)
-{
-	uint64_t be = htobe64(value << 8 * (8 - octets));
-
-	memcpy(p, &be, octets);
-}
 
 #define PUT_U(p, field, octets)	 put(p, field, octets)
 #define PUT_T(p, field, octets)	 put(p, field, octets)

@@ -7,19 +7,10 @@
  */
 #include "probe/exporter_private.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
 #define SEND_ATTEMPTS 3
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t be;
-
-	memcpy(&be, p, sizeof(be));
-	return be64toh(be);
-}
 
 /* Send all of a Message, in a stream from where it stopped. Returns 0 or -errno. */
 static int send_octets(struct exporter *e, const uint8_t *data, size_t octets)
@@ -43,20 +34,29 @@ static int send_octets(struct exporter *e, const uint8_t *data, size_t octets)
 }
 
 /* Export Time never goes back, and is not before the end of a Flow in the Message. */
-static void stamp(struct exporter *e, uint8_t *message, uint32_t end_s)
+static void stamp(struct exporter *e, uint8_t *message, const struct message_stamp *earliest)
 {
+	struct message_stamp s = *earliest;
+
 	if (e->partial_octets)
 		return;
 	if (e->export_time_s < e->time_s)
 		e->export_time_s = e->time_s;
-	if (e->export_time_s < end_s)
-		e->export_time_s = end_s;
-	encode_stamp(message, e->export_time_s, e->stats.sequence);
+	if (e->export_time_s < s.time_s)
+		e->export_time_s = s.time_s;
+	s.time_s = e->export_time_s;
+	e->protocol->stamp(message, &s);
 }
 
-int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets, uint32_t end_s)
+uint32_t exporter_numbers(const struct exporter *e, size_t n_records)
 {
-	stamp(e, message, end_s);
+	return e->protocol->counts_messages ? 1 : (uint32_t)n_records;
+}
+
+int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets,
+			  const struct message_stamp *earliest)
+{
+	stamp(e, message, earliest);
 	return send_octets(e, message, octets);
 }
 
@@ -75,19 +75,14 @@ void exporter_note_failure(struct exporter *e, int err)
 	session_lose(&e->session);
 }
 
-static size_t message_records(const struct message *m)
-{
-	return m->volume.records / layout_flows((int)m->layout);
-}
-
 /* How many records of a Message one datagram carries now. */
 static size_t part_records(const struct exporter *e, const struct message *m)
 {
 	size_t limit = e->session.limit_octets;
-	size_t fit =
-		limit > MESSAGE_DATA_OFFSET ? (limit - MESSAGE_DATA_OFFSET) / m->record_octets : 0;
+	size_t headers = e->protocol->data_offset + e->protocol->padding;
+	size_t fit = limit > headers ? (limit - headers) / m->record_octets : 0;
 
-	return fit < message_records(m) ? fit : message_records(m);
+	return fit < m->n_records ? fit : m->n_records;
 }
 
 /* What the first n records of a Message account for, read back from the wire form. */
@@ -95,22 +90,17 @@ static struct exporter_volume part_volume(const struct exporter *e, const struct
 					  size_t n)
 {
 	int layout = (int)m->layout;
-	enum template_kind kind = layout_kind(layout);
 	uint32_t groups = layout_groups(layout, e->groups);
-	size_t packets_at = template_field_offset(kind, groups, IE_packetDeltaCount);
-	size_t octets_at = template_field_offset(kind, groups, IE_octetDeltaCount);
-	size_t reverse_packets_at = template_reverse_offset(kind, groups, IE_packetDeltaCount);
-	size_t reverse_octets_at = template_reverse_offset(kind, groups, IE_octetDeltaCount);
-	const uint8_t *record = m->data + m->start + MESSAGE_DATA_OFFSET;
-	struct exporter_volume v = {.records = n * layout_flows(layout)};
+	const uint8_t *record = m->data + m->start + e->protocol->data_offset;
+	struct exporter_volume v = {0};
 
 	for (size_t i = 0; i < n; i++, record += m->record_octets) {
-		v.packets += get64(record + packets_at);
-		v.octets += get64(record + octets_at);
-		if (layout < BIFLOW_LAYOUT)
-			continue;
-		v.packets += get64(record + reverse_packets_at);
-		v.octets += get64(record + reverse_octets_at);
+		struct exporter_volume one = e->protocol->counts(record, layout, groups);
+		bool is_part = i < 32 && m->parts >> i & 1;
+
+		v.records += is_part ? 0 : layout_flows(layout);
+		v.packets += one.packets;
+		v.octets += one.octets;
 	}
 	return v;
 }
@@ -118,9 +108,10 @@ static struct exporter_volume part_volume(const struct exporter *e, const struct
 /* The first n records have left or are given up: account them and go on behind. */
 static void finish_part(struct exporter *e, struct message *m, size_t n, struct exporter_volume *to)
 {
-	e->stats.sequence += (uint32_t)n;
+	e->stats.sequence += exporter_numbers(e, n);
+	e->options.flow_records += to == &e->stats.sent ? n : 0;
 	e->partial_octets = 0;
-	if (n == message_records(m)) {
+	if (n == m->n_records) {
 		exporter_account(e, to, &m->volume);
 		queue_pop(&e->queue);
 		return;
@@ -132,25 +123,34 @@ static void finish_part(struct exporter *e, struct message *m, size_t n, struct 
 	m->volume.records -= v.records;
 	m->volume.packets -= v.packets;
 	m->volume.octets -= v.octets;
+	m->n_records -= (uint32_t)n;
+	m->parts = n < 32 ? m->parts >> n : 0;
 	e->pace.total++; /* one Message became two */
 	m->start += (uint32_t)n * m->record_octets;
-	memmove(m->data + m->start, header, MESSAGE_DATA_OFFSET);
+	memmove(m->data + m->start, header, e->protocol->data_offset);
 }
 
 void exporter_drop_first(struct exporter *e, struct exporter_volume *why)
 {
 	struct message *m = queue_first(&e->queue);
 
-	finish_part(e, m, message_records(m), why);
+	finish_part(e, m, m->n_records, why);
 }
 
 static int send_part(struct exporter *e, struct message *m, size_t n)
 {
 	uint8_t *message = m->data + m->start;
 	size_t octets = n * m->record_octets;
+	uint8_t *end = message + e->protocol->data_offset + octets;
+	uint8_t behind[PROTOCOL_MAX_PADDING]; /* where the part is padded, the next one starts */
+	const struct message_stamp earliest = {m->end_s, e->stats.sequence, m->base_ms};
 
-	encode_lengths(message, octets);
-	return exporter_send_message(e, message, MESSAGE_DATA_OFFSET + octets, m->end_s);
+	memcpy(behind, end, e->protocol->padding);
+	int err = exporter_send_message(e, message, e->protocol->finish(message, n, octets),
+					&earliest);
+
+	memcpy(end, behind, e->protocol->padding);
+	return err;
 }
 
 /* As send_part(), with as many records as fit; a larger Message is cut in two. */
@@ -167,7 +167,7 @@ static int send_fitting(struct exporter *e, struct message *m, size_t *n)
 			session_update_limit(&e->session);
 	}
 	if (err == -EMSGSIZE)
-		*n = message_records(m);
+		*n = m->n_records;
 	return err;
 }
 

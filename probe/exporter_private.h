@@ -8,7 +8,9 @@
 
 #include "probe/exporter.h"
 #include "probe/exporter_encode.h"
+#include "probe/exporter_options.h"
 #include "probe/exporter_pace.h"
+#include "probe/exporter_protocol.h"
 #include "probe/exporter_queue.h"
 #include "probe/exporter_session.h"
 #include "probe/template.h"
@@ -18,25 +20,33 @@
 
 /* A Message of records of one layout in the making. */
 struct stage {
-	uint64_t limit; /* Flows that fill it */
+	size_t limit; /* records that fill it */
+	size_t n_records; /* in it */
+	uint32_t parts; /* see struct message */
 	struct exporter_volume volume;
+	uint64_t base_ms; /* see struct exporter_protocol */
 	uint64_t end_ms; /* latest end of a Flow in it */
 	uint8_t *end; /* behind the last record */
-	uint8_t message[MESSAGE_MAX_OCTETS];
+	uint8_t message[MESSAGE_MAX_OCTETS + PROTOCOL_MAX_PADDING];
 };
 
 struct exporter {
 	struct exporter_config cfg;
+	const struct exporter_protocol *protocol;
 	bool is_paced;
+	uint32_t domain_id; /* Observation Domain of the Flows */
+	uint32_t enterprise_number;
 	uint32_t groups; /* of elements in its records, OR of GROUP_*; GROUP_BIFLOW by cfg.biflow */
 	uint8_t templates[TEMPLATES_OCTETS]; /* the Messages with all Templates */
 	size_t templates_octets;
 	size_t templates_at; /* of the Message to send next */
 	struct stage stages[N_LAYOUTS_MAX]; /* by layout */
 	size_t limit_octets; /* the stages' limits were made for */
-	uint32_t lost_records; /* dropped since the last Message was queued */
+	uint32_t lost_numbers; /* Sequence Numbers of what was dropped behind the last Message */
+	uint64_t base_ms; /* of the last Message begun; see struct exporter_protocol */
 	struct queue queue;
 	struct pace pace;
+	struct exporter_options options;
 	struct session session;
 	uint32_t generation; /* of the session, the following belongs to */
 	uint32_t template_copies; /* sent in this session */
@@ -64,11 +74,15 @@ struct exporter_volume *exporter_account_of(struct exporter *e, int err);
 /*
  * Stamp a Message, unless a stream has taken part of it, and send all of it.
  *
- * end_s  Unix s, its Export Time is not before this
+ * earliest  what it is stamped with, its time_s or later
  *
  * Returns 0 or -errno; -EAGAIN: call again with the same Message.
  */
-int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets, uint32_t end_s);
+int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets,
+			  const struct message_stamp *earliest);
+
+/* By how much so many records of one Message move the Sequence Number on. */
+uint32_t exporter_numbers(const struct exporter *e, size_t n_records);
 
 /* Count and print that a Message could not be sent; a TCP connection is lost with it. */
 void exporter_note_failure(struct exporter *e, int err);

@@ -21,12 +21,15 @@ struct queue_block;
 struct message {
 	struct exporter_volume volume;
 	uint32_t stride; /* octets to the next Message of the block */
-	uint32_t octets; /* of the IPFIX Message as it was pushed */
-	uint32_t start; /* of the IPFIX Message in data[] */
+	uint32_t octets; /* of the Message as it was pushed, room for padding included */
+	uint32_t start; /* of the Message in data[] */
+	uint32_t n_records; /* on the wire */
 	uint32_t record_octets;
+	uint32_t parts; /* bit n: record n is followed by one that tells the rest of the same */
 	uint32_t layout; /* see template_layouts() */
-	uint32_t lost_before; /* records dropped between the previous one and this */
-	uint32_t end_s; /* Unix s, the latest end of a Flow in it, rounded down */
+	uint32_t lost_before; /* Sequence Numbers dropped between the previous one and this */
+	uint32_t end_s; /* Unix s, it leaves not before this: of the latest end of a Flow in it */
+	uint64_t base_ms; /* see struct exporter_protocol */
 	uint8_t data[];
 };
 
@@ -42,7 +45,7 @@ struct queue {
 bool queue_has_room(const struct queue *q, size_t octets);
 
 /*
- * Append a Message. Its IPFIX octets are copied; *info says the rest (stride,
+ * Append a Message. Its octets are copied; *info says the rest (stride,
  * octets and start are set here).
  *
  * Returns 0, -ENOBUFS (bound reached) or -ENOMEM.

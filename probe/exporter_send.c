@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include "probe/clock.h"
+#include "probe/exporter_netflow.h"
 #include "probe/log.h"
 
 #define STEP_NS		  1000000ull /* between two looks at a backlog */
@@ -21,8 +22,10 @@ static void schedule_templates(struct exporter *e)
 {
 	uint64_t refresh_ns = e->cfg.template_refresh_s * NS_PER_S;
 
-	e->stats.templates_sent += (uint64_t)template_layouts(e->groups);
+	if (e->protocol->has_templates)
+		e->stats.templates_sent += (uint64_t)template_layouts(e->groups);
 	e->template_copies++;
+	exporter_options_schedule(e);
 	if (e->cfg.transport != TRANSPORT_UDP)
 		e->templates_due_ns = UINT64_MAX;
 	else if (e->template_copies < TEMPLATE_COPIES && refresh_ns > TEMPLATE_COPY_NS)
@@ -31,17 +34,32 @@ static void schedule_templates(struct exporter *e)
 		e->templates_due_ns = e->now_ns + refresh_ns;
 }
 
+/* The base of Messages without a Flow, by the time they are stamped with. */
+static uint64_t templates_base(struct exporter *e)
+{
+	uint32_t time_s = e->export_time_s > e->time_s ? e->export_time_s : e->time_s;
+
+	if (e->protocol->has_uptime)
+		e->base_ms = netflow_base(e->base_ms, time_s * 1000ull, time_s * 1000ull);
+	return e->base_ms;
+}
+
 /* The Messages of Templates from where it stopped. Returns 0 or -errno. */
 static int send_template_messages(struct exporter *e)
 {
+	uint64_t base_ms = templates_base(e);
+
 	while (e->templates_at < e->templates_octets) {
 		uint8_t *message = e->templates + e->templates_at;
-		size_t octets = encode_message_octets(message);
-		int err = exporter_send_message(e, message, octets, 0);
+		size_t octets = e->protocol->templates_message_octets(
+			message, e->templates_octets - e->templates_at);
+		const struct message_stamp earliest = {0, e->stats.sequence, base_ms};
+		int err = exporter_send_message(e, message, octets, &earliest);
 
 		if (err)
 			return err;
 		e->templates_at += octets;
+		e->stats.sequence += exporter_numbers(e, 0);
 	}
 	e->templates_at = 0;
 	return 0;
@@ -72,7 +90,7 @@ static void send_templates(struct exporter *e)
 /* Templates anew and Sequence Number from 0 (RFC 7011 8, 10.3.2, 10.4.2). */
 static void begin_session(struct exporter *e)
 {
-	if (e->partial_octets && e->template_copies)
+	if (e->partial_octets && e->template_copies && !exporter_options_under_way(e))
 		exporter_drop_first(e, &e->stats.not_sent_error);
 	struct message *m = queue_first(&e->queue);
 
@@ -84,6 +102,7 @@ static void begin_session(struct exporter *e)
 	e->templates_at = 0;
 	e->partial_octets = 0;
 	e->stats.sequence = 0;
+	exporter_options_begin(e);
 	/* What gathered meanwhile is no reason for a burst. */
 	pace_spread(&e->pace, e->now_ns, e->pace.window_ns, e->queue.n_messages);
 }
@@ -100,7 +119,11 @@ static bool make_ready(struct exporter *e)
 	if (!e->partial_octets || !e->template_copies)
 		send_templates(e);
 	exporter_fit_stages(e);
-	return e->session.state == SESSION_UP && e->template_copies;
+	if (e->session.state != SESSION_UP || !e->template_copies)
+		return false;
+	bool is_data_under_way = e->partial_octets && !exporter_options_under_way(e);
+
+	return is_data_under_way || exporter_options_run(e);
 }
 
 static uint64_t send_burst(struct exporter *e, uint64_t n_messages)
@@ -130,6 +153,7 @@ static uint64_t next_call(const struct exporter *e, bool is_behind)
 	if (e->session.state != SESSION_UP)
 		return next_ns;
 	next_ns = earliest(next_ns, e->templates_due_ns);
+	next_ns = earliest(next_ns, e->options.due_ns);
 	if (queue_first(&e->queue))
 		next_ns = earliest(next_ns, pace_next(&e->pace));
 	uint64_t step_ns = e->now_ns + (is_behind ? STEP_FAST_NS : STEP_NS);
@@ -167,6 +191,7 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 {
 	uint64_t start_ns = clock_monotonic_ns();
 	uint64_t origin_ns = e->now_ns;
+	uint32_t origin_s = e->time_s;
 	uint64_t progress_ns = start_ns;
 	uint64_t n;
 
@@ -174,8 +199,10 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 		uint64_t clock = clock_monotonic_ns();
 
 		e->now_ns = origin_ns + (clock - start_ns);
+		if (e->cfg.transport != TRANSPORT_FILE) /* which is the same whatever it took */
+			e->time_s = origin_s + clock_round_s(clock - start_ns);
 		n = make_ready(e) ? send_burst(e, PACE_BURST_MESSAGES) : 0;
-		if (!queue_first(&e->queue))
+		if (!queue_first(&e->queue) && !exporter_options_under_way(e))
 			break;
 		if (n) {
 			progress_ns = clock;
@@ -204,5 +231,9 @@ void exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int ti
 	pace_init(&e->pace, 0); /* a cap on the rate could hold the end up for hours */
 	exporter_queue_stages(e);
 	exporter_send_all(e, timeout_ms);
+	if (!queue_first(&e->queue)) {
+		exporter_options_finish(e);
+		exporter_send_all(e, timeout_ms);
+	}
 	give_up_queue(e);
 }

@@ -69,6 +69,23 @@ static uint8_t type_of(const struct ie *ie)
 	}
 }
 
+static const struct {
+	uint8_t semantics;
+	uint8_t units;
+} own_types[N_IES] = {
+#define IE_OWN(name, semantics, units) [IE_##name] = {IE_##semantics, IE_##units},
+#include "probe/ie_own.def"
+#undef IE_OWN
+};
+
+struct ie_type ie_own_type(const struct ie *ie)
+{
+	ptrdiff_t i = ie - ie_table;
+
+	/* libfixbuf's numbers of the data types are those of RFC 5610 */
+	return (struct ie_type){type_of(ie), own_types[i].semantics, own_types[i].units};
+}
+
 void ie_register_own(fbInfoModel_t *model, uint32_t enterprise_number)
 {
 	for (int i = 0; i < N_IES; i++) {

@@ -85,7 +85,53 @@ static inline bool ie_is_reversed_in(const struct ie *ie, unsigned int kind, uin
 	return groups & GROUP_BIFLOW && !(ie->templates & ONCE) && ie_is_in(ie, kind, groups);
 }
 
+/* RFC 5610 3.6 and the registries it names: what the values mean, and in what unit. */
+enum ie_semantics {
+	IE_DEFAULT,
+	IE_QUANTITY,
+	IE_TOTAL_COUNTER,
+	IE_DELTA_COUNTER,
+	IE_IDENTIFIER,
+	IE_FLAGS,
+};
+
+enum ie_units { IE_NONE, IE_OCTETS = 2, IE_PACKETS, IE_MICROSECONDS = 7 };
+
+/* How a Collector has to read an element (RFC 5610 3.1). */
+struct ie_type {
+	uint8_t data_type; /* number of the abstract data type */
+	uint8_t semantics; /* enum ie_semantics */
+	uint16_t units; /* enum ie_units */
+};
+
+/* That of one of our own elements, by ie.def and ie_own.def; what the latter lacks is 0. */
+struct ie_type ie_own_type(const struct ie *ie);
+
 #define IE_NAME_MAX 63 /* octets of an element's name, also of its reverse */
+
+/* A field of a NetFlow v9 Template; all zero: the element has none. */
+struct netflow9_field {
+	uint16_t type;
+	uint16_t octets;
+};
+
+/* The field of an element (enum ie_index, its owner, id and octets): a constant where these are. */
+static inline __attribute__((always_inline)) struct netflow9_field
+ie_netflow9(int ie, int owner, uint16_t id, uint16_t octets)
+{
+	switch (ie) {
+#define NETFLOW9(name, field_type, field_octets)                                                   \
+	case IE_##name:                                                                            \
+		return (struct netflow9_field){field_type, field_octets};
+#include "probe/ie.def"
+#undef NETFLOW9
+	default:
+		break;
+	}
+	if (owner != IE_OWNER_IANA || id > 127)
+		return (struct netflow9_field){0, 0};
+	return (struct netflow9_field){id, octets};
+}
 
 /* Write the name of the reverse element: reverseOctetDeltaCount (RFC 5103 6.1). */
 void ie_reverse_name(const struct ie *ie, char name[static IE_NAME_MAX + 1]);

@@ -50,6 +50,7 @@ static const struct {
 	{"not_sent_unresolved", offsetof(struct exporter_stats, not_sent_unresolved), true},
 	{"not_sent_too_big", offsetof(struct exporter_stats, not_sent_too_big), true},
 	{"not_sent_error", offsetof(struct exporter_stats, not_sent_error), true},
+	{"not_sent_unsupported", offsetof(struct exporter_stats, not_sent_unsupported), true},
 };
 
 #define N_VOLUMES (sizeof(volumes) / sizeof(*volumes))

@@ -131,6 +131,7 @@ static int live_open(struct live *l, const struct config *cfg)
 	int err;
 
 	l->cfg = cfg;
+	wall_clock_update(&l->clock); /* the first Templates leave before the first sweep */
 	err = loop_open(&l->loop, on_signal, l);
 	if (!err)
 		err = cache_setup(l);
@@ -140,6 +141,7 @@ static int live_open(struct live *l, const struct config *cfg)
 		err = grace_open(&l->grace, obs_points_grace_fd(&l->obs));
 	if (!err)
 		err = sinks_open(&l->sinks, cfg, true);
+	l->sinks.facts.read_interfaces = interfaces_read;
 	if (!err)
 		err = sweep_setup(l);
 	if (!err)
@@ -168,6 +170,7 @@ static int live_finish(struct live *l)
 	wall_clock_update(&l->clock);
 	now = clock_monotonic_ns();
 	sweep_flush(&l->sweep, now, FLOW_END_FORCED);
+	live_note_ignored(l);
 	sinks_flush(&l->sinks, now, 1);
 	sinks_drain(&l->sinks, now, live_time_s(l, clock_monotonic_ns()));
 	live_ledger(l, &ledger);

@@ -79,6 +79,9 @@ void live_export(struct live *l, uint64_t now_ns);
 /* Unix time in seconds now, never before the end of a record read this moment. */
 uint32_t live_time_s(const struct live *l, uint64_t now_ns);
 
+/* Tell the exporters what was ignored so far; once a sweep. */
+void live_note_ignored(struct live *l);
+
 /* Fill in everything but seen_before. */
 void live_ledger(const struct live *l, struct ledger *ledger);
 

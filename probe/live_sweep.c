@@ -23,6 +23,14 @@ void live_export(struct live *l, uint64_t now_ns)
 	loop_timer_set(&l->export_timer, next, 0);
 }
 
+void live_note_ignored(struct live *l)
+{
+	struct xfp_ledger_row sum;
+
+	ledger_sum_rows(&sum, l->cache.rows, l->cache.n_rows);
+	sinks_note_ignored(&l->sinks, &sum, live_time_s(l, clock_monotonic_ns()));
+}
+
 static void sweep_complete(struct live *l, uint64_t now_ns)
 {
 	uint64_t due = l->sweep_began_ns + l->interval_ns;
@@ -31,6 +39,7 @@ static void sweep_complete(struct live *l, uint64_t now_ns)
 	l->sweep_took_ns = now_ns - l->sweep_began_ns;
 	if (sweep_is_under_pressure(&l->sweep) && l->interval_ns > PRESSURE_INTERVAL_NS)
 		due = now_ns + PRESSURE_INTERVAL_NS;
+	live_note_ignored(l);
 	/* over a whole interval, however much of it the sweep took: no bursts */
 	sinks_flush(&l->sinks, now_ns, l->interval_ns);
 	live_export(l, now_ns);

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "probe/utf8.h"
+
 #define MESSAGE_MAX	1024
 #define LINE_MAX_OCTETS (6 * MESSAGE_MAX + 128) /* each octet may become \u00XX */
 
@@ -45,29 +47,12 @@ static bool is_control(unsigned char c)
 	return c < 0x20 || c == 0x7f;
 }
 
-/* Octets of the UTF-8 character at s (RFC 3629 4, bounds of the first two octets); 0 = none. */
-static size_t character_length(const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (n == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)))
-		return 0;
-	if (n == 4 &&
-	    ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) || s[0] > 0xf4))
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 static size_t append_message(char *out, const char *message)
 {
 	size_t n = 0, length;
 
 	for (; *message; message += length ? length : 1) {
-		length = character_length(message);
+		length = utf8_octets(message);
 		if (is_control(*message) && settings.is_json) {
 			n += sprintf(out + n, "\\u%04x", *message);
 		} else if (is_control(*message) || !length) {

@@ -28,6 +28,14 @@ struct offline {
 	bool has_news; /* packets since the last sweep        */
 };
 
+static void note_ignored(struct offline *o, uint64_t now_ns)
+{
+	struct xfp_ledger_row sum;
+
+	ledger_sum_rows(&sum, o->cache.rows, o->cache.n_rows);
+	sinks_note_ignored(&o->sinks, &sum, (uint32_t)(now_ns / NS_PER_S));
+}
+
 /* One sweep at packet time `now_ns`; no program runs beside us, so no grace period. */
 static void offline_sweep(struct offline *o, uint64_t now_ns)
 {
@@ -35,6 +43,7 @@ static void offline_sweep(struct offline *o, uint64_t now_ns)
 	sweep_begin(&o->sweep, now_ns);
 	while (sweep_mark(&o->sweep))
 		sweep_harvest(&o->sweep);
+	note_ignored(o, now_ns);
 	sinks_flush(&o->sinks, now_ns, 0);
 	sinks_run(&o->sinks, now_ns, (uint32_t)(now_ns / NS_PER_S));
 	o->has_news = false;
@@ -120,6 +129,7 @@ static int offline_finish(struct offline *o, const struct config *cfg)
 
 	native_meter_flush(&o->cache);
 	sweep_flush(&o->sweep, o->clock_ns, FLOW_END_FORCED);
+	note_ignored(o, o->clock_ns);
 	sinks_flush(&o->sinks, o->clock_ns, 0);
 	sinks_drain(&o->sinks, o->clock_ns, (uint32_t)(o->clock_ns / NS_PER_S));
 	offline_ledger(o, &ledger);

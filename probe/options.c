@@ -119,11 +119,20 @@ static int handle_interface(struct options *opt, const char *value)
 	return 0;
 }
 
-/* HOST:PORT, [V6]:PORT, both also behind udp: or tcp:, or file:PATH */
+/* HOST:PORT, [V6]:PORT, both also behind udp:, tcp: or a version of NetFlow, or file:PATH */
 static int handle_collector(struct options *opt, const char *value)
 {
-	static const char *const prefixes[] = {
-		[TRANSPORT_UDP] = "udp:", [TRANSPORT_TCP] = "tcp:", [TRANSPORT_FILE] = "file:"};
+	static const struct {
+		const char *text;
+		int transport;
+		int protocol;
+	} prefixes[] = {
+		{"udp:", TRANSPORT_UDP, EXPORT_IPFIX},
+		{"tcp:", TRANSPORT_TCP, EXPORT_IPFIX},
+		{"file:", TRANSPORT_FILE, EXPORT_IPFIX},
+		{"netflow9:", TRANSPORT_UDP, EXPORT_NETFLOW9},
+		{"netflow5:", TRANSPORT_UDP, EXPORT_NETFLOW5},
+	};
 	struct exporter_config exporter = {};
 	char host[CONFIG_ADDRESS_MAX];
 	const char *address = value, *reason;
@@ -134,10 +143,11 @@ static int handle_collector(struct options *opt, const char *value)
 				   CONFIG_MAX_EXPORTERS);
 	config_set_defaults(config_list_of(config_key_find("exporters[].name")), &exporter);
 	for (int i = 0; i < (int)(sizeof(prefixes) / sizeof(prefixes[0])); i++) {
-		if (strncmp(value, prefixes[i], strlen(prefixes[i])) != 0)
+		if (strncmp(value, prefixes[i].text, strlen(prefixes[i].text)) != 0)
 			continue;
-		exporter.transport = i;
-		address = value + strlen(prefixes[i]);
+		exporter.transport = prefixes[i].transport;
+		exporter.protocol = prefixes[i].protocol;
+		address = value + strlen(prefixes[i].text);
 	}
 	if (set_in_item("exporters[].address", &exporter, address))
 		return -EINVAL;
@@ -153,8 +163,8 @@ static const struct row rows[] = {
 	{"config", 'c', "FILE", "read the configuration from a YAML file", NULL, handle_config},
 	{"interface", 'i', "NAME[:egress]", "meter an interface; repeatable", NULL, handle_interface},
 	{"read", 'r', "FILE", "meter a capture file instead, - for standard input", "read", NULL},
-	{"collector", 0, "[udp:|tcp:]HOST:PORT|file:PATH", "export IPFIX to a collector; repeatable",
-	 NULL, handle_collector},
+	{"collector", 0, "[udp:|tcp:|netflow9:|netflow5:]HOST:PORT|file:PATH",
+	 "export to a collector, IPFIX unless NetFlow is named; repeatable", NULL, handle_collector},
 	{"output", 'o', "json|table|none",
 	 "print Flow Records; json if there is no collector, else none", "output", NULL},
 	{"check", 'n', NULL, "check the configuration, print it and exit", NULL, handle_check},
@@ -362,7 +372,7 @@ static void print_row(FILE *out, const struct row *row)
 void options_print_help(FILE *out)
 {
 	fprintf(out, "usage: xflow-probe -c FILE | -i NAME | -r FILE  [OPTION]...\n\n"
-		     "Meters IP traffic and exports Flow Records as IPFIX or JSON.\n\n");
+		     "Meters IP traffic and exports Flow Records as IPFIX, NetFlow or JSON.\n\n");
 	for (size_t i = 0; i < N_ROWS; i++)
 		print_row(out, &rows[i]);
 	fprintf(out, "\nSee xflow-probe(8) and xflow.yaml(5).\n");

@@ -30,7 +30,7 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 		err = exporter_open(&s->exporter[i], &cfg->exporters[i], cfg->observation_domain_id,
 				    cfg->enterprise_number, is_paced);
 		if (!err)
-			s->n_exporters++;
+			exporter_set_facts(s->exporter[s->n_exporters++], &s->facts);
 	}
 	if (err)
 		sinks_close(s);
@@ -57,6 +57,23 @@ void sinks_biflow(void *arg, const struct flow_record *forward, const struct flo
 		output_biflow(&s->output, forward, reverse);
 }
 
+void sinks_note_ignored(struct sinks *s, const struct xfp_ledger_row *sum, uint32_t time_s)
+{
+	const struct xfp_volume reasons = ledger_sum_reasons(sum), full = ledger_sum_overflow(sum);
+	const struct xfp_volume *not_ip = &sum->reason[XFP_not_ip];
+	struct options_loss *known = &s->facts.ignored;
+	uint64_t packets = reasons.packets - not_ip->packets + full.packets;
+
+	if (packets == known->packets)
+		return;
+	*known = (struct options_loss){
+		.packets = packets,
+		.octets = reasons.octets - not_ip->octets + full.octets,
+		.first_s = known->first_s ? known->first_s : time_s,
+		.last_s = time_s,
+	};
+}
+
 void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)
 {
 	for (size_t i = 0; i < s->n_exporters; i++)
@@ -80,14 +97,18 @@ uint64_t sinks_run(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 
 void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 {
-	uint64_t deadline_ns = clock_monotonic_ns() + DRAIN_TIMEOUT_MS * NS_PER_MS;
+	uint64_t start_ns = clock_monotonic_ns();
+	uint64_t deadline_ns = start_ns + DRAIN_TIMEOUT_MS * NS_PER_MS;
 
 	/* one deadline for all: collectors that are away do not add up */
 	for (size_t i = 0; i < s->n_exporters; i++) {
 		uint64_t clock_ns = clock_monotonic_ns();
 		uint64_t left_ns = deadline_ns > clock_ns ? deadline_ns - clock_ns : 0;
 
-		exporter_drain(s->exporter[i], now_ns, time_s, (int)(left_ns / NS_PER_MS));
+		uint64_t took_ns = clock_ns - start_ns;
+
+		exporter_drain(s->exporter[i], now_ns + took_ns, time_s + clock_round_s(took_ns),
+			       (int)(left_ns / NS_PER_MS));
 	}
 	if (s->has_output)
 		output_flush(&s->output);

@@ -11,12 +11,14 @@
 
 #include "probe/config.h"
 #include "probe/exporter.h"
+#include "probe/exporter_options.h"
 #include "probe/ledger.h"
 #include "probe/output.h"
 
 struct sinks {
 	struct exporter *exporter[CONFIG_MAX_EXPORTERS];
 	size_t n_exporters;
+	struct options_facts facts; /* for the exporters; read_interfaces is the owner's to set */
 	struct output_stream output;
 	bool has_output;
 	bool is_json;
@@ -33,6 +35,13 @@ void sinks_record(void *arg, const struct flow_record *r);
 
 /* Hand both directions to all (a biflow_sink_fn); each takes them as it wants to. */
 void sinks_biflow(void *arg, const struct flow_record *forward, const struct flow_record *reverse);
+
+/*
+ * Take note of what the Metering Process ignored: IP packets under any reason of
+ * the ledger, and those that found the Flow Cache full (RFC 7011 4.2). Call it once
+ * a sweep, as a change since the last call is told to have happened at time_s.
+ */
+void sinks_note_ignored(struct sinks *s, const struct xfp_ledger_row *sum, uint32_t time_s);
 
 /* End of a sweep; see exporter_flush(). */
 void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns);

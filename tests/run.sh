@@ -170,6 +170,15 @@ run_test()
 	esac
 }
 
+# What tests/lib/ipfix_wire.py verified, in all tests together.
+report_wire()
+{
+	awk -F '[:,] *' '{ for (i = 1; i < NF; i++) { if ($i ~ /"messages"/) m += $(i + 1)
+			if ($i ~ /"records"/) r += $(i + 1) } }
+		END { printf "\n%d IPFIX Messages with %d records were sound on the wire\n", m, r }' \
+		"$WIRE_SUMMARIES"
+}
+
 # Prints the tests to run, one a line.
 list_tests()
 {
@@ -206,6 +215,7 @@ main()
 	export TZ=UTC LC_ALL=C.UTF-8 ASAN_OPTIONS=abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 	TMPDIR=$(mktemp -d /tmp/xflow-tests.XXXXXX) || exit 1
 	export TMPDIR
+	export WIRE_SUMMARIES=$TMPDIR/wire
 	log=$TMPDIR/run.log elapsed_ms=0 status=0 child=
 	trap 'rm -rf "$TMPDIR"' EXIT
 	trap 'kill $child; wait; exit 130' INT TERM HUP
@@ -215,6 +225,7 @@ main()
 		elapsed_ms=0
 		run_test "$path"
 	done
+	[ ! -s "$WIRE_SUMMARIES" ] || report_wire
 	printf '\n%d s\n%d passed, %d failed, %d skipped\n' $SECONDS $passed $failed $skipped
 	[ $failed -eq 0 ] && [ $passed -gt 0 ]
 }

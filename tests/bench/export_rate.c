@@ -4,7 +4,7 @@
  * would, and print one JSON line of what it did:
  * {"accepted":N,"sent":N,"per_s":N,"cpu_ns":N}.
  *
- *	export_rate HOST:PORT RECORDS RECORDS_PER_S
+ *	export_rate HOST:PORT RECORDS RECORDS_PER_S [ipfix|netflow9|netflow5]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "probe/clock.h"
+#include "probe/config_schema.h"
 #include "probe/exporter.h"
 #include "probe/log.h"
 #include "tests/bench/report.h"
@@ -71,10 +72,15 @@ int main(int argc, char **argv)
 	uint64_t start_ns, cpu_ns, n_records, rate, n = 0;
 	const struct exporter_stats *stats;
 	struct exporter *e;
+	const char *protocol = argc == 5 ? argv[4] : "ipfix";
+	const char *reason;
 	double seconds;
 
-	if (argc != 4) {
-		log_error("usage: export_rate HOST:PORT RECORDS RECORDS_PER_S");
+	if (argc < 4 || argc > 5 ||
+	    config_key_set(config_key_find("exporters[].protocol"), &cfg, protocol, true,
+			   &reason)) {
+		log_error("usage: export_rate HOST:PORT RECORDS RECORDS_PER_S "
+			  "[ipfix|netflow9|netflow5]");
 		return 2;
 	}
 	snprintf(cfg.address, sizeof(cfg.address), "%s", argv[1]);

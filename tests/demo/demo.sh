@@ -22,6 +22,7 @@ mount -t bpf bpf /sys/fs/bpf
 export TMPDIR=/run
 
 . "$(dirname "$0")/../lib/netns.sh"
+command -v dumpcap >/dev/null || wire_check=no # it is no package of the demo
 trap 'rm -f "$TEST_DIR"/*.log; echo; echo "Interrupted; cleaning up."; exit 130' INT TERM HUP
 PATH=$PWD:$PATH
 

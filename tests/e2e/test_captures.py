@@ -22,6 +22,10 @@ import tempfile
 from tshark_flows import Dissection, tshark_flows, write_without
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tests/lib"))
+import ipfix_wire  # noqa: E402
+
 PROBE = ROOT / ".output/san/xflow-probe"
 COLLECTOR = ROOT / "xflow-collector-test"
 WRITE_CAPTURES = ROOT / ".output/tests/e2e/write_captures"
@@ -137,6 +141,10 @@ def check_ipfix(path, ledger, ipfix):
     check(summary["records"] == ledger["exported_flows"], path, "records were lost")
     check(summary["packets_sum"] == ledger["exported_packets"], path, "packets were lost")
     check(summary["octets_sum"] == ledger["exported_octets"], path, "octets were lost")
+    wire = ipfix_wire.Checker()
+    wire.read(ipfix)
+    check(wire.finish()["records"] == ledger["exported_flows"], path, "records were lost on the wire")
+    check(not wire.complaints, path, f"not sound on the wire: {wire.texts}")
 
 
 def check_refused(path, done):

@@ -71,6 +71,37 @@ refused_file 'exporters[0].address: 127.0.0.1: no port; write HOST:PORT' <<'YAML
 interfaces: [{name: eth0}]
 exporters: [{address: 127.0.0.1}]
 YAML
+refused_file 'exporters[0].transport: NetFlow v9 travels over UDP only; set transport: udp, or' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:2055', protocol: netflow9, transport: tcp}]
+YAML
+refused_file 'exporters[1].transport: NetFlow v5 travels over UDP only; set transport: udp, or' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:2055'}, {address: out, protocol: netflow5, transport: file}]
+YAML
+refused_file 'exporters[0].biflow: NetFlow v9 has no record of both directions; set biflow: split' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:2055', protocol: netflow9, biflow: rfc5103}]
+YAML
+refused_file 'exporters[0].fields: NetFlow v9 has no elements of [tcp, size]; leave them out, or' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:2055', protocol: netflow9, fields: [base, l2, tcp, size]}]
+YAML
+refused_file 'exporters[0].fields: NetFlow v5 has no elements of [l2]; leave them out, or' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:2055', protocol: netflow5, fields: [l2]}]
+YAML
+for version in 9 5; do
+	refused_file "exporters[0].options: no options records are sent over NetFlow v$version; set options: auto, or" <<-YAML
+		interfaces: [{name: eth0}]
+		exporters: [{address: '127.0.0.1:2055', protocol: netflow$version, options: all}]
+	YAML
+done
+refused_file "FILE:2:51: exporters[0].protocol: netflow7: not one of the words known here" <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:2055', protocol: netflow7}]
+YAML
+refused "--collector netflow9:127.0.0.1: no port; write HOST:PORT" -i eth0 --collector netflow9:127.0.0.1
 refused_file 'nothing to observe; give -i NAME' </dev/null
 
 printf 'foo: 1\nlog: {level: loud}\nbar: 2\n' >"$dir/three.yaml"

@@ -6,7 +6,7 @@
 # timeouts of a second. To the packet and octet: what was sent and not dropped by
 # the veth ring was seen and accounted for, and the records in an IPFIX file add
 # up to it.
-# timeout: 120
+# timeout: 240
 export TMPDIR=/dev/shm # the file grows to 900 MB
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
@@ -14,6 +14,7 @@ export TMPDIR=/dev/shm # the file grows to 900 MB
 need ethtool jq
 
 records=$TEST_DIR/records.ipfix
+wire_files+=("$records")
 exactness_setup "{name: file, address: $records, transport: file}"
 exactness_send -n 12000000
 exactness_assert_seen

@@ -33,6 +33,8 @@ for capture in "$dir"/*.pcap*; do
 		>"$dir/printed" 2>"$dir/log" || continue
 	./xflow-collector-test --read "$dir/all" --elements conf/xflow-ie.xml >"$dir/read" ||
 		fail "$capture: the Collector found faults: $(tail -n 1 "$dir/read")"
+	tests/lib/ipfix_wire.py --elements conf/xflow-ie.xml "$dir/all" >"$dir/wire" 2>&1 ||
+		fail "$capture: not sound on the wire: $(cat "$dir/wire")"
 	elements "$dir/printed" >"$dir/a"
 	elements "$dir/read" >"$dir/b"
 	diff "$dir/a" "$dir/b" >"$dir/diff" || fail "$capture: $(head -c 4000 "$dir/diff")"

@@ -234,8 +234,9 @@ static void check_unit(uint64_t accepted, const uint64_t *parts, size_t n)
 			   (s)->not_sent_unroutable.unit,                                          \
 			   (s)->not_sent_unresolved.unit,                                          \
 			   (s)->not_sent_too_big.unit,                                             \
-			   (s)->not_sent_error.unit},                                              \
-		8
+			   (s)->not_sent_error.unit,                                               \
+			   (s)->not_sent_unsupported.unit},                                        \
+		9
 
 void check_balance(const struct exporter *e)
 {

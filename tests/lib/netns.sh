@@ -21,16 +21,21 @@ export TZ=UTC LC_ALL=C.UTF-8
 
 declare -a bg_pids=() netns_names=()
 declare -A netns_side=()
+declare -a wire_options=() wire_files=()
+declare -A wire_pids=()
 
 test_cleanup()
 {
 	local status=$? pid ns log
 
 	trap - EXIT
-	for pid in "${bg_pids[@]}"; do
+	if [ $status -eq 0 ]; then
+		wire_verify || status=1
+	fi
+	for pid in "${bg_pids[@]}" "${wire_pids[@]}"; do
 		kill "$pid" 2>/dev/null || true
 	done
-	for pid in "${bg_pids[@]}"; do
+	for pid in "${bg_pids[@]}" "${wire_pids[@]}"; do
 		# Five seconds to end by itself.
 		timeout 5 tail --pid="$pid" -s 0.05 -f /dev/null || kill -KILL "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
@@ -220,6 +225,52 @@ wait_port()
 	wait_for "ns_exec $1 ss -Hln --$2 sport = :$3 | grep -q ." 5
 }
 
+# --- what is sent to collectors ---
+#
+# Everything that arrives at a collector started below is captured, and at the end
+# of a test that passed verified by tests/lib/ipfix_wire.py. Tests add to
+# `wire_options` what they do to the wire (--may-lose, --late, --mtu 600 ...), and to
+# `wire_files` the IPFIX Files they made; `wire_device` is where collectors are
+# reached, `wire_check=no` leaves all of it out, and says why.
+
+# wire_record NS PORT: capture it from now on, once; all fragments, too.
+wire_record()
+{
+	local name=$1.$2
+
+	[ -z "${wire_pids[$name]:-}" ] && [ "${wire_check:-yes}" = yes ] || return 0
+	need dumpcap
+	nsenter --net="/run/netns/$(ns_name "$1")" dumpcap -q -P -B 64 -i "${wire_device:-lo}" \
+		-f "dst port $2 or (ip[6:2] & 0x3fff != 0) or ip6 proto 44" \
+		-w "$TEST_DIR/wire.$name.pcap" >"$TEST_DIR/wire.$name.log" 2>&1 </dev/null &
+	wire_pids[$name]=$!
+	wire_files+=("$TEST_DIR/wire.$name.pcap")
+	wait_for "grep -q '^File:' $TEST_DIR/wire.$name.log" 10
+}
+
+# wire_verify: of all that was captured; each file must have Messages.
+wire_verify()
+{
+	local pid file
+
+	[ ${#wire_files[@]} -gt 0 ] || return 0
+	[ ${#wire_pids[@]} -eq 0 ] || sleep 0.3 # a quarter second until the last packets are there
+	for pid in "${wire_pids[@]}"; do
+		kill -INT "$pid"
+		wait "$pid" || true
+	done
+	wire_pids=()
+	for file in "${wire_files[@]}"; do
+		if ! python3 tests/lib/ipfix_wire.py --elements conf/xflow-ie.xml "${wire_options[@]}" \
+			"$file" >"$TEST_DIR/wire.out" 2>"$TEST_DIR/wire.log" ||
+			grep -q '"messages": 0,' "$TEST_DIR/wire.out"; then
+			echo "FAILED: not sound on the wire (${file##*/}): $(cat "$TEST_DIR/wire.out")"
+			return 1
+		fi
+		cat "$TEST_DIR/wire.out" >>"${WIRE_SUMMARIES:-/dev/null}"
+	done
+}
+
 # --- the collectors and the probe ---
 
 # start_nfcapd DIR PORT NS [ARG...]: pid in NFCAPD. After `stop_bg NFCAPD` the
@@ -227,6 +278,7 @@ wait_port()
 start_nfcapd()
 {
 	mkdir -p "$1"
+	wire_record "$3" "$2"
 	start_bg_in "$3" NFCAPD nfcapd -C none -w "$1" -p "$2" -t 3600 -I t -v "${@:4}"
 	wait_port "$3" udp "$2"
 }
@@ -241,6 +293,7 @@ nfdump_json()
 # lines in OUT, its complaints in $TEST_DIR/COLLECTOR.log.
 start_collector_test()
 {
+	wire_record "$4" "$3"
 	bg_stdout=$1 start_bg_in "$4" COLLECTOR ./xflow-collector-test "--$2" "$3" "${@:5}"
 	wait_port "$4" "$2" "$3"
 }

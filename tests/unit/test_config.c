@@ -321,6 +321,22 @@ static void test_enterprise_numbers_of_others_are_refused(void **state)
 	assert_check_refuses(&cfg, "enterprise_number: 0 is taken");
 }
 
+static void test_domain_beyond_16_bits_is_warned_about_with_netflow5(void **state)
+{
+	struct config cfg = minimal();
+
+	(void)state;
+	cfg.observation_domain_id = 65536;
+	assert_int_equal(check(&cfg), 0);
+	assert_string_equal(printed, "");
+	cfg.exporters[0].protocol = EXPORT_NETFLOW5;
+	assert_int_equal(check(&cfg), 0);
+	assert_non_null(strstr(printed, "the low 16 bits of 65536 only"));
+	cfg.observation_domain_id = 65535;
+	assert_int_equal(check(&cfg), 0);
+	assert_string_equal(printed, "");
+}
+
 static void test_enterprise_number_is_warned_about_where_its_elements_are_exported(void **state)
 {
 	struct config cfg = minimal();
@@ -467,6 +483,7 @@ int main(void)
 		cmocka_unit_test(
 			test_enterprise_number_is_warned_about_where_its_elements_are_exported),
 		cmocka_unit_test(test_mtu_too_small_for_the_templates_is_refused),
+		cmocka_unit_test(test_domain_beyond_16_bits_is_warned_about_with_netflow5),
 		cmocka_unit_test(test_fields_in_use_are_those_of_any_sink),
 		cmocka_unit_test(test_bad_collector_address_is_refused),
 		cmocka_unit_test(test_address_is_split_into_host_and_port),

@@ -133,6 +133,23 @@ static void test_reduced_size_is_for_integers_only(void **state)
 	assert_int_equal(ie_check(&ie, *state, 32473), -EMSGSIZE);
 }
 
+/* What RFC 5610 records say of ours is what we publish. */
+static void test_types_of_own_elements_are_as_published(void **state)
+{
+	for (int i = 0; i < N_IES; i++) {
+		const fbInfoElement_t *known =
+			fbInfoModelGetElementByName(*state, ie_table[i].name);
+
+		if (ie_table[i].owner != IE_OWNER_OWN)
+			continue;
+		const struct ie_type type = ie_own_type(&ie_table[i]);
+
+		assert_int_equal(type.data_type, known->type);
+		assert_int_equal(type.semantics, FB_IE_SEMANTIC(known->flags));
+		assert_int_equal(type.units, FB_IE_UNITS(known->flags));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_own_elements_are_registered_as_published),
 		cmocka_unit_test(test_every_reverse_element_is_known_to_the_registry),
 		cmocka_unit_test(test_elements_stand_in_the_order_of_their_groups),
+		cmocka_unit_test(test_types_of_own_elements_are_as_published),
 		cmocka_unit_test(test_unknown_name_or_number_is_refused),
 		cmocka_unit_test(test_other_data_type_is_refused),
 		cmocka_unit_test(test_reduced_size_is_for_integers_only),

@@ -79,6 +79,7 @@ static void test_each_number_off_by_one_is_noticed(void **state)
 		&stats->not_sent_unresolved.octets,
 		&stats->not_sent_too_big.records,
 		&stats->not_sent_error.records,
+		&stats->not_sent_unsupported.packets,
 	};
 
 	(void)state;

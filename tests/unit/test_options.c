@@ -76,18 +76,22 @@ static void test_interface_is_metered_on_ingress(void **state)
 	assert_int_equal(cfg.interfaces[1].egress, EGRESS_TC);
 }
 
-static void test_collector_prefix_is_its_transport(void **state)
+static void test_collector_prefix_is_its_transport_or_protocol(void **state)
 {
 	static const struct {
 		const char *given, *address, *name;
-		int transport;
+		int transport, protocol;
 	} cases[] = {
-		{"127.0.0.1:9995", "127.0.0.1:9995", "udp:127.0.0.1:9995", TRANSPORT_UDP},
-		{"udp:a.example:1", "a.example:1", "udp:a.example:1", TRANSPORT_UDP},
-		{"tcp:[::1]:4739", "[::1]:4739", "tcp:[::1]:4739", TRANSPORT_TCP},
-		{"[2001:db8::1]:9", "[2001:db8::1]:9", "udp:[2001:db8::1]:9", TRANSPORT_UDP},
-		{"file:/tmp/x:y", "/tmp/x:y", "file:/tmp/x:y", TRANSPORT_FILE},
-		{"file:tcp:1", "tcp:1", "file:tcp:1", TRANSPORT_FILE},
+		{"127.0.0.1:9995", "127.0.0.1:9995", "udp:127.0.0.1:9995", TRANSPORT_UDP,
+		 EXPORT_IPFIX},
+		{"udp:a.example:1", "a.example:1", "udp:a.example:1", TRANSPORT_UDP, EXPORT_IPFIX},
+		{"tcp:[::1]:4739", "[::1]:4739", "tcp:[::1]:4739", TRANSPORT_TCP, EXPORT_IPFIX},
+		{"[2001:db8::1]:9", "[2001:db8::1]:9", "udp:[2001:db8::1]:9", TRANSPORT_UDP,
+		 EXPORT_IPFIX},
+		{"file:/tmp/x:y", "/tmp/x:y", "file:/tmp/x:y", TRANSPORT_FILE, EXPORT_IPFIX},
+		{"file:tcp:1", "tcp:1", "file:tcp:1", TRANSPORT_FILE, EXPORT_IPFIX},
+		{"netflow9:h:1", "h:1", "udp:h:1", TRANSPORT_UDP, EXPORT_NETFLOW9},
+		{"netflow5:[::1]:1", "[::1]:1", "udp:[::1]:1", TRANSPORT_UDP, EXPORT_NETFLOW5},
 	};
 	char line[128];
 
@@ -101,6 +105,7 @@ static void test_collector_prefix_is_its_transport(void **state)
 		assert_string_equal(cfg.exporters[0].address, cases[i].address);
 		assert_string_equal(cfg.exporters[0].name, cases[i].name);
 		assert_int_equal(cfg.exporters[0].transport, cases[i].transport);
+		assert_int_equal(cfg.exporters[0].protocol, cases[i].protocol);
 		assert_int_equal(cfg.exporters[0].template_refresh_s, 60);
 		assert_int_equal(config_check(&cfg), 0);
 	}
@@ -423,7 +428,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_interface_is_metered_on_ingress),
-		cmocka_unit_test(test_collector_prefix_is_its_transport),
+		cmocka_unit_test(test_collector_prefix_is_its_transport_or_protocol),
 		cmocka_unit_test(test_collectors_are_repeatable),
 		cmocka_unit_test(test_knobs_set_their_keys),
 		cmocka_unit_test(test_fields_are_those_of_the_output_and_of_each_collector),
