@@ -30,6 +30,7 @@ int flow_cache_params_init(struct flow_cache_params *params, uint32_t max_flows,
 		return log_errno(-errno, "draw the secrets of the Flow Cache from getrandom()");
 	p.hash_spread |= 1;
 	p.detail = detail_layout(0);
+	p.is_watched = false;
 	p.n_buckets[FLOW_IPV4] = flow_cache_buckets(max_flows);
 	p.n_buckets[FLOW_IPV6] = flow_cache_buckets(max_flows_ipv6);
 	*params = p;
@@ -77,6 +78,8 @@ int flow_table_open(struct flow_table *t, uint32_t n_buckets, bool is_native)
 	t->chunk_live = array_alloc(t->n_chunks, sizeof(*t->chunk_live));
 	if (!t->marks || !t->end_ms || !t->due || !t->chunk_due_ns || !t->chunk_live)
 		return -ENOMEM;
+	if (t->is_watched && !(t->watch = array_alloc(t->n_slots, sizeof(*t->watch))))
+		return -ENOMEM;
 	if (t->detail_octets && !(t->detail_marks = array_alloc(t->n_slots, t->detail_octets)))
 		return -ENOMEM;
 	return is_native ? table_open_shared(t) : 0;
@@ -93,6 +96,7 @@ void flow_table_close(struct flow_table *t, bool is_native)
 	}
 	array_free(t->detail_marks, t->n_slots, t->detail_octets);
 	array_free(t->marks, t->n_slots, sizeof(*t->marks));
+	array_free(t->watch, t->n_slots, sizeof(*t->watch));
 	array_free(t->end_ms, t->n_slots, sizeof(*t->end_ms));
 	array_free(t->due, t->n_slots, sizeof(*t->due));
 	array_free(t->chunk_due_ns, t->n_chunks, sizeof(*t->chunk_due_ns));
@@ -116,6 +120,7 @@ int flow_cache_open(struct flow_cache *cache, const struct flow_cache_params *pa
 	t[FLOW_IPV6].slot_octets = sizeof(struct xfp_slot6);
 	for (int f = 0; f < FLOW_FAMILIES && !err; f++) {
 		t[f].detail_octets = params->detail.octets;
+		t[f].is_watched = params->is_watched;
 		err = flow_table_open(&t[f], params->n_buckets[f], is_native);
 	}
 	if (!err && is_native) {
@@ -238,8 +243,9 @@ void flow_cache_memory(const struct flow_cache *cache, uint64_t *kernel, uint64_
 		shared += t->n_buckets * (sizeof(*t->tags) + sizeof(*t->hints)) +
 			  (uint64_t)t->n_slots * (t->slot_octets + t->detail_octets) +
 			  t->n_chunks * sizeof(*t->news);
-		own += (uint64_t)t->n_slots * (sizeof(*t->marks) + t->detail_octets +
-					       sizeof(*t->end_ms) + sizeof(*t->due)) +
+		own += (uint64_t)t->n_slots *
+			       (sizeof(*t->marks) + t->detail_octets + sizeof(*t->end_ms) +
+				sizeof(*t->due) + (t->is_watched ? sizeof(*t->watch) : 0)) +
 		       t->n_chunks * (sizeof(*t->chunk_due_ns) + sizeof(*t->chunk_live));
 	}
 	*kernel = shared;

@@ -25,6 +25,13 @@ struct flow_mark {
 	uint64_t octets;
 };
 
+/* What the sweep's observer was told of each Flow; all zero in a slot that is free. */
+struct flow_watch {
+	uint64_t octets;
+	uint32_t packets; /* modulo 2^32                                        */
+	uint32_t state; /* the observer's own, SWEEP_KNOWN apart              */
+};
+
 /* One family's table. Arrays run over n_slots, n_buckets or n_chunks. */
 struct flow_table {
 	struct xfp_bucket *tags; /* [n_buckets]  shared                                 */
@@ -34,6 +41,7 @@ struct flow_table {
 	unsigned char *details; /* [n_slots]    shared, params.detail.octets each; NULL: none  */
 	unsigned char *detail_marks; /* [n_slots]    details when last exported; NULL: none    */
 	struct flow_mark *marks; /* [n_slots]                                           */
+	struct flow_watch *watch; /* [n_slots]    NULL: nobody observes the sweep          */
 	uint32_t *end_ms; /* [n_slots]    end of the last exported interval, in ms after
 			   *              the Flow's start, plus 1, modulo 2^32; 0: none */
 	uint32_t *due; /* [n_slots]    DUE_* or a tick of 2^20 ns             */
@@ -48,6 +56,7 @@ struct flow_table {
 	uint32_t key_octets;
 	uint32_t slot_octets;
 	uint32_t detail_octets; /* of a slot's details, 0 = none                       */
+	bool is_watched; /* has watch                                           */
 };
 
 /* Secrets and geometry: the same for the program in the kernel and the native one. */
@@ -56,6 +65,7 @@ struct flow_cache_params {
 	uint64_t hash_spread; /* odd */
 	uint32_t n_buckets[FLOW_FAMILIES];
 	struct xfp_detail_layout detail; /* no details unless the caller lays some out */
+	bool is_watched; /* keep a struct flow_watch for each slot */
 };
 
 /* This CPU shows stores to others in their order: publishing a slot needs no barrier. */

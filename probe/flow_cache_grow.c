@@ -75,6 +75,8 @@ static bool flow_copy(enum flow_family family, const struct flow_table *from, ui
 	*flow_tag_at(to, at) = *flow_tag_at(from, slot);
 	to->hints[at / XFP_BUCKET_SLOTS] |= hint << at % XFP_BUCKET_SLOTS;
 	to->marks[at] = from->marks[slot];
+	if (to->is_watched)
+		to->watch[at] = from->watch[slot];
 	to->end_ms[at] = from->end_ms[slot];
 	to->due[at] = from->due[slot];
 	to->chunk_live[at / XFP_CHUNK_SLOTS]++;
@@ -100,6 +102,7 @@ bool flow_cache_grow(struct flow_cache *cache, enum flow_family family)
 		.key_octets = t->key_octets,
 		.slot_octets = t->slot_octets,
 		.detail_octets = t->detail_octets,
+		.is_watched = t->is_watched,
 	};
 
 	if (t->n_buckets >= flow_cache_buckets(t->max_flows))

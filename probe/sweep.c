@@ -69,6 +69,7 @@ void sweep_begin(struct sweep *s, uint64_t now_ns)
 	s->now_ns = now_ns;
 	s->earliest_due_ns = UINT64_MAX;
 	s->stats.sweeps++;
+	sweep_observe(s);
 	family_begin(s, FLOW_IPV4);
 }
 
@@ -107,6 +108,7 @@ void sweep_harvest(struct sweep *s)
 
 		if (r->survivor != FLOW_NONE)
 			continue;
+		sweep_observe_end(s, r->family, r->slot, r->end_reason);
 		sweep_export(s, r->family, r->slot, r->reverse, r->end_reason);
 	}
 	/* behind all exports: a record tells of its other direction, too */
@@ -147,6 +149,7 @@ static void flush_slot(struct sweep *s, uint8_t family, uint32_t slot, enum flow
 	uint32_t reverse = FLOW_NONE;
 
 	sweep_read(&s->cache->table[family], slot, &flow);
+	sweep_observe_end(s, family, slot, reason);
 	if (flow.is_tcp)
 		reverse = sweep_reverse(s, family, slot);
 	sweep_export(s, family, slot, reverse, reason);

@@ -24,6 +24,7 @@
 #include "probe/flow_cache.h"
 #include "probe/obs_table.h"
 #include "probe/record.h"
+#include "probe/sweep_observer.h"
 
 /* A slot on its way out. */
 struct sweep_retired {
@@ -59,6 +60,7 @@ struct sweep {
 	biflow_sink_fn biflow_sink; /* NULL: each direction goes to sink */
 	void *sink_arg; /* of both sinks */
 	uint32_t groups; /* of elements the sinks want, OR of GROUP_* */
+	const struct sweep_observer *observer; /* NULL: none; else the cache is_watched */
 
 	/* the slice in progress */
 	uint64_t now_ns;

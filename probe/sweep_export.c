@@ -27,7 +27,7 @@ static uint64_t id_mix(uint64_t id, uint64_t word)
  * but for one pair in 2^63: the sign bit stays clear for readers of JSON that
  * know signed integers only. The same capture file gives the same ids.
  */
-static uint64_t flow_id(const struct flow_table *t, uint32_t slot, uint64_t first_ns)
+uint64_t sweep_flow_id(const struct flow_table *t, uint32_t slot, uint64_t first_ns)
 {
 	uint64_t words[sizeof(struct xfp_key6) / sizeof(uint64_t)], id = id_mix(0, first_ns);
 
@@ -107,7 +107,7 @@ static void record_describe(const struct sweep *s, enum flow_family family, uint
 	r->ttl_max = ttl_flags >> 24;
 	r->tcp_flags = ttl_flags & 0xffff;
 	r->tos = c->tos;
-	r->flow_id = flow_id(t, slot, __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED));
+	r->flow_id = sweep_flow_id(t, slot, __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED));
 }
 
 /*
@@ -253,6 +253,10 @@ void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint3
 	/* modulo 2^64: the survivor's counts minus its mark then hold both rests */
 	t->marks[survivor].packets -= from->packets - t->marks[shadow].packets;
 	t->marks[survivor].octets -= from->octets - t->marks[shadow].octets;
+	if (t->is_watched) {
+		t->watch[survivor].packets -= (uint32_t)from->packets - t->watch[shadow].packets;
+		t->watch[survivor].octets -= from->octets - t->watch[shadow].octets;
+	}
 	sweep_word_merge(&to->lengths, from->lengths, lengths_union);
 	sweep_word_merge(&to->ttl_flags, from->ttl_flags, ttl_flags_union);
 	last_merge(&to->last_ns, from->last_ns);
@@ -275,6 +279,8 @@ void sweep_free(struct sweep *s, enum flow_family family, uint32_t slot)
 		t->n_live--;
 	}
 	memset(&t->marks[slot], 0, sizeof(t->marks[slot]));
+	if (t->is_watched)
+		memset(&t->watch[slot], 0, sizeof(t->watch[slot]));
 	sweep_details_free(s, family, slot);
 	t->end_ms[slot] = 0;
 	t->due[slot] = DUE_NEW;

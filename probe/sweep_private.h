@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Between sweep.c (which chunks, when), sweep_chunk.c (which slots), sweep_look.c
- * (what happens to one), sweep_biflow.c (whether its other direction goes along) and
- * sweep_export.c (what it says).
+ * (what happens to one), sweep_biflow.c (whether its other direction goes along),
+ * sweep_export.c (what it says) and sweep_observe.c (who else is told).
  */
 #pragma once
 
@@ -94,6 +94,15 @@ uint32_t sweep_reverse(const struct sweep *s, enum flow_family family, uint32_t 
 
 /* The same, also one on its way out. */
 uint32_t sweep_reverse_any(const struct sweep *s, enum flow_family family, uint32_t slot);
+
+/* flowId of the Flow in a slot. first_ns: of its counts. */
+uint64_t sweep_flow_id(const struct flow_table *t, uint32_t slot, uint64_t first_ns);
+
+/* Tell the observer, if there is one, of every Flow that has news, and of the sweep. */
+void sweep_observe(struct sweep *s);
+
+/* Tell it of a Flow's end. The counts are final, and no Flow of the slice is freed yet. */
+void sweep_observe_end(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t end_reason);
 
 /* Zero the daemon's state of a slot and set it FREE. */
 void sweep_free(struct sweep *s, enum flow_family family, uint32_t slot);

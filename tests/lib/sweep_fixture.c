@@ -35,12 +35,13 @@ static void keep_record(void *arg, const struct flow_record *r)
 }
 
 static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_buckets,
-		       uint32_t groups)
+		       uint32_t groups, const struct sweep_observer *observer)
 {
 	struct flow_cache_params params;
 
 	memset(f, 0, sizeof(*f));
 	assert_int_equal(flow_cache_params_init(&params, max_flows, max_flows), 0);
+	params.is_watched = observer != NULL;
 	params.n_buckets[FLOW_IPV4] = n_buckets;
 	params.n_buckets[FLOW_IPV6] = n_buckets;
 	params.detail = detail_layout(sweep_details_of_groups(groups));
@@ -52,6 +53,7 @@ static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_b
 	f->sweep.timeouts.active_ns = 60 * FIXTURE_S;
 	f->sweep.timeouts.idle_ns = 15 * FIXTURE_S;
 	f->sweep.high_water_pct = 100;
+	f->sweep.observer = observer;
 	f->sweep.sink = keep_record;
 	f->sweep.sink_arg = f;
 	f->sweep.groups = groups;
@@ -60,17 +62,23 @@ static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_b
 
 void fixture_open(struct sweep_fixture *f, uint32_t max_flows)
 {
-	open_table(f, max_flows, flow_cache_buckets(max_flows), GROUP_BASE);
+	open_table(f, max_flows, flow_cache_buckets(max_flows), GROUP_BASE, NULL);
 }
 
 void fixture_open_groups(struct sweep_fixture *f, uint32_t max_flows, uint32_t groups)
 {
-	open_table(f, max_flows, flow_cache_buckets(max_flows), groups);
+	open_table(f, max_flows, flow_cache_buckets(max_flows), groups, NULL);
 }
 
 void fixture_open_small(struct sweep_fixture *f, uint32_t max_flows)
 {
-	open_table(f, max_flows, flow_cache_buckets_start(max_flows), GROUP_BASE);
+	open_table(f, max_flows, flow_cache_buckets_start(max_flows), GROUP_BASE, NULL);
+}
+
+void fixture_open_observed(struct sweep_fixture *f, uint32_t max_flows,
+			   const struct sweep_observer *observer)
+{
+	open_table(f, max_flows, flow_cache_buckets_start(max_flows), GROUP_BASE, observer);
 }
 
 void fixture_close(struct sweep_fixture *f)

@@ -45,6 +45,10 @@ void fixture_open_small(struct sweep_fixture *f, uint32_t max_flows);
 /* The same as fixture_open() with groups of elements, OR of GROUP_*, and their details. */
 void fixture_open_groups(struct sweep_fixture *f, uint32_t max_flows, uint32_t groups);
 
+/* The same with an observer of the sweep, which stays the caller's. */
+void fixture_open_observed(struct sweep_fixture *f, uint32_t max_flows,
+			   const struct sweep_observer *observer);
+
 /* Meter a packet that arrived at now_ns; fails the test if it overflows. */
 void fixture_meter(struct sweep_fixture *f, uint64_t now_ns, const struct fixture_packet *p);
 
