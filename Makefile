@@ -22,7 +22,7 @@ FUZZ_OUT := $(OUT)/fuzz
 SANITIZE := address,undefined
 PKGS     := libbpf libfixbuf yaml-0.1 libpcap libcap-ng jansson libsystemd nettle
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lelf -lz -lpthread
+LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lelf -lz -lpthread -lm
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wcast-qual -Wvla -Wwrite-strings

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "probe/anomaly_config.h"
+
 #define CONFIG_MAX_INTERFACES 64 /* Observation Point index is 7 bits, two ends kept free */
 #define CONFIG_MAX_EXPORTERS  16
 #define CONFIG_NAME_MAX	      64
@@ -72,6 +74,7 @@ struct config {
 	struct flow_cache_config flow_cache;
 	struct exporter_config exporters[CONFIG_MAX_EXPORTERS];
 	size_t n_exporters;
+	struct anomaly_config anomaly;
 	char control_socket[CONFIG_PATH_MAX]; /* empty = none */
 	int log_level; /* enum log_level */
 	bool log_json;

@@ -16,6 +16,7 @@
 #define CACHE(member)	     TOP(flow_cache.member)
 #define INTERFACE(member)    MEMBER(interface_config, member)
 #define EXPORTER(member)     MEMBER(exporter_config, member)
+#define ANOMALY(member)	     TOP(anomaly.member)
 #define NOWHERE		     0, 0
 
 #define TEXT_(number) #number
@@ -108,7 +109,61 @@ const struct config_key config_keys[] = {
 	 "groups of Information Elements in JSON on stdout; xflowctl(8) has those of exporters too"},
 	{"enterprise_number", CONFIG_U32, TOP(enterprise_number), "32473", 1, UINT32_MAX, NULL, NULL,
 	 "Private Enterprise Number of the probe's own Information Elements; not 29305"},
-	{"anomaly.enabled", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true", "look for anomalies"},
+	{"anomaly.enabled", CONFIG_BOOL, ANOMALY(enabled), "false", 0, 0, "false | true", NULL,
+	 "look for anomalies"},
+	{"anomaly.dry_run", CONFIG_BOOL, ANOMALY(dry_run), "false", 0, 0, "false | true", NULL,
+	 "raise no events; xflowctl(8) shows those there would have been"},
+	{"anomaly.local_networks", CONFIG_NETWORKS, ANOMALY(local_networks),
+	 "[10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7]", 0, 0, NULL, NULL,
+	 "networks that are ours"},
+	{"anomaly.allow", CONFIG_NETWORKS, ANOMALY(allow), "[]", 0, 0, NULL, NULL,
+	 "guilty hosts, or struck ones where no single host is guilty, that raise no events"},
+	{"anomaly.scan.enabled", CONFIG_BOOL, ANOMALY(scan.enabled), "true", 0, 0, "false | true", NULL,
+	 "look for scans of ports and addresses"},
+	{"anomaly.scan.window_s", CONFIG_U32, ANOMALY(scan.window_s), "300", 10, 3600, NULL, NULL,
+	 "seconds over which failed contacts count"},
+	{"anomaly.scan.contacts", CONFIG_U32, ANOMALY(scan.contacts), "15", 2, 1000, NULL, NULL,
+	 "different targets a source fails at in the window to be a scanner"},
+	{"anomaly.scan.stealth", CONFIG_U32, ANOMALY(scan.stealth), "5", 2, 1000, NULL, NULL,
+	 "the same, of TCP segments that no operating system sends"},
+	{"anomaly.scan.udp", CONFIG_U32, ANOMALY(scan.udp), "50", 2, 1000, NULL, NULL,
+	 "the same, of UDP that is not answered"},
+	{"anomaly.scan.unreachable", CONFIG_U32, ANOMALY(scan.unreachable), "10", 2, 1000, NULL, NULL,
+	 "ICMP messages to a source with which as many targets of UDP suffice"},
+	{"anomaly.scan.protocols", CONFIG_U32, ANOMALY(scan.protocols), "10", 2, 255, NULL, NULL,
+	 "different IP protocols a source gets no answer to"},
+	{"anomaly.scan.slow", CONFIG_U32, ANOMALY(scan.slow), "50", 10, 200, NULL, NULL,
+	 "different targets a source fails at in a day"},
+	{"anomaly.scan.local_factor", CONFIG_U32, ANOMALY(scan.local_factor), "10", 1, 100, NULL, NULL,
+	 "times as many addresses a host of local_networks may fail at"},
+	{"anomaly.scan.distributed", CONFIG_U32, ANOMALY(scan.distributed), "100", 10, 1000, NULL, NULL,
+	 "different ports of one host that many sources fail at in the window"},
+	{"anomaly.syn_flood.enabled", CONFIG_BOOL, ANOMALY(syn_flood.enabled), "true", 0, 0, "false | true",
+	 NULL, "look for SYN floods"},
+	{"anomaly.syn_flood.syn_per_s", CONFIG_U32, ANOMALY(syn_flood.syn_per_s), "1000", 10, 100000000, NULL,
+	 NULL, "SYN in a second to one address and port"},
+	{"anomaly.syn_flood.completed_pct", CONFIG_U32, ANOMALY(syn_flood.completed_pct), "20", 1, 99, NULL,
+	 NULL, "handshakes completed, of 100 SYN, from which on it is no flood"},
+	{"anomaly.ddos.enabled", CONFIG_BOOL, ANOMALY(ddos.enabled), "true", 0, 0, "false | true", NULL,
+	 "look for floods by volume and for reflection"},
+	{"anomaly.ddos.packets_per_s", CONFIG_U32, ANOMALY(ddos.packets_per_s), "20000", 100, UINT32_MAX, NULL,
+	 NULL, "packets in a second to one address"},
+	{"anomaly.ddos.mbit_per_s", CONFIG_U32, ANOMALY(ddos.mbit_per_s), "1000", 1, 1000000, NULL, NULL,
+	 "megabits in a second to one address"},
+	{"anomaly.ddos.flows_per_s", CONFIG_U32, ANOMALY(ddos.flows_per_s), "3500", 10, UINT32_MAX, NULL, NULL,
+	 "new Flows in a second to one address"},
+	{"anomaly.ddos.reflectors", CONFIG_U32, ANOMALY(ddos.reflectors), "50", 2, 100000, NULL, NULL,
+	 "servers that send one address answers it has not asked for"},
+	{"anomaly.violation.enabled", CONFIG_BOOL, ANOMALY(violation.enabled), "true", 0, 0, "false | true",
+	 NULL, "look for packets that break their protocol"},
+	{"anomaly.violation.packets", CONFIG_U32, ANOMALY(violation.packets), "10", 1, 1000000, NULL, NULL,
+	 "of them in a minute by one source, of a kind that may happen now and then"},
+	{"anomaly.beacon.enabled", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true",
+	 "look for connections that come back like clockwork"},
+	{"anomaly.exfiltration.enabled", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true",
+	 "look for data that leaves"},
+	{"anomaly.learning.enabled", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true",
+	 "learn what is usual"},
 	{"control.socket", CONFIG_STRING, TOP(control_socket), "/run/xflow-probe/control.sock", 0,
 	 SOCKET_PATH_MAX, NULL, NULL, "path of the socket xflowctl(8) talks to; empty = none"},
 	{"log.level", CONFIG_ENUM, TOP(log_level), "info", 0, 0, LEVELS, NULL,
@@ -117,7 +172,8 @@ const struct config_key config_keys[] = {
 	 "form of the messages on standard error"},
 };
 
-_Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= 64, "config_yaml.c: a bit each");
+_Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= CONFIG_KEYS_MAX,
+	       "config_yaml.c: a mark each");
 const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);
 
 static const struct config_list lists[] = {
@@ -254,7 +310,9 @@ void config_set_defaults(const struct config_list *list, void *base)
 
 		if (config_list_of(key) != list || !key->size || !key->fallback)
 			continue;
-		if (key->type == CONFIG_WORDS)
+		if (key->type == CONFIG_NETWORKS)
+			config_key_set_networks(key, base, key->fallback, &reason);
+		else if (key->type == CONFIG_WORDS)
 			config_key_set_words(key, base, key->fallback, &reason);
 		else
 			config_key_set(key, base, key->fallback, key->type != CONFIG_STRING,

@@ -14,11 +14,13 @@ enum config_type {
 	CONFIG_BOOL, /* true or false, not in quotes                 */
 	CONFIG_ENUM, /* one of the words; an int, or a bool of two   */
 	CONFIG_WORDS, /* list of the words; an OR of 1 << place       */
+	CONFIG_NETWORKS, /* list of addresses and networks; a struct network_list */
 	CONFIG_STRING, /* text without control characters; a char[]    */
 };
 
+#define CONFIG_KEYS_MAX	      128
 #define CONFIG_PATH_TEXT_MAX  96 /* octets of a key's path with its list index   */
-#define CONFIG_VALUE_TEXT_MAX 640 /* octets of a value as YAML, quotes escaped   */
+#define CONFIG_VALUE_TEXT_MAX 1600 /* octets of a value as YAML, quotes escaped   */
 
 struct config_key {
 	const char *path; /* as in xflow.yaml(5), items of a list as `interfaces[].name` */
@@ -75,8 +77,8 @@ void config_set_defaults(const struct config_list *list, void *base);
  * Check a value and keep it.
  *
  * base      the struct config, or the list item `key` belongs to; untouched on failure
- * text      the value as written, without quotes; of CONFIG_WORDS one word, which is
- *           added to those kept
+ * text      the value as written, without quotes; of CONFIG_WORDS and CONFIG_NETWORKS
+ *           one item, which is added to those kept
  * is_plain  false when it was in quotes
  * reason    set on failure: why not, static
  *
@@ -88,6 +90,10 @@ int config_key_set(const struct config_key *key, void *base, const char *text, b
 /* The same for all words of a CONFIG_WORDS, as `a,b` or `[a, b]`: they replace those kept. */
 int config_key_set_words(const struct config_key *key, void *base, const char *list,
 			 const char **reason);
+
+/* The same for a CONFIG_NETWORKS; `[]` is a list of none. */
+int config_key_set_networks(const struct config_key *key, void *base, const char *list,
+			    const char **reason);
 
 /* What `key` may be, for people: `1 .. 86400`, `udp | tcp | file`. */
 void config_key_allowed(const struct config_key *key, char out[static CONFIG_VALUE_TEXT_MAX]);

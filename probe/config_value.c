@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/network.h"
+
 #define WORD_MAX     31 /* octets of a word; longer ones are none known */
 #define DECIMALS_MAX 20 /* enough for every double a key may hold */
 
@@ -97,6 +99,19 @@ static int set_word(const struct config_key *key, void *member, const char *text
 	return 0;
 }
 
+static int set_network(void *member, const char *text, const char **reason)
+{
+	struct network_list *list = member;
+	struct network network;
+
+	if (network_parse(text, &network, reason))
+		return -EINVAL;
+	if (list->n == NETWORKS_MAX)
+		return refuse(reason, "one too many");
+	list->item[list->n++] = network;
+	return 0;
+}
+
 static int set_string(const struct config_key *key, void *member, const char *text,
 		      const char **reason)
 {
@@ -126,6 +141,8 @@ int config_key_set(const struct config_key *key, void *base, const char *text, b
 	case CONFIG_ENUM:
 	case CONFIG_WORDS:
 		return set_word(key, member, text, reason);
+	case CONFIG_NETWORKS:
+		return set_network(member, text, reason);
 	case CONFIG_BOOL:
 	case CONFIG_U32:
 	case CONFIG_SECONDS:
@@ -157,6 +174,26 @@ int config_key_set_words(const struct config_key *key, void *base, const char *l
 	} while (*list++);
 	if (key->size)
 		*member = words;
+	return 0;
+}
+
+int config_key_set_networks(const struct config_key *key, void *base, const char *list,
+			    const char **reason)
+{
+	struct network_list networks = {0};
+
+	list += strspn(list, "[ ");
+	while (*list && *list != ']') {
+		char text[NETWORK_TEXT_MAX + 1] = "";
+		size_t n = strcspn(list, ",] ");
+
+		snprintf(text, sizeof(text), "%.*s", (int)n, list);
+		if (set_network(&networks, text, reason))
+			return -EINVAL;
+		list += n + strspn(list + n, ", ");
+	}
+	if (key->size)
+		memcpy((char *)base + key->offset, &networks, sizeof(networks));
 	return 0;
 }
 
@@ -209,6 +246,21 @@ static void format_words(const struct config_key *key, const void *member,
 	snprintf(out + n, CONFIG_VALUE_TEXT_MAX - n, "]");
 }
 
+/* In quotes: colons have a meaning in YAML. */
+static void format_networks(const struct network_list *list, char out[static CONFIG_VALUE_TEXT_MAX])
+{
+	char text[NETWORK_TEXT_MAX + 1];
+	size_t n = 0;
+
+	out[n++] = '[';
+	for (size_t i = 0; i < list->n; i++) {
+		network_put(text, &list->item[i]);
+		n += (size_t)snprintf(out + n, CONFIG_VALUE_TEXT_MAX - n, "%s\"%s\"", i ? ", " : "",
+				      text);
+	}
+	snprintf(out + n, CONFIG_VALUE_TEXT_MAX - n, "]");
+}
+
 void config_key_format(const struct config_key *key, const void *base,
 		       char out[static CONFIG_VALUE_TEXT_MAX])
 {
@@ -230,6 +282,9 @@ void config_key_format(const struct config_key *key, const void *base,
 			snprintf(out, CONFIG_VALUE_TEXT_MAX, "%s", key->words);
 		else
 			snprintf(out, CONFIG_VALUE_TEXT_MAX, "%u", *(const uint32_t *)member);
+		break;
+	case CONFIG_NETWORKS:
+		format_networks(member, out);
 		break;
 	case CONFIG_WORDS:
 		format_words(key, member, out);
@@ -257,6 +312,9 @@ void config_key_allowed(const struct config_key *key, char out[static CONFIG_VAL
 		else
 			snprintf(out, CONFIG_VALUE_TEXT_MAX, "%s%s%.10g .. %.10g", also,
 				 *also ? " | " : "", key->min, key->max);
+		break;
+	case CONFIG_NETWORKS:
+		snprintf(out, CONFIG_VALUE_TEXT_MAX, "list of ADDRESS or ADDRESS/LENGTH");
 		break;
 	case CONFIG_WORDS:
 		snprintf(out, CONFIG_VALUE_TEXT_MAX, "list of %s", key->words);

@@ -195,6 +195,7 @@ static void load_scalar(struct loader *l, const struct config_key *key, const st
 		       allowed);
 }
 
+/* Items of a CONFIG_WORDS or CONFIG_NETWORKS. */
 static void load_words(struct loader *l, const struct config_key *key, const struct place *at)
 {
 	char allowed[CONFIG_VALUE_TEXT_MAX];
@@ -210,7 +211,7 @@ static void load_words(struct loader *l, const struct config_key *key, const str
 	}
 	for (; advance(l) && l->event.type != YAML_SEQUENCE_END_EVENT; n++)
 		load_scalar(l, key, at);
-	if (!n && !l->is_broken)
+	if (!n && !l->is_broken && key->type == CONFIG_WORDS)
 		report(l, start, at->shown, "empty list (allowed: %s)", allowed);
 }
 
@@ -272,7 +273,7 @@ static void load_value(struct loader *l, const struct config_key *key, const str
 	struct place inner = *at;
 	const char *rest = key->path + at->length;
 
-	if (!*rest && key->type == CONFIG_WORDS) {
+	if (!*rest && (key->type == CONFIG_WORDS || key->type == CONFIG_NETWORKS)) {
 		load_words(l, key, at);
 	} else if (!*rest) {
 		load_scalar(l, key, at);
@@ -292,7 +293,7 @@ static void load_value(struct loader *l, const struct config_key *key, const str
 }
 
 /* One key and its value; the current event is the key. */
-static void load_pair(struct loader *l, const struct place *at, uint64_t *seen)
+static void load_pair(struct loader *l, const struct place *at, bool *seen)
 {
 	struct place inner;
 	const char *name;
@@ -315,13 +316,13 @@ static void load_pair(struct loader *l, const struct place *at, uint64_t *seen)
 	enter(&inner, at, name);
 	inner.schema = config_keys[index].path;
 	inner.length = at->length + strlen(name);
-	if (*seen & 1ull << index) {
+	if (seen[index]) {
 		report(l, l->event.start_mark, inner.shown, "the key is here a second time");
 		if (advance(l))
 			skip_value(l);
 		return;
 	}
-	*seen |= 1ull << index;
+	seen[index] = true;
 	if (advance(l))
 		load_value(l, &config_keys[index], &inner);
 }
@@ -329,15 +330,15 @@ static void load_pair(struct loader *l, const struct place *at, uint64_t *seen)
 static void load_mapping(struct loader *l, const struct place *at)
 {
 	yaml_mark_t start = l->event.start_mark;
-	uint64_t seen = 0; /* bit i: key i, or the mapping or list that begins with it */
+	bool seen[CONFIG_KEYS_MAX] = {}; /* key i, or the mapping or list that begins with it */
 
 	while (advance(l) && l->event.type != YAML_MAPPING_END_EVENT)
-		load_pair(l, at, &seen);
+		load_pair(l, at, seen);
 	for (size_t i = 0; i < config_n_keys && !l->is_broken; i++) {
 		const struct config_key *key = &config_keys[i];
 		const char *name = config_key_below(key, at->schema, at->length);
 
-		if (name && !strpbrk(name, ".[") && !key->fallback && !(seen & 1ull << i))
+		if (name && !strpbrk(name, ".[") && !key->fallback && !seen[i])
 			report(l, start, at->shown, "the key %s is missing", name);
 	}
 }

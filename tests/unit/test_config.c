@@ -202,7 +202,7 @@ static void test_printing_to_a_full_disk_is_an_error(void **state)
 static void test_man_page_has_every_key_with_range_and_default(void **state)
 {
 	size_t length;
-	char *text = read_file(PAGE, &length), item[128], says[1024];
+	char *text = read_file(PAGE, &length), item[128], says[2048];
 	char allowed[CONFIG_VALUE_TEXT_MAX];
 
 	(void)state;

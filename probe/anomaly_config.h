@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `anomaly:` of xflow.yaml(5); ranges and defaults are in the schema. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "probe/network.h"
+
+struct scan_config {
+	bool enabled;
+	uint32_t window_s; /* over which contacts count                               */
+	uint32_t contacts; /* different failed contacts                               */
+	uint32_t stealth; /* ... of segments that no stack sends                     */
+	uint32_t udp; /* ... by UDP, in silence                                  */
+	uint32_t unreachable; /* ICMP messages that make fewer suffice for UDP           */
+	uint32_t protocols; /* IP protocols tried                                      */
+	uint32_t slow; /* different failed contacts in a day                      */
+	uint32_t local_factor; /* times as many addresses for a host of local_networks    */
+	uint32_t distributed; /* ports of one host, tried by many                        */
+};
+
+struct syn_flood_config {
+	bool enabled;
+	uint32_t syn_per_s; /* to one address and port */
+	uint32_t completed_pct; /* handshakes completed, of 100 SYN, below which it is one */
+};
+
+struct ddos_config {
+	bool enabled;
+	uint32_t packets_per_s; /* to one address */
+	uint32_t mbit_per_s;
+	uint32_t flows_per_s;
+	uint32_t reflectors; /* servers that answer what was not asked */
+};
+
+struct violation_config {
+	bool enabled;
+	uint32_t packets; /* in a minute, of what may happen now and then */
+};
+
+struct anomaly_config {
+	bool enabled;
+	bool dry_run;
+	struct network_list local_networks;
+	struct network_list allow;
+	struct scan_config scan;
+	struct syn_flood_config syn_flood;
+	struct ddos_config ddos;
+	struct violation_config violation;
+};
