@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Anomaly detection: from the sweep to the detectors. See anomaly.h. */
+#include "probe/anomaly.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "probe/anomaly_private.h"
+#include "probe/anomaly_waiting.h"
+#include "probe/log.h"
+
+/* Detectors look back so far in steps of a second, quiet or not. */
+#define RESTLESS_NS (15 * NS_PER_S)
+
+/* A sweep sooner after the last one adds to the same second. */
+#define TICK_MIN_NS (900 * NS_PER_MS)
+
+static const struct detector *const detectors[] = {
+#define DETECTOR(name, key) &detector_##name,
+#include "probe/anomaly_detector.def"
+#undef DETECTOR
+};
+
+/* Whether ICMP says that something of UDP could not be reached: RFC 792, RFC 4443 3.1. */
+static bool is_unreachable(const struct anomaly_flow *flow)
+{
+	uint8_t type = flow->icmp_type_code >> 8, code = flow->icmp_type_code & 0xff;
+
+	if (!flow->is_icmp)
+		return false;
+	if (flow->is_ipv6)
+		return type == 1;
+	return type == 3 && code != 4; /* 4: too large, somebody was reached */
+}
+
+uint8_t anomaly_visibility_at(const struct anomaly *a, uint8_t obs_point)
+{
+	const struct visibility *v = &a->visibility[obs_point >> 1];
+
+	return v->both && (uint64_t)4 * v->both >= v->one_way ? ANOMALY_BOTH : ANOMALY_INGRESS_ONLY;
+}
+
+static void visibility_count(struct anomaly *a, uint8_t obs_point, bool has_reverse)
+{
+	struct visibility *v = &a->visibility[obs_point >> 1];
+
+	if (has_reverse)
+		v->both++;
+	else
+		v->one_way++;
+	if (v->both + v->one_way < 4096)
+		return;
+	v->both = (v->both + 1) / 2;
+	v->one_way /= 2;
+}
+
+uint8_t anomaly_confidence(float value, float threshold, uint8_t visibility)
+{
+	float confidence = 50;
+
+	if (value > threshold && value > 0)
+		confidence += 40 * (1 - threshold / value);
+	if (visibility != ANOMALY_BOTH)
+		confidence -= 15;
+	return (uint8_t)confidence;
+}
+
+uint32_t anomaly_unreachable(const struct anomaly *a, const struct host *source)
+{
+	return waiting_unreachables(a->waiting, anomaly_hash(a, source, 0));
+}
+
+void example_keep(struct example *examples, uint32_t n, const struct example *e)
+{
+	uint32_t at = n;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (examples[i].first_ns && examples[i].port == e->port &&
+		    host_equals(&examples[i].host, &e->host))
+			return;
+	while (at > 0 && (!examples[at - 1].first_ns || e->first_ns < examples[at - 1].first_ns ||
+			  (e->first_ns == examples[at - 1].first_ns &&
+			   e->flow_id < examples[at - 1].flow_id)))
+		at--;
+	for (uint32_t i = n; i-- > at + 1;)
+		examples[i] = examples[i - 1];
+	if (at < n)
+		examples[at] = *e;
+}
+
+void examples_tell(struct anomaly_event *e, const struct example *examples, uint32_t n,
+		   bool has_port)
+{
+	for (uint32_t i = 0; i < n && examples[i].first_ns; i++) {
+		if (e->n_targets < ANOMALY_TARGETS)
+			e->target[e->n_targets++] = (struct anomaly_target){
+				.host = examples[i].host,
+				.port = examples[i].port,
+				.has_port = has_port,
+			};
+		if (e->n_flow_ids < ANOMALY_FLOW_IDS && examples[i].flow_id)
+			e->flow_id[e->n_flow_ids++] = examples[i].flow_id;
+	}
+}
+
+/* A Flow that ends before its answer is due says something only after a while, or of many. */
+static uint8_t outcome_at_end(const struct anomaly_flow *flow, bool is_hasty)
+{
+	const struct flow_delta *d = flow->delta;
+	uint64_t age = d->now_ns > d->first_ns ? d->now_ns - d->first_ns : 0;
+
+	return is_hasty || age >= CONTACT_HASTY_WAIT_NS ? CONTACT_SILENT : CONTACT_NONE;
+}
+
+static void contact_tell(struct anomaly *a, const struct anomaly_flow *flow,
+			 const struct contact *contact)
+{
+	if (contact->outcome == CONTACT_NONE)
+		return;
+	if (contact->has_reverse || contact->is_established)
+		visibility_count(a, flow->obs_point, contact->has_reverse);
+	for (int i = 0; i < N_DETECTORS; i++)
+		if (a->state[i] && detectors[i]->on_contact)
+			detectors[i]->on_contact(a, a->state[i], flow, contact);
+}
+
+/* Judge the Flow as a first contact, or look again in the next sweep. */
+static void contact_look(struct anomaly *a, const struct anomaly_flow *flow)
+{
+	const struct flow_delta *d = flow->delta;
+	uint64_t hash = anomaly_hash(a, &flow->source, 0);
+	bool is_hasty = waiting_is_hasty(a->waiting, hash);
+	uint64_t wait_ns = is_hasty ? CONTACT_HASTY_WAIT_NS : CONTACT_WAIT_NS;
+	struct contact c = contact_judge(flow, NULL, a->now_ns, wait_ns);
+	struct flow_reverse reverse;
+
+	if (c.outcome != CONTACT_NONE && flow_delta_reverse(d, &reverse))
+		c = contact_judge(flow, &reverse, a->now_ns, wait_ns);
+	if (c.outcome == CONTACT_PENDING && d->is_ended)
+		c.outcome = outcome_at_end(flow, is_hasty);
+	if (c.outcome == CONTACT_PENDING) {
+		if (!(*d->state & FLOW_WAITED))
+			waiting_begin(a->waiting, hash);
+		*d->state |= FLOW_WAITED | SWEEP_WATCH;
+		return;
+	}
+	if (*d->state & FLOW_WAITED)
+		waiting_end(a->waiting, hash, c.outcome == CONTACT_ANSWERED);
+	*d->state = (*d->state & ~(uint32_t)FLOW_WAITED) | FLOW_JUDGED;
+	contact_tell(a, flow, &c);
+}
+
+static void on_flow(void *arg, const struct flow_delta *delta)
+{
+	struct anomaly *a = arg;
+	struct anomaly_flow flow;
+
+	a->now_ns = delta->now_ns;
+	if (delta->packets)
+		a->active_ns = a->now_ns;
+	anomaly_flow_read(delta, &flow);
+	if (is_unreachable(&flow))
+		waiting_unreachable(a->waiting, anomaly_hash(a, &flow.destination, 0),
+				    delta->packets);
+	for (int i = 0; i < N_DETECTORS; i++)
+		if (a->state[i] && detectors[i]->on_flow)
+			detectors[i]->on_flow(a, a->state[i], &flow);
+	if (!(*delta->state & FLOW_JUDGED))
+		contact_look(a, &flow);
+}
+
+static void second_tell(struct anomaly *a, uint64_t now_ns)
+{
+	uint64_t passed_ns = a->ticked_ns ? now_ns - a->ticked_ns : NS_PER_S;
+
+	a->now_ns = a->ticked_ns = now_ns;
+	waiting_fade(a->waiting, now_ns);
+	incidents_advance(&a->incidents, now_ns);
+	for (int i = 0; i < N_DETECTORS; i++)
+		if (a->state[i])
+			detectors[i]->on_second(a, a->state[i],
+						passed_ns > NS_PER_S ? passed_ns : NS_PER_S);
+	incidents_tick(&a->incidents);
+}
+
+static void on_sweep(void *arg, uint64_t now_ns)
+{
+	struct anomaly *a = arg;
+
+	if (!a->ticked_ns || now_ns >= a->ticked_ns + TICK_MIN_NS)
+		second_tell(a, now_ns);
+}
+
+static int states_open(struct anomaly *a)
+{
+	for (int i = 0; i < N_DETECTORS; i++) {
+		if (detectors[i]->is_enabled && !detectors[i]->is_enabled(a->cfg))
+			continue;
+		a->state[i] = calloc(1, detectors[i]->state_octets);
+		if (!a->state[i])
+			return log_errno(-ENOMEM, "allocate the tables of anomaly detection");
+	}
+	a->waiting = calloc(1, sizeof(*a->waiting));
+	if (!a->waiting)
+		return log_errno(-ENOMEM, "allocate the tables of anomaly detection");
+	return incidents_open(&a->incidents);
+}
+
+int anomaly_open(struct anomaly **opened, const struct anomaly_setup *setup)
+{
+	struct anomaly *a = calloc(1, sizeof(*a));
+	int err;
+
+	if (!a)
+		return log_errno(-ENOMEM, "start anomaly detection");
+	a->observer = (struct sweep_observer){.arg = a, .on_flow = on_flow, .on_sweep = on_sweep};
+	a->cfg = setup->cfg;
+	a->clock = setup->clock;
+	a->seed = setup->seed;
+	a->incidents.clock = setup->clock;
+	a->incidents.allow = &setup->cfg->allow;
+	a->incidents.sink = setup->sink;
+	a->incidents.sink_arg = setup->sink_arg;
+	a->incidents.is_dry_run = setup->cfg->dry_run;
+	err = states_open(a);
+	if (err)
+		anomaly_close(a);
+	else
+		*opened = a;
+	return err;
+}
+
+const struct sweep_observer *anomaly_observer(const struct anomaly *a)
+{
+	return &a->observer;
+}
+
+uint64_t anomaly_next_due_ns(const struct anomaly *a)
+{
+	uint64_t due = incidents_next_due_ns(&a->incidents);
+
+	if (a->waiting->n_pending || a->active_ns + RESTLESS_NS > a->ticked_ns)
+		return a->ticked_ns + NS_PER_S < due ? a->ticked_ns + NS_PER_S : due;
+	return due;
+}
+
+void anomaly_finish(struct anomaly *a, uint64_t now_ns)
+{
+	if (now_ns < a->ticked_ns)
+		now_ns = a->ticked_ns;
+	second_tell(a, now_ns);
+	incidents_finish(&a->incidents, now_ns);
+}
+
+void anomaly_each(const struct anomaly *a, anomaly_sink_fn fn, void *arg)
+{
+	incidents_each(&a->incidents, fn, arg);
+}
+
+void anomaly_stats(const struct anomaly *a, struct anomaly_stats *stats)
+{
+	*stats = (struct anomaly_stats){
+		.events = a->incidents.n_events,
+		.allowed = a->incidents.n_allowed,
+		.memory_octets = sizeof(*a) + sizeof(*a->waiting),
+	};
+	for (int i = 0; i < N_DETECTORS; i++)
+		if (a->state[i])
+			stats->memory_octets += detectors[i]->state_octets;
+}
+
+void anomaly_close(struct anomaly *a)
+{
+	if (!a)
+		return;
+	for (int i = 0; i < N_DETECTORS; i++)
+		free(a->state[i]);
+	free(a->waiting);
+	incidents_close(&a->incidents);
+	free(a);
+}

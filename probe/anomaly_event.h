@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An event: what a detector found, as it goes to every sink alike. One incident is
+ * one eventId: its start, updates while it has news, and its end.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/host.h"
+
+enum anomaly_state {
+	ANOMALY_START = 1,
+	ANOMALY_UPDATE = 2,
+	ANOMALY_END = 3,
+	ANOMALY_SUMMARY = 4, /* of events there was no budget for: no incident of its own */
+};
+
+enum anomaly_class {
+#define ANOMALY_CLASS(NAME, word, technique) ANOMALY_##NAME,
+#include "probe/anomaly_class.def"
+	ANOMALY_CLASSES,
+};
+
+enum anomaly_subclass {
+#define ANOMALY_SUBCLASS(NAME, word) ANOMALY_BY_##NAME,
+#include "probe/anomaly_class.def"
+	ANOMALY_SUBCLASSES,
+};
+
+enum anomaly_visibility {
+	ANOMALY_BOTH = 1, /* both directions of conversations are observed */
+	ANOMALY_INGRESS_ONLY = 2, /* replies are not, or none was seen yet         */
+	ANOMALY_SAMPLED = 3,
+};
+
+#define ANOMALY_REASON_MAX 256 /* octets, NUL included */
+#define ANOMALY_TARGETS	   4
+#define ANOMALY_FLOW_IDS   4
+
+/* One of the hosts struck, or striking. */
+struct anomaly_target {
+	struct host host;
+	uint16_t port;
+	bool has_port;
+};
+
+/*
+ * Zeroed is empty. Members that are evidence only are in the object `evidence` of
+ * JSON, and 0 where they tell nothing.
+ */
+struct anomaly_event {
+	uint64_t event_id; /* 53 bits, the same for the same packets           */
+	uint32_t sequence; /* of its events, from 0                            */
+	uint8_t state; /* enum anomaly_state                               */
+	uint8_t class; /* enum anomaly_class                               */
+	uint8_t subclass; /* enum anomaly_subclass                            */
+	uint8_t severity; /* 0 .. 10                                          */
+	uint8_t confidence; /* 0 .. 100                                         */
+	uint8_t visibility; /* enum anomaly_visibility                          */
+	uint8_t protocol; /* protocolIdentifier                               */
+	bool has_source; /* the guilty side is one host                      */
+	bool has_destination; /* the struck side is one host                      */
+	bool has_source_port;
+	bool has_destination_port;
+	bool is_dry_run;
+	struct host source;
+	struct host destination;
+	uint16_t source_port; /* host order */
+	uint16_t destination_port;
+	uint64_t start_ms; /* Unix time of the first packet of it    flowStart */
+	uint64_t end_ms; /* ... of the latest                       flowEnd  */
+	uint64_t time_ms; /* ... of this event     observationTimeMilliseconds */
+	float value; /* what the rule looks at                           */
+	float threshold; /* value from which on it fires                     */
+	float baseline; /* what is usual, 0 = not known                     */
+	uint32_t window_ms; /* over which value counts                          */
+	uint32_t suppressed; /* triggers folded into this incident               */
+	const char *rule; /* key of xflow.yaml(5) that holds the threshold    */
+	char reason[ANOMALY_REASON_MAX]; /* one sentence */
+
+	/* evidence */
+	uint32_t n_sources;
+	uint32_t n_destinations;
+	uint32_t n_ports;
+	uint32_t failed_contacts;
+	uint64_t established;
+	uint64_t n_rst;
+	uint64_t n_unreachable; /* ICMP */
+	uint64_t n_syn;
+	uint64_t n_syn_ack;
+	uint64_t peak_pps;
+	uint64_t peak_bps;
+	float amplification; /* octets answered for each asked, 0 = not known    */
+	uint16_t reflector_port;
+	uint16_t violation_id; /* see anomaly_violation.def; 0 = none                */
+	bool is_spoofed; /* sources are likely forged                        */
+	uint32_t n_targets;
+	struct anomaly_target target[ANOMALY_TARGETS]; /* the first of them */
+	uint32_t n_flow_ids;
+	uint64_t flow_id[ANOMALY_FLOW_IDS]; /* of some Flows involved     */
+};
+
+/* Takes one event, valid during the call only. */
+typedef void (*anomaly_sink_fn)(void *arg, const struct anomaly_event *e);
+
+/* Names in JSON: "port-scan", "syn", "start", "both". "?" for no such number. */
+const char *anomaly_class_name(uint8_t class);
+const char *anomaly_subclass_name(uint8_t subclass);
+const char *anomaly_state_name(uint8_t state);
+const char *anomaly_visibility_name(uint8_t visibility);
+
+/* MITRE ATT&CK technique of a class, "" for none. */
+const char *anomaly_technique(uint8_t class);
+
+#define ANOMALY_JSON_MAX 4096 /* longest line of both below */
+
+/*
+ * Write {"type":"explanation",...} and a newline at p: what was seen, why the rule
+ * fired, what would have kept it from firing, and the event. Returns the end.
+ */
+char *anomaly_put_explanation(char *p, const struct anomaly_event *e);
+
+/* Write {"type":"event",...} and a newline at p. Returns the end; no NUL. */
+char *anomaly_put_json(char *p, const struct anomaly_event *e);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* News of one Flow as the detectors read it: addresses and ports of either family alike. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "probe/host.h"
+#include "probe/sweep_observer.h"
+
+/* What of *flow_delta.state the detectors keep, a bit each. */
+enum {
+	FLOW_JUDGED = 1 << 0, /* as a contact: failed, succeeded, or none      */
+	FLOW_WAITED = 1 << 1, /* counted among the contacts without an answer  */
+	FLOW_ESTABLISHED = 1 << 2, /* counted as a handshake that was completed     */
+	FLOW_UNSOLICITED = 1 << 3, /* an answer nobody asked for                    */
+	FLOW_SEEN_BOTH = 1 << 4, /* counted for visibility                        */
+};
+
+struct anomaly_flow {
+	const struct flow_delta *delta;
+	struct host source;
+	struct host destination;
+	uint16_t source_port; /* host order; of ICMP 0                    */
+	uint16_t destination_port;
+	uint16_t icmp_type_code; /* type << 8 | code; 0 but of ICMP            */
+	uint8_t protocol;
+	uint8_t obs_point;
+	bool is_ipv6;
+	bool is_icmp; /* of its family's kind */
+	bool is_later_fragment; /* of TCP or UDP: has no ports              */
+};
+
+void anomaly_flow_read(const struct flow_delta *delta, struct anomaly_flow *flow);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between anomaly.c (who is told what) and the detectors. A detector has state of a
+ * bounded size, allocated once; what it is told of is in the order of the slots, so
+ * what it finds must not depend on that.
+ */
+#pragma once
+
+#include "probe/anomaly.h"
+#include "probe/anomaly_contact.h"
+#include "probe/anomaly_flow.h"
+#include "probe/anomaly_incidents.h"
+#include "probe/distinct.h"
+
+struct detector {
+	size_t state_octets; /* zeroed before anything else is called */
+
+	/* Whether it is configured at all; NULL: always. */
+	bool (*is_enabled)(const struct anomaly_config *cfg);
+
+	/* News of a Flow. NULL: not wanted. */
+	void (*on_flow)(struct anomaly *a, void *state, const struct anomaly_flow *flow);
+
+	/* A first contact that failed or was answered. NULL: not wanted. */
+	void (*on_contact)(struct anomaly *a, void *state, const struct anomaly_flow *flow,
+			   const struct contact *contact);
+
+	/* All Flows of a sweep were told of; `passed_ns` since the last call. */
+	void (*on_second)(struct anomaly *a, void *state, uint64_t passed_ns);
+};
+
+#define DETECTOR(name, key) extern const struct detector detector_##name;
+#include "probe/anomaly_detector.def"
+#undef DETECTOR
+
+enum detector_index {
+#define DETECTOR(name, key) DETECTOR_##name,
+#include "probe/anomaly_detector.def"
+#undef DETECTOR
+	N_DETECTORS,
+};
+
+/* What is known of one Observation Point: whether answers come by. */
+struct visibility {
+	uint32_t both;
+	uint32_t one_way;
+};
+
+struct waiting;
+
+struct anomaly {
+	struct sweep_observer observer;
+	const struct anomaly_config *cfg;
+	const struct wall_clock *clock;
+	uint64_t seed;
+	uint64_t now_ns; /* of the sweep, or the latest packet during it */
+	uint64_t ticked_ns; /* on_second() was called last */
+	uint64_t active_ns; /* a Flow counted last */
+	struct incidents incidents;
+	struct visibility visibility[128]; /* by obs_point >> 1 */
+	struct waiting *waiting;
+	void *state[N_DETECTORS]; /* NULL: not enabled */
+};
+
+/* A hash nobody outside can choose, of a host and one more number. */
+static inline uint64_t anomaly_hash(const struct anomaly *a, const struct host *h, uint64_t word)
+{
+	uint64_t halves[2];
+
+	memcpy(halves, h, sizeof(halves));
+	return distinct_mix(distinct_mix(distinct_mix(a->seed, halves[0]), halves[1]), word);
+}
+
+/* Name of an incident, the same in every run: detector, host and one more number. */
+static inline uint64_t anomaly_key(enum detector_index detector, const struct host *h,
+				   uint64_t word)
+{
+	uint64_t halves[2], key;
+
+	memcpy(halves, h, sizeof(halves));
+	key = distinct_mix(distinct_mix((uint64_t)detector + 1, halves[0]), halves[1]);
+	key = distinct_mix(key, word);
+	return key ? key : 1;
+}
+
+/* Time passed; 0 when `then_ns` is a packet's and later than the sweep. */
+static inline uint64_t anomaly_since(uint64_t now_ns, uint64_t then_ns)
+{
+	return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+/* Unix time in ms of a packet's. */
+static inline uint64_t anomaly_unix_ms(const struct anomaly *a, uint64_t ns)
+{
+	return wall_clock_ns(a->clock, ns) / NS_PER_MS;
+}
+
+static inline bool anomaly_is_local(const struct anomaly *a, const struct host *h)
+{
+	return networks_have(&a->cfg->local_networks, h);
+}
+
+/* Which places of a table are in use: a second costs what is in it, not its size. */
+#define PLACES_WORDS(n) (((n) + 63) / 64)
+
+static inline void place_use(uint64_t *used, uint32_t i)
+{
+	used[i / 64] |= 1ULL << i % 64;
+}
+
+static inline void place_leave(uint64_t *used, uint32_t i)
+{
+	used[i / 64] &= ~(1ULL << i % 64);
+}
+
+/* The first place in use from `i` on, below n; n: none. */
+static inline uint32_t place_next(const uint64_t *used, uint32_t i, uint32_t n)
+{
+	while (i < n) {
+		uint64_t rest = used[i / 64] >> i % 64;
+
+		if (rest)
+			return i + (uint32_t)__builtin_ctzll(rest);
+		i = (i / 64 + 1) * 64;
+	}
+	return n;
+}
+
+#define FOR_PLACES(i, used, n)                                                                     \
+	for (uint32_t i = place_next(used, 0, n); i < (n); i = place_next(used, i + 1, n))
+
+/* enum anomaly_visibility at an Observation Point, by what was seen so far. */
+uint8_t anomaly_visibility_at(const struct anomaly *a, uint8_t obs_point);
+
+/*
+ * How sure: 50 at the threshold, 90 far above, less where only one direction is seen.
+ */
+uint8_t anomaly_confidence(float value, float threshold, uint8_t visibility);
+
+/* ICMP said lately, to this host, that something of its UDP could not be reached. */
+uint32_t anomaly_unreachable(const struct anomaly *a, const struct host *source);
+
+/* Keep the first of several, by time: what is kept does not depend on the order they come in. */
+struct example {
+	uint64_t first_ns; /* 0: none */
+	uint64_t flow_id;
+	struct host host;
+	uint16_t port;
+};
+void example_keep(struct example *examples, uint32_t n, const struct example *e);
+
+/* Put them into the event's targets and flowIds. has_port: they are of TCP or UDP. */
+void examples_tell(struct anomaly_event *e, const struct example *examples, uint32_t n,
+		   bool has_port);

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Scans by one source: so many different first contacts that failed. Which rule
+ * counts depends on the means: see scan_rule_of().
+ */
+#include <stdio.h>
+
+#include "probe/anomaly_sources.h"
+
+#define DAY_S	      86400
+#define QUIET_WINDOWS 2 /* without a failure, and the scan has ended */
+
+/*
+ * TRW (J. Jung et al., 2004) with hosts answering at 0.8 to who means well and at 0.2
+ * to who scans: each failure is worth ln 4, and at ln(0.99 / 1e-5) it is decided.
+ */
+#define TRW_FAILURES 9
+
+/* What is clearly more of one than of the other, and what is many of both. */
+#define RATIO_CLEAR 3
+#define BLOCK_LEAST 5
+
+struct scan {
+	struct sources sources;
+};
+
+static bool is_enabled(const struct anomaly_config *cfg)
+{
+	return cfg->scan.enabled;
+}
+
+static void on_contact(struct anomaly *a, void *state, const struct anomaly_flow *flow,
+		       const struct contact *contact)
+{
+	struct scan *scan = state;
+
+	scan->sources.window_ns = a->cfg->scan.window_s * NS_PER_S;
+	sources_contact(a, &scan->sources, flow, contact);
+}
+
+/* The rule a source is held to. */
+struct scan_rule {
+	uint32_t value;
+	uint32_t threshold;
+	const char *key;
+	bool is_slow;
+};
+
+static uint8_t class_of(const struct scan_source *source, const struct source_counts *c)
+{
+	if (source->method == CONTACT_ICMP)
+		return ANOMALY_ADDRESS_SCAN;
+	if (c->ports >= RATIO_CLEAR * c->hosts)
+		return ANOMALY_PORT_SCAN;
+	if (c->hosts >= RATIO_CLEAR * c->ports)
+		return ANOMALY_ADDRESS_SCAN;
+	if (c->ports > BLOCK_LEAST && c->hosts > BLOCK_LEAST)
+		return ANOMALY_BLOCK_SCAN;
+	return c->ports > c->hosts ? ANOMALY_PORT_SCAN : ANOMALY_ADDRESS_SCAN;
+}
+
+static uint8_t subclass_of(const struct scan_source *source, bool is_slow)
+{
+	static const uint8_t subclasses[CONTACT_METHODS] = {
+		[CONTACT_TCP] = ANOMALY_BY_SYN,
+		[CONTACT_FIN] = ANOMALY_BY_FIN,
+		[CONTACT_NULL] = ANOMALY_BY_NULL,
+		[CONTACT_XMAS] = ANOMALY_BY_XMAS,
+		[CONTACT_MAIMON] = ANOMALY_BY_MAIMON,
+		[CONTACT_ACK] = ANOMALY_BY_ACK,
+		[CONTACT_UDP] = ANOMALY_BY_UDP,
+		[CONTACT_ICMP] = ANOMALY_BY_ICMP,
+		[CONTACT_PROTOCOL] = ANOMALY_BY_IP_PROTOCOL,
+	};
+
+	if (is_slow)
+		return ANOMALY_BY_SLOW;
+	/* who connects has an operating system send its SYN, and completes the handshake */
+	if (source->method == CONTACT_TCP && source->n_os > source->n_raw)
+		return ANOMALY_BY_CONNECT;
+	return subclasses[source->method];
+}
+
+static struct scan_rule rule_udp(const struct anomaly *a, const struct scan_source *source,
+				 const struct source_counts *c)
+{
+	const struct scan_config *cfg = &a->cfg->scan;
+	bool is_one_way = anomaly_visibility_at(a, source->obs_point) != ANOMALY_BOTH;
+	struct scan_rule rule = {c->failed, cfg->udp, "anomaly.scan.udp", false};
+
+	if (anomaly_unreachable(a, &source->address) >= cfg->unreachable) {
+		rule.threshold = cfg->unreachable;
+		rule.key = "anomaly.scan.unreachable";
+	} else if (is_one_way) {
+		/* silence means little: only what is no conversation at all */
+		rule.threshold = c->ports >= RATIO_CLEAR * c->hosts ? 2 * cfg->udp : UINT32_MAX;
+	}
+	return rule;
+}
+
+static struct scan_rule scan_rule_of(const struct anomaly *a, const struct scan_source *source,
+				     const struct source_counts *c)
+{
+	const struct scan_config *cfg = &a->cfg->scan;
+	bool is_local = anomaly_is_local(a, &source->address);
+	struct scan_rule rule = {c->failed, cfg->contacts, "anomaly.scan.contacts", false};
+
+	switch (source->method) {
+	case CONTACT_FIN:
+	case CONTACT_NULL:
+	case CONTACT_XMAS:
+		return (struct scan_rule){c->failed, cfg->stealth, "anomaly.scan.stealth", false};
+	case CONTACT_PROTOCOL:
+		return (struct scan_rule){c->ports, cfg->protocols, "anomaly.scan.protocols",
+					  false};
+	case CONTACT_UDP:
+		rule = rule_udp(a, source, c);
+		break;
+	default:
+		break;
+	}
+	if (is_local && class_of(source, c) == ANOMALY_ADDRESS_SCAN &&
+	    rule.threshold < UINT32_MAX / cfg->local_factor)
+		rule.threshold *= cfg->local_factor;
+	if (!is_local && source->method == CONTACT_TCP && source->walk >= TRW_FAILURES &&
+	    rule.threshold > TRW_FAILURES)
+		rule.threshold = TRW_FAILURES;
+	return rule;
+}
+
+/* Who fails no more often than it succeeds looks for somebody, not for anybody. */
+static void rule_apply_answers(const struct anomaly *a, const struct scan_source *source,
+			       const struct source_counts *c, struct scan_rule *rule)
+{
+	bool is_odd = source->method >= CONTACT_FIN && source->method <= CONTACT_XMAS;
+
+	if (!is_odd && c->answered >= c->failed)
+		rule->value = 0;
+	if (rule->value < rule->threshold && c->failed_day >= a->cfg->scan.slow &&
+	    c->answered_day < c->failed_day && c->failed < a->cfg->scan.contacts)
+		*rule = (struct scan_rule){c->failed_day, a->cfg->scan.slow, "anomaly.scan.slow",
+					   true};
+}
+
+static const char *method_text(uint8_t subclass, uint8_t method)
+{
+	static const char *const texts[CONTACT_METHODS] = {
+		[CONTACT_TCP] = "SYN",
+		[CONTACT_FIN] = "FIN",
+		[CONTACT_NULL] = "segments without flags",
+		[CONTACT_XMAS] = "FIN, PSH and URG",
+		[CONTACT_MAIMON] = "FIN and ACK without a connection",
+		[CONTACT_ACK] = "ACK without a connection",
+		[CONTACT_UDP] = "UDP",
+		[CONTACT_ICMP] = "ICMP queries",
+		[CONTACT_PROTOCOL] = "IP protocols one by one",
+	};
+
+	return subclass == ANOMALY_BY_CONNECT ? "connect()" : texts[method];
+}
+
+static void reason_write(const struct anomaly *a, struct anomaly_event *e,
+			 const struct scan_source *source, const struct source_counts *c,
+			 const struct scan_rule *rule)
+{
+	char who[HOST_TEXT_MAX + 1], whom[HOST_TEXT_MAX + 32];
+
+	*host_put(who, &e->source) = '\0';
+	if (c->hosts == 1)
+		*host_put(whom, &source->example[0].host) = '\0';
+	else
+		snprintf(whom, sizeof(whom), "%u hosts", c->hosts);
+	if (rule->is_slow)
+		snprintf(e->reason, sizeof(e->reason),
+			 "%s failed at %u different targets in a day, by %s, too slowly to be "
+			 "seen in %u s",
+			 who, rule->value, method_text(e->subclass, source->method),
+			 a->cfg->scan.window_s);
+	else if (source->method == CONTACT_ICMP)
+		snprintf(e->reason, sizeof(e->reason), "%s got no answer of %s to %s", who, whom,
+			 method_text(e->subclass, source->method));
+	else if (source->method == CONTACT_PROTOCOL)
+		snprintf(e->reason, sizeof(e->reason), "%s tried %u IP protocols at %s", who,
+			 c->ports, whom);
+	else
+		snprintf(e->reason, sizeof(e->reason),
+			 "%s failed to reach %u ports of %s by %s: %u refused, %u without an "
+			 "answer",
+			 who, c->ports, whom, method_text(e->subclass, source->method),
+			 source->n_refused, source->n_silent);
+}
+
+/* The struck side, as far as it is one. */
+static void sides_write(struct anomaly_event *e, const struct scan_source *source,
+			const struct source_counts *c)
+{
+	bool has_port = source->method <= CONTACT_UDP;
+
+	e->has_source = true;
+	e->source = source->address;
+	e->protocol = source->method <= CONTACT_ACK ? 6 : source->method == CONTACT_UDP ? 17 : 0;
+	e->has_destination = c->hosts == 1;
+	e->destination = source->example[0].host;
+	e->has_destination_port = c->ports == 1 && has_port;
+	e->destination_port = source->example[0].port;
+	examples_tell(e, source->example, SOURCE_EXAMPLES, has_port);
+}
+
+static void source_report(struct anomaly *a, const struct scan *scan, struct scan_source *source)
+{
+	struct source_counts c;
+	struct scan_rule rule;
+	struct anomaly_event e = {0};
+	struct incident_report report = {
+		.key = anomaly_key(DETECTOR_scan, &source->host, source->method),
+		.family = anomaly_key(DETECTOR_scan, &source->host, UINT64_MAX),
+		.is_fresh = true,
+		.has_new_target = source->has_new_host,
+		.event = &e,
+	};
+
+	source_age(&scan->sources, source, a->now_ns);
+	source_count(source, a->cfg->scan.window_s, &c);
+	rule = scan_rule_of(a, source, &c);
+	rule_apply_answers(a, source, &c, &rule);
+	if (rule.value < rule.threshold && !incidents_has(&a->incidents, report.key))
+		return;
+	if (rule.is_slow) {
+		source_count(source, DAY_S, &c);
+		report.has_new_target = false; /* each is one */
+	}
+	e.class = class_of(source, &c);
+	e.subclass = subclass_of(source, rule.is_slow);
+	e.visibility = anomaly_visibility_at(a, source->obs_point);
+	e.severity = anomaly_is_local(a, &source->address) ? 7 : 3;
+	e.value = (float)rule.value;
+	e.threshold = (float)rule.threshold;
+	e.confidence = anomaly_confidence(e.value, e.threshold, e.visibility);
+	e.window_ms = rule.is_slow ? (uint32_t)(SOURCE_SPANS * SOURCE_SPAN_NS / NS_PER_MS)
+				   : a->cfg->scan.window_s * 1000;
+	e.rule = rule.key;
+	e.start_ms = anomaly_unix_ms(a, c.first_ns);
+	e.end_ms = anomaly_unix_ms(a, source->last_ns);
+	e.n_destinations = c.hosts;
+	e.n_ports = source->method == CONTACT_ICMP ? 0 : c.ports;
+	e.failed_contacts = c.failed;
+	e.established = source->n_established;
+	e.n_rst = source->method <= CONTACT_ACK ? source->n_refused : 0;
+	e.n_unreachable = anomaly_unreachable(a, &source->address);
+	sides_write(&e, source, &c);
+	reason_write(a, &e, source, &c, &rule);
+	report.quiet_ms = rule.is_slow ? (uint32_t)(SOURCE_SPAN_NS / NS_PER_MS)
+				       : QUIET_WINDOWS * a->cfg->scan.window_s * 1000;
+	incidents_report(&a->incidents, &report);
+}
+
+static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
+{
+	struct scan *scan = state;
+
+	(void)passed_ns;
+	for (uint32_t i = 0; i < scan->sources.n_dirty; i++) {
+		struct scan_source *source = &scan->sources.source[scan->sources.dirty[i]];
+
+		source_report(a, scan, source);
+		source->is_dirty = source->has_new_host = false;
+	}
+	scan->sources.n_dirty = 0;
+}
+
+const struct detector detector_scan = {
+	.state_octets = sizeof(struct scan),
+	.is_enabled = is_enabled,
+	.on_contact = on_contact,
+	.on_second = on_second,
+};

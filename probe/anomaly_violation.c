@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Protocol violations, by source and kind: at once what has no good reason, the rest
+ * when it is more than a few in a minute. Those of a scanner are part of its scan.
+ */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+
+#include "probe/anomaly_private.h"
+
+#define PLACE_SETS 512
+#define PLACE_WAYS 8
+#define PLACES	   (PLACE_SETS * PLACE_WAYS)
+#define WINDOW_NS  (60 * NS_PER_S)
+#define QUIET_MS   120000
+
+enum violation {
+#define VIOLATION(NAME, id, severity, always, clause, text) VIOLATION_##NAME,
+#include "probe/anomaly_violation.def"
+#undef VIOLATION
+	VIOLATIONS,
+};
+
+static const struct {
+	uint16_t id;
+	uint8_t severity;
+	bool always;
+	uint8_t subclass;
+	const char *clause;
+	const char *text;
+} violations[] = {
+#define VIOLATION(NAME, id, severity, always, clause, text)                                        \
+	[VIOLATION_##NAME] = {id, severity, always, ANOMALY_BY_##NAME, clause, text},
+#include "probe/anomaly_violation.def"
+#undef VIOLATION
+};
+
+struct violator {
+	struct host host;
+	bool is_used;
+	bool is_fresh;
+	uint8_t violation; /* enum violation */
+	uint8_t obs_point;
+	uint8_t protocol;
+	uint64_t packets; /* since begun_ns */
+	uint64_t begun_ns; /* the window */
+	uint64_t first_ns;
+	uint64_t last_ns;
+	struct example example[ANOMALY_TARGETS];
+};
+
+struct violation_state {
+	uint64_t used[PLACES_WORDS(PLACES)];
+	struct violator violator[PLACES];
+};
+
+static bool is_enabled(const struct anomaly_config *cfg)
+{
+	return cfg->violation.enabled;
+}
+
+static enum violation judge_tcp(const struct anomaly_flow *flow)
+{
+	uint8_t flags = flow->delta->first_flags;
+
+	if (!(flags & TH_SYN) || !flow->delta->is_new)
+		return VIOLATIONS;
+	if (flags & TH_FIN)
+		return VIOLATION_SYN_FIN;
+	if (flags & TH_RST)
+		return VIOLATION_SYN_RST;
+	if (flow->source_port == flow->destination_port &&
+	    host_equals(&flow->source, &flow->destination))
+		return VIOLATION_LAND;
+	return VIOLATIONS;
+}
+
+/* VIOLATIONS: none. */
+static enum violation judge(const struct anomaly_flow *flow)
+{
+	bool has_ports = (flow->protocol == IPPROTO_TCP || flow->protocol == IPPROTO_UDP) &&
+			 !flow->is_later_fragment;
+	enum violation v = VIOLATIONS;
+
+	if (has_ports && flow->protocol == IPPROTO_TCP)
+		v = judge_tcp(flow);
+	if (v == VIOLATIONS && host_is_group(&flow->source))
+		v = VIOLATION_GROUP_SOURCE;
+	if (v == VIOLATIONS && has_ports && (!flow->source_port || !flow->destination_port))
+		v = VIOLATION_PORT_ZERO;
+	return v;
+}
+
+static struct violator *violator_find(struct violation_state *s, const struct anomaly *a,
+				      const struct anomaly_flow *flow, enum violation v)
+{
+	struct host site = host_site(&flow->source);
+	uint64_t hash = anomaly_hash(a, &site, v);
+	struct violator *set = &s->violator[hash % PLACE_SETS * PLACE_WAYS], *least = set;
+
+	for (int i = 0; i < PLACE_WAYS; i++) {
+		if (set[i].is_used && set[i].violation == v && host_equals(&set[i].host, &site))
+			return &set[i];
+		if (!set[i].is_used || (least->is_used && set[i].packets < least->packets))
+			least = &set[i];
+	}
+	*least = (struct violator){
+		.host = site, .is_used = true, .violation = v, .begun_ns = a->now_ns};
+	place_use(s->used, (uint32_t)(least - s->violator));
+	return least;
+}
+
+static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *flow)
+{
+	const struct flow_delta *d = flow->delta;
+	enum violation v = d->packets ? judge(flow) : VIOLATIONS;
+	struct violator *place;
+
+	if (v == VIOLATIONS)
+		return;
+	place = violator_find(state, a, flow, v);
+	place->is_fresh = true;
+	place->obs_point = flow->obs_point;
+	place->protocol = flow->protocol;
+	place->packets += d->packets;
+	if (!place->first_ns || d->first_ns < place->first_ns)
+		place->first_ns = d->first_ns;
+	if (d->last_ns > place->last_ns)
+		place->last_ns = d->last_ns;
+	example_keep(place->example, ANOMALY_TARGETS,
+		     &(struct example){
+			     .first_ns = d->first_ns,
+			     .flow_id = flow_delta_id(d),
+			     .host = flow->destination,
+			     .port = flow->destination_port,
+		     });
+}
+
+static void violator_report(struct anomaly *a, struct violator *v)
+{
+	struct anomaly_event e = {.class = ANOMALY_PROTOCOL_VIOLATION};
+	struct incident_report report = {
+		.key = anomaly_key(DETECTOR_violation, &v->host, v->violation),
+		.parent = anomaly_key(DETECTOR_scan, &v->host, UINT64_MAX),
+		.is_fresh = true,
+		.quiet_ms = QUIET_MS,
+		.event = &e,
+	};
+	char who[HOST_TEXT_MAX + 1];
+
+	e.subclass = violations[v->violation].subclass;
+	e.violation_id = violations[v->violation].id;
+	e.severity = violations[v->violation].severity;
+	e.visibility = anomaly_visibility_at(a, v->obs_point);
+	e.value = (float)v->packets;
+	e.threshold = violations[v->violation].always ? 1 : (float)a->cfg->violation.packets;
+	e.confidence = 90; /* the packet is its own proof; who sent it may be forged */
+	e.window_ms = WINDOW_NS / NS_PER_MS;
+	e.rule = "anomaly.violation.packets";
+	e.start_ms = anomaly_unix_ms(a, v->first_ns);
+	e.end_ms = anomaly_unix_ms(a, v->last_ns);
+	e.protocol = v->protocol;
+	e.has_source = true;
+	e.source = v->host;
+	examples_tell(&e, v->example, ANOMALY_TARGETS,
+		      v->protocol == IPPROTO_TCP || v->protocol == IPPROTO_UDP);
+	*host_put(who, &v->host) = '\0';
+	snprintf(e.reason, sizeof(e.reason), "%s sent %llu packets %s, against %s", who,
+		 (unsigned long long)v->packets, violations[v->violation].text,
+		 violations[v->violation].clause);
+	incidents_report(&a->incidents, &report);
+}
+
+static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
+{
+	struct violation_state *s = state;
+
+	(void)passed_ns;
+	FOR_PLACES(i, s->used, PLACES)
+	{
+		struct violator *v = &s->violator[i];
+
+		if (v->is_fresh)
+			violator_report(a, v);
+		v->is_fresh = false;
+		if (anomaly_since(a->now_ns, v->begun_ns) < WINDOW_NS)
+			continue;
+		v->is_used = v->packets != 0;
+		v->packets = v->first_ns = 0;
+		v->begun_ns = a->now_ns;
+		memset(v->example, 0, sizeof(v->example));
+		if (!v->is_used)
+			place_leave(s->used, i);
+	}
+}
+
+const struct detector detector_violation = {
+	.state_octets = sizeof(struct violation_state),
+	.is_enabled = is_enabled,
+	.on_flow = on_flow,
+	.on_second = on_second,
+};

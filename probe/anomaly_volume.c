@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Floods by volume: more to one address, in two seconds in a row, than a threshold and
+ * than four times what is usual. What is answered does not count, where answers are
+ * observed: a download, a backup, a busy server. An address is followed once a rough
+ * count shared by hash says that it gets much.
+ */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+
+#include "probe/anomaly_private.h"
+
+#define ROUGH_SLOTS    16384
+#define VICTIM_SETS    128
+#define VICTIM_WAYS    8
+#define VICTIMS	       (VICTIM_SETS * VICTIM_WAYS)
+#define ROUGH_SHARE    8 /* an eighth of a threshold is worth following */
+#define USUAL_TIMES    4
+#define USUAL_SHARE    0.02f /* of this second in what is usual: some 50 s */
+#define SECONDS_NEEDED 2
+#define DOMINANT_PCT   90
+#define HEAVY	       100 /* packets of a Flow in a second: worth looking for its answers again */
+#define YOUNG	       16 /* packets of a Flow so far: its answers may just have come */
+#define SOURCES_LEAST  10 /* where answers are not observed */
+#define SPOOFED_LEAST  50
+#define QUIET_MS       60000
+
+enum kind {
+	KIND_SYN,
+	KIND_SYN_ACK,
+	KIND_RST,
+	KIND_ACK,
+	KIND_UDP,
+	KIND_ICMP,
+	KIND_FRAGMENT,
+	KIND_OTHER,
+	KINDS,
+};
+
+enum measure {
+	MEASURE_PACKETS,
+	MEASURE_OCTETS,
+	MEASURE_FLOWS,
+	MEASURES,
+};
+
+struct victim {
+	struct host host;
+	bool is_used;
+	uint8_t obs_point;
+	uint8_t n_over;
+	uint64_t sum[MEASURES]; /* since the last second */
+	uint64_t kind[KINDS]; /* packets */
+	float usual[MEASURES]; /* a second's */
+	uint64_t peak_pps;
+	uint64_t peak_bps;
+	uint64_t first_ns; /* since it was last below */
+	uint64_t last_ns;
+	uint64_t n_flows;
+	struct distinct_many sources;
+	struct example example[ANOMALY_FLOW_IDS];
+};
+
+/* What all addresses of one hash got since the last second; small, for all to stay in a cache. */
+struct rough {
+	uint64_t octets;
+	uint32_t packets; /* saturates */
+	uint16_t flows; /* saturates */
+	bool is_used;
+	bool is_followed;
+};
+
+struct volume {
+	uint64_t least[MEASURES]; /* of a rough count that is worth following; 0: not set yet */
+	bool has_rough; /* anything since the last second, or what is followed */
+	uint64_t used[PLACES_WORDS(VICTIMS)];
+	struct rough rough[ROUGH_SLOTS];
+	struct victim victim[VICTIMS];
+};
+
+static bool is_enabled(const struct anomaly_config *cfg)
+{
+	return cfg->ddos.enabled;
+}
+
+static float threshold_of(const struct ddos_config *cfg, int measure)
+{
+	const float thresholds[MEASURES] = {
+		[MEASURE_PACKETS] = (float)cfg->packets_per_s,
+		[MEASURE_OCTETS] = (float)cfg->mbit_per_s * 125000,
+		[MEASURE_FLOWS] = (float)cfg->flows_per_s,
+	};
+
+	return thresholds[measure];
+}
+
+static enum kind kind_of(const struct anomaly_flow *flow)
+{
+	uint8_t flags = flow->delta->first_flags;
+
+	if (flow->is_later_fragment)
+		return KIND_FRAGMENT;
+	if (flow->protocol == IPPROTO_UDP)
+		return KIND_UDP;
+	if (flow->is_icmp)
+		return KIND_ICMP;
+	if (flow->protocol != IPPROTO_TCP)
+		return KIND_OTHER;
+	if (flags & TH_RST)
+		return KIND_RST;
+	if (flags & TH_SYN)
+		return flags & TH_ACK ? KIND_SYN_ACK : KIND_SYN;
+	return KIND_ACK;
+}
+
+static struct victim *victim_find(struct volume *v, uint64_t hash, const struct host *host)
+{
+	struct victim *set = &v->victim[hash % VICTIM_SETS * VICTIM_WAYS], *least = set;
+
+	for (int i = 0; i < VICTIM_WAYS; i++) {
+		if (set[i].is_used && host_equals(&set[i].host, host))
+			return &set[i];
+		if (!set[i].is_used ||
+		    (least->is_used && set[i].sum[MEASURE_PACKETS] < least->sum[MEASURE_PACKETS]))
+			least = &set[i];
+	}
+	*least = (struct victim){.host = *host, .is_used = true};
+	place_use(v->used, (uint32_t)(least - v->victim));
+	return least;
+}
+
+static void least_set(struct volume *v, const struct ddos_config *cfg)
+{
+	for (int i = 0; i < MEASURES; i++)
+		v->least[i] = (uint64_t)(threshold_of(cfg, i) / ROUGH_SHARE) + 1;
+	if (v->least[MEASURE_FLOWS] > UINT16_MAX)
+		v->least[MEASURE_FLOWS] = UINT16_MAX;
+	if (v->least[MEASURE_PACKETS] > UINT32_MAX)
+		v->least[MEASURE_PACKETS] = UINT32_MAX;
+}
+
+static bool rough_is_much(const struct volume *v, const struct rough *r)
+{
+	return r->packets >= v->least[MEASURE_PACKETS] || r->octets >= v->least[MEASURE_OCTETS] ||
+	       r->flows >= v->least[MEASURE_FLOWS];
+}
+
+static void rough_count(const struct volume *v, struct rough *r, const struct flow_delta *d)
+{
+	r->is_used = true;
+	r->octets += d->octets;
+	r->packets = d->packets > UINT32_MAX - r->packets ? UINT32_MAX
+							  : r->packets + (uint32_t)d->packets;
+	r->flows += d->is_new && r->flows < UINT16_MAX;
+	r->is_followed |= rough_is_much(v, r);
+}
+
+/* A young Flow, or one of many packets, is asked for its answers; others are as they were. */
+static bool is_unanswered(const struct flow_delta *d)
+{
+	struct flow_reverse reverse;
+
+	if (*d->state & FLOW_SEEN_BOTH || (d->total_packets > YOUNG && d->packets < HEAVY))
+		return !(*d->state & FLOW_SEEN_BOTH);
+	if (flow_delta_reverse(d, &reverse))
+		*d->state |= FLOW_SEEN_BOTH;
+	return !(*d->state & FLOW_SEEN_BOTH);
+}
+
+static void victim_count(const struct anomaly *a, struct victim *v, const struct anomaly_flow *flow)
+{
+	const struct flow_delta *d = flow->delta;
+
+	v->obs_point = flow->obs_point;
+	v->sum[MEASURE_PACKETS] += d->packets;
+	v->sum[MEASURE_OCTETS] += d->octets;
+	v->sum[MEASURE_FLOWS] += d->is_new;
+	v->kind[kind_of(flow)] += d->packets;
+	v->n_flows += d->is_new;
+	if (!v->first_ns || d->first_ns < v->first_ns)
+		v->first_ns = d->first_ns;
+	if (d->last_ns > v->last_ns)
+		v->last_ns = d->last_ns;
+	distinct_many_add(&v->sources, anomaly_hash(a, &flow->source, 0));
+	example_keep(v->example, ANOMALY_FLOW_IDS,
+		     &(struct example){
+			     .first_ns = d->first_ns,
+			     .flow_id = flow_delta_id(d),
+			     .host = flow->source,
+			     .port = flow->source_port,
+		     });
+}
+
+static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *flow)
+{
+	struct volume *v = state;
+	uint64_t hash;
+	struct rough *r;
+
+	if (!flow->delta->packets || host_is_group(&flow->destination))
+		return;
+	if (!v->least[0])
+		least_set(v, &a->cfg->ddos);
+	hash = anomaly_hash(a, &flow->destination, 0);
+	r = &v->rough[hash / VICTIM_SETS % ROUGH_SLOTS];
+	rough_count(v, r, flow->delta);
+	v->has_rough = true;
+	if (r->is_followed && is_unanswered(flow->delta))
+		victim_count(a, victim_find(v, hash, &flow->destination), flow);
+}
+
+static uint8_t subclass_of(const struct victim *v)
+{
+	static const uint8_t subclasses[KINDS] = {
+		[KIND_SYN] = ANOMALY_BY_SYN,	       [KIND_SYN_ACK] = ANOMALY_BY_SYN_ACK,
+		[KIND_RST] = ANOMALY_BY_RST,	       [KIND_ACK] = ANOMALY_BY_ACK,
+		[KIND_UDP] = ANOMALY_BY_UDP,	       [KIND_ICMP] = ANOMALY_BY_ICMP,
+		[KIND_FRAGMENT] = ANOMALY_BY_FRAGMENT, [KIND_OTHER] = ANOMALY_BY_IP_PROTOCOL,
+	};
+
+	for (int i = 0; i < KINDS; i++)
+		if (v->kind[i] * 100 >= v->sum[MEASURE_PACKETS] * DOMINANT_PCT)
+			return subclasses[i];
+	return ANOMALY_BY_MIXED;
+}
+
+/* The measure that is furthest above its threshold. */
+static int measure_of(const struct anomaly *a, const struct victim *v, float seconds, float *value,
+		      float *threshold)
+{
+	int most = 0;
+	float most_times = -1;
+
+	for (int i = 0; i < MEASURES; i++) {
+		float x = (float)v->sum[i] / seconds, least = threshold_of(&a->cfg->ddos, i);
+
+		if (USUAL_TIMES * v->usual[i] > least)
+			least = USUAL_TIMES * v->usual[i];
+		if (x / least <= most_times)
+			continue;
+		most = i;
+		most_times = x / least;
+		*value = x;
+		*threshold = least;
+	}
+	return most;
+}
+
+static void victim_report(struct anomaly *a, struct victim *v, int measure, float value,
+			  float threshold)
+{
+	static const char *const words[] = {"packets", "octets", "new Flows"};
+	static const char *const rules[] = {"anomaly.ddos.packets_per_s", "anomaly.ddos.mbit_per_s",
+					    "anomaly.ddos.flows_per_s"};
+	struct anomaly_event e = {.class = ANOMALY_DDOS, .subclass = subclass_of(v)};
+	struct incident_report report = {
+		.key = anomaly_key(DETECTOR_volume, &v->host, 0),
+		.family = anomaly_key(N_DETECTORS, &v->host, 0),
+		.parent = anomaly_key(N_DETECTORS, &v->host, 0),
+		.is_fresh = true,
+		.quiet_ms = QUIET_MS,
+		.event = &e,
+	};
+	char whom[HOST_TEXT_MAX + 1];
+
+	e.visibility = anomaly_visibility_at(a, v->obs_point);
+	e.n_sources = distinct_many_count(&v->sources);
+	if (e.n_sources < SOURCES_LEAST &&
+	    (measure == MEASURE_FLOWS || e.visibility != ANOMALY_BOTH))
+		return; /* one that scans, or whose answers go another way */
+	e.severity = 7;
+	e.value = value;
+	e.threshold = threshold;
+	e.baseline = v->usual[measure];
+	e.confidence = anomaly_confidence(value, threshold, e.visibility);
+	e.window_ms = SECONDS_NEEDED * 1000;
+	e.rule = rules[measure];
+	e.start_ms = anomaly_unix_ms(a, v->first_ns);
+	e.end_ms = anomaly_unix_ms(a, v->last_ns);
+	e.has_destination = true;
+	e.destination = v->host;
+	e.has_source = e.n_sources == 1;
+	e.source = v->example[0].host;
+	e.is_spoofed = e.n_sources >= SPOOFED_LEAST && v->n_flows < 2ULL * e.n_sources;
+	e.peak_pps = v->peak_pps;
+	e.peak_bps = v->peak_bps;
+	for (int i = 0; i < ANOMALY_FLOW_IDS && v->example[i].first_ns; i++)
+		e.flow_id[e.n_flow_ids++] = v->example[i].flow_id;
+	*host_put(whom, &v->host) = '\0';
+	snprintf(e.reason, sizeof(e.reason),
+		 "%s got %.0f %s in a second without an answer, mostly %s, from %u sources%s", whom,
+		 (double)value, words[measure], anomaly_subclass_name(e.subclass), e.n_sources,
+		 e.is_spoofed ? ", spoofed likely" : "");
+	incidents_report(&a->incidents, &report);
+}
+
+static void victim_second(struct anomaly *a, struct victim *v, float seconds)
+{
+	uint64_t key = anomaly_key(DETECTOR_volume, &v->host, 0);
+	uint64_t pps = (uint64_t)((float)v->sum[MEASURE_PACKETS] / seconds);
+	uint64_t bps = (uint64_t)((float)v->sum[MEASURE_OCTETS] * 8 / seconds);
+	float value = 0, threshold = 0;
+	int measure = measure_of(a, v, seconds, &value, &threshold);
+	bool is_over = value >= threshold;
+
+	v->peak_pps = pps > v->peak_pps ? pps : v->peak_pps;
+	v->peak_bps = bps > v->peak_bps ? bps : v->peak_bps;
+	v->n_over = is_over ? v->n_over + (v->n_over < UINT8_MAX) : 0;
+	if (v->n_over >= SECONDS_NEEDED ||
+	    (value >= threshold / 2 && incidents_has(&a->incidents, key)))
+		victim_report(a, v, measure, value, threshold);
+	for (int i = 0; i < MEASURES; i++)
+		if (!is_over)
+			v->usual[i] += USUAL_SHARE * ((float)v->sum[i] / seconds - v->usual[i]);
+	if (value < threshold / ROUGH_SHARE && !incidents_has(&a->incidents, key)) {
+		v->first_ns = v->n_flows = v->peak_pps = v->peak_bps = 0;
+		memset(&v->sources, 0, sizeof(v->sources));
+		memset(v->example, 0, sizeof(v->example));
+	}
+	memset(v->sum, 0, sizeof(v->sum));
+	memset(v->kind, 0, sizeof(v->kind));
+	if (!pps && v->usual[MEASURE_PACKETS] < 1 && !incidents_has(&a->incidents, key))
+		v->is_used = false;
+}
+
+static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
+{
+	struct volume *v = state;
+	float seconds = (float)passed_ns / (float)NS_PER_S;
+
+	FOR_PLACES(i, v->used, VICTIMS)
+	{
+		victim_second(a, &v->victim[i], seconds);
+		if (!v->victim[i].is_used)
+			place_leave(v->used, i);
+	}
+	/* what got much is followed through the next second, from its begin */
+	if (!v->has_rough)
+		return;
+	v->has_rough = false;
+	for (int i = 0; i < ROUGH_SLOTS; i++) {
+		struct rough *r = &v->rough[i];
+
+		if (r->is_used)
+			*r = (struct rough){.is_followed = rough_is_much(v, r)};
+		else
+			r->is_followed = false;
+		v->has_rough |= r->is_followed;
+	}
+}
+
+const struct detector detector_volume = {
+	.state_octets = sizeof(struct volume),
+	.is_enabled = is_enabled,
+	.on_flow = on_flow,
+	.on_second = on_second,
+};
