@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The control socket: one request line in, JSON lines out, end of connection.
- * Requests: `status`, `ledger`, `flows [FILTER]`, `top [flows|hosts|ports] [N]`.
+ * Requests: `status`, `ledger`, `flows [FILTER]`, `top [flows|hosts|ports] [N]`,
+ * `events`, `explain ID`.
  * Whatever a client sends or does not read, the loop goes on.
  */
 #pragma once
@@ -11,6 +12,7 @@
 #include <stdint.h>
 #include <jansson.h>
 
+#include "probe/anomaly_event.h"
 #include "probe/ledger.h"
 #include "probe/loop.h"
 #include "probe/record.h"
@@ -42,6 +44,9 @@ struct control_ops {
 	 * without connection_state unless wants_state (NULL: never) asks for it.
 	 */
 	void (*each_flow)(void *arg, record_test_fn wants_state, record_sink_fn fn, void *fn_arg);
+
+	/* Call fn for each incident's latest event; false: anomalies are not looked for. */
+	bool (*each_event)(void *arg, anomaly_sink_fn fn, void *fn_arg);
 };
 
 struct control_client;

@@ -145,6 +145,71 @@ static void answer_top(const struct control_ops *ops, const char *words, FILE *r
 	top_close(top);
 }
 
+static void print_event(void *arg, const struct anomaly_event *e)
+{
+	char line[ANOMALY_JSON_MAX];
+
+	const char *end = anomaly_put_json(line, e);
+
+	fwrite(line, 1, (size_t)(end - line), arg);
+}
+
+/* Call fn for each event, or say why there are none. */
+static bool each_event(const struct control_ops *ops, anomaly_sink_fn fn, void *arg, FILE *reply)
+{
+	if (ops->each_event && ops->each_event(ops->arg, fn, arg))
+		return true;
+	control_print_error(reply, "anomalies are not looked for: set anomaly.enabled, or start "
+				   "the probe with --detect-anomalies");
+	return false;
+}
+
+struct event_finder {
+	uint64_t id;
+	bool is_found;
+	struct anomaly_event event;
+};
+
+static void find_event(void *arg, const struct anomaly_event *e)
+{
+	struct event_finder *finder = arg;
+
+	if (e->event_id != finder->id)
+		return;
+	finder->is_found = true;
+	finder->event = *e;
+}
+
+static void print_explanation(FILE *reply, const struct anomaly_event *e)
+{
+	char line[ANOMALY_JSON_MAX];
+	const char *end = anomaly_put_explanation(line, e);
+
+	fwrite(line, 1, (size_t)(end - line), reply);
+}
+
+static void answer_explain(const struct control_ops *ops, const char *words, FILE *reply)
+{
+	struct event_finder finder = {0};
+	char *end;
+
+	finder.id = strtoull(words, &end, 10);
+	if (*words < '0' || *words > '9' || *end) {
+		control_print_error(reply, "explain: '%.64s' is not an eventId, which is a number",
+				    words);
+		return;
+	}
+	if (!each_event(ops, find_event, &finder, reply))
+		return;
+	if (finder.is_found)
+		print_explanation(reply, &finder.event);
+	else
+		control_print_error(reply,
+				    "no event %llu is known: it ended more than five minutes ago "
+				    "or never was; `events` lists those known",
+				    (unsigned long long)finder.id);
+}
+
 static bool is_text(const char *request, size_t n_octets)
 {
 	for (size_t i = 0; i < n_octets; i++)
@@ -181,10 +246,15 @@ enum control_answer control_answer_request(const struct control_ops *ops, const 
 		answer_flows(ops, words, reply);
 	else if (!strcmp(line, "top"))
 		answer_top(ops, words, reply);
+	else if (!strcmp(line, "events") && !*words)
+		each_event(ops, print_event, reply, reply);
+	else if (!strcmp(line, "explain"))
+		answer_explain(ops, words, reply);
 	else
 		control_print_error(reply,
 				    "unknown request '%.64s%s' (allowed: status, ledger, "
-				    "flows [FILTER], top [flows|hosts|ports] [N])",
+				    "flows [FILTER], top [flows|hosts|ports] [N], events, "
+				    "explain ID)",
 				    line, *words ? " ..." : "");
 	return CONTROL_ANSWERED;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
 
@@ -99,6 +100,7 @@ static int sweep_setup(struct live *l)
 	l->sweep.biflow_sink = biflow_in_use(l->cfg) ? sinks_biflow : NULL;
 	l->sweep.sink_arg = &l->sinks;
 	l->sweep.groups = fields_in_use(l->cfg);
+	l->sweep.observer = l->anomaly ? anomaly_observer(l->anomaly) : NULL;
 	return sweep_open(&l->sweep);
 }
 
@@ -113,6 +115,22 @@ static void control_setup(struct live *l)
 			    "(set control.socket)");
 }
 
+static int anomaly_setup(struct live *l)
+{
+	struct anomaly_setup setup = {
+		.cfg = &l->cfg->anomaly,
+		.clock = &l->clock,
+		.sink = sinks_event,
+		.sink_arg = &l->sinks,
+	};
+
+	if (!l->cfg->anomaly.enabled)
+		return 0;
+	if (getrandom(&setup.seed, sizeof(setup.seed), 0) != sizeof(setup.seed))
+		return log_errno(-errno, "draw the secret of anomaly detection from getrandom()");
+	return anomaly_open(&l->anomaly, &setup);
+}
+
 static int cache_setup(struct live *l)
 {
 	const struct flow_cache_config *fc = &l->cfg->flow_cache;
@@ -120,6 +138,7 @@ static int cache_setup(struct live *l)
 	int err = flow_cache_params_init(&params, fc->max_flows, fc->max_flows_ipv6);
 
 	params.detail = detail_layout(sweep_details_of_groups(fields_in_use(l->cfg)));
+	params.is_watched = l->cfg->anomaly.enabled;
 	if (!err)
 		err = flow_cache_open(&l->cache, &params, fc->max_flows, fc->max_flows_ipv6, false);
 	return err;
@@ -142,6 +161,8 @@ static int live_open(struct live *l, const struct config *cfg)
 	if (!err)
 		err = sinks_open(&l->sinks, cfg, true);
 	l->sinks.facts.read_interfaces = interfaces_read;
+	if (!err)
+		err = anomaly_setup(l);
 	if (!err)
 		err = sweep_setup(l);
 	if (!err)
@@ -171,6 +192,8 @@ static int live_finish(struct live *l)
 	now = clock_monotonic_ns();
 	sweep_flush(&l->sweep, now, FLOW_END_FORCED);
 	live_note_ignored(l);
+	if (l->anomaly)
+		anomaly_finish(l->anomaly, now);
 	sinks_flush(&l->sinks, now, 1);
 	sinks_drain(&l->sinks, now, live_time_s(l, clock_monotonic_ns()));
 	live_ledger(l, &ledger);
@@ -193,6 +216,7 @@ static void live_close(struct live *l)
 	loop_timer_close(&l->loop, &l->export_timer);
 	loop_timer_close(&l->loop, &l->duration_timer);
 	sweep_close(&l->sweep);
+	anomaly_close(l->anomaly);
 	sinks_close(&l->sinks);
 	flow_cache_close(&l->cache);
 	obs_points_close(&l->obs);

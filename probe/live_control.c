@@ -49,6 +49,16 @@ static json_t *sweep_describe_stats(const struct live *l)
 			 (double)l->sweep_scan_ns / (double)NS_PER_S);
 }
 
+static json_t *anomaly_describe(const struct live *l)
+{
+	struct anomaly_stats stats;
+
+	anomaly_stats(l->anomaly, &stats);
+	return json_pack("{s:I, s:I, s:I}", "events", (json_int_t)stats.events, "allowed",
+			 (json_int_t)stats.allowed, "memory_octets",
+			 (json_int_t)stats.memory_octets);
+}
+
 static int ops_status(void *arg, json_t *into)
 {
 	const struct live *l = arg;
@@ -60,6 +70,8 @@ static int ops_status(void *arg, json_t *into)
 	err |= json_object_set_new(into, "interfaces", interfaces_describe(l));
 	err |= json_object_set_new(into, "flow_cache", cache_describe(l));
 	err |= json_object_set_new(into, "sweep", sweep_describe_stats(l));
+	if (l->anomaly)
+		err |= json_object_set_new(into, "anomaly", anomaly_describe(l));
 	return err ? -ENOMEM : 0;
 }
 
@@ -82,6 +94,15 @@ static void ops_each_flow(void *arg, record_test_fn wants_state, record_sink_fn 
 	sweep_each_flow(&l->sweep, wants_state, fn, fn_arg);
 }
 
+static bool ops_each_event(void *arg, anomaly_sink_fn fn, void *fn_arg)
+{
+	const struct live *l = arg;
+
+	if (l->anomaly)
+		anomaly_each(l->anomaly, fn, fn_arg);
+	return l->anomaly != NULL;
+}
+
 void live_control_ops(struct live *l, struct control_ops *ops)
 {
 	*ops = (struct control_ops){
@@ -90,5 +111,6 @@ void live_control_ops(struct live *l, struct control_ops *ops)
 		.status = ops_status,
 		.ledger = ops_ledger,
 		.each_flow = ops_each_flow,
+		.each_event = ops_each_event,
 	};
 }

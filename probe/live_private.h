@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "probe/anomaly.h"
 #include "probe/config.h"
 #include "probe/clock.h"
 #include "probe/control.h"
@@ -41,6 +42,7 @@ struct live {
 	struct grace grace;
 	struct sweep sweep;
 	struct sinks sinks;
+	struct anomaly *anomaly; /* NULL: not looked for */
 	struct wall_clock clock;
 	struct control control;
 	struct control_ops control_ops;

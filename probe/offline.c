@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "probe/anomaly.h"
 #include "probe/clock.h"
 #include "probe/flow_cache.h"
 #include "probe/detail_layout.h"
@@ -20,6 +21,7 @@ struct offline {
 	struct flow_cache cache;
 	struct sweep sweep;
 	struct sinks sinks;
+	struct anomaly *anomaly; /* NULL: not looked for */
 	struct obs_table obs;
 	struct wall_clock clock; /* offset 0: packets carry Unix time */
 	uint64_t interval_ns;
@@ -60,12 +62,21 @@ static uint64_t grid_ceil(const struct offline *o, uint64_t ns)
 	return o->next_sweep_ns + (late + o->interval_ns - 1) / o->interval_ns * o->interval_ns;
 }
 
+/* When a sweep can find something to do without another packet. */
+static uint64_t next_due_ns(const struct offline *o)
+{
+	uint64_t due = sweep_next_due_ns(&o->sweep);
+	uint64_t anomaly = o->anomaly ? anomaly_next_due_ns(o->anomaly) : UINT64_MAX;
+
+	return due < anomaly ? due : anomaly;
+}
+
 /* All sweeps before the packet at `now_ns`; hours in which nothing can expire cost nothing. */
 static void offline_sweep_until(struct offline *o, uint64_t now_ns)
 {
 	while (o->next_sweep_ns <= now_ns) {
 		if (!o->has_news) {
-			uint64_t due = sweep_next_due_ns(&o->sweep);
+			uint64_t due = next_due_ns(o);
 
 			o->next_sweep_ns = grid_ceil(o, due < now_ns ? due : now_ns);
 			if (o->next_sweep_ns > now_ns)
@@ -130,6 +141,8 @@ static int offline_finish(struct offline *o, const struct config *cfg)
 	native_meter_flush(&o->cache);
 	sweep_flush(&o->sweep, o->clock_ns, FLOW_END_FORCED);
 	note_ignored(o, o->clock_ns);
+	if (o->anomaly)
+		anomaly_finish(o->anomaly, o->clock_ns);
 	sinks_flush(&o->sinks, o->clock_ns, 0);
 	sinks_drain(&o->sinks, o->clock_ns, (uint32_t)(o->clock_ns / NS_PER_S));
 	offline_ledger(o, &ledger);
@@ -153,12 +166,20 @@ static int offline_open(struct offline *o, const struct config *cfg)
 	if (err)
 		return err;
 	params.detail = detail_layout(sweep_details_of_groups(fields_in_use(cfg)));
+	params.is_watched = cfg->anomaly.enabled;
 	params.n_buckets[FLOW_IPV4] = flow_cache_buckets_start(fc->max_flows);
 	params.n_buckets[FLOW_IPV6] = flow_cache_buckets_start(fc->max_flows_ipv6);
 	err = flow_cache_open(&o->cache, &params, fc->max_flows, fc->max_flows_ipv6, true);
 	native_meter_open_tunnels(fc->tunnels == TUNNELS_INNER);
 	if (!err)
 		err = sinks_open(&o->sinks, cfg, false);
+	if (!err && cfg->anomaly.enabled)
+		err = anomaly_open(&o->anomaly, &(struct anomaly_setup){
+							.cfg = &cfg->anomaly,
+							.clock = &o->clock,
+							.sink = sinks_event,
+							.sink_arg = &o->sinks,
+						});
 	if (err)
 		return err;
 	o->interval_ns = (uint64_t)(fc->sweep_interval_s * (double)NS_PER_S);
@@ -173,6 +194,7 @@ static int offline_open(struct offline *o, const struct config *cfg)
 	o->sweep.biflow_sink = biflow_in_use(cfg) ? sinks_biflow : NULL;
 	o->sweep.sink_arg = &o->sinks;
 	o->sweep.groups = fields_in_use(cfg);
+	o->sweep.observer = o->anomaly ? anomaly_observer(o->anomaly) : NULL;
 	return sweep_open(&o->sweep);
 }
 
@@ -188,6 +210,7 @@ int offline_run(const struct config *cfg)
 		offline_finish(&o, cfg);
 	}
 	sweep_close(&o.sweep);
+	anomaly_close(o.anomaly);
 	sinks_close(&o.sinks);
 	flow_cache_close(&o.cache);
 	capture_close(&o.capture);

@@ -51,6 +51,13 @@ static int handle_check(struct options *opt, const char *value)
 	return 0;
 }
 
+static int handle_anomalies(struct options *opt, const char *value)
+{
+	(void)value;
+	opt->detects_anomalies = true;
+	return 0;
+}
+
 static int handle_verbose(struct options *opt, const char *value)
 {
 	(void)value;
@@ -168,6 +175,7 @@ static const struct row rows[] = {
 	{"output", 'o', "json|table|none",
 	 "print Flow Records; json if there is no collector, else none", "output", NULL},
 	{"check", 'n', NULL, "check the configuration, print it and exit", NULL, handle_check},
+	{"detect-anomalies", 0, NULL, "look for anomalies, print events", NULL, handle_anomalies},
 	{"duration", 0, "SECONDS", "stop after that time", "duration", NULL},
 	{"active-timeout", 0, "SECONDS", "report a lasting Flow that often",
 	 "flow_cache.active_timeout_s", NULL},
@@ -347,6 +355,8 @@ void options_apply(struct config *cfg, const struct options *opt)
 				cfg->exporters[i].biflow = cfg->output_biflow;
 		}
 	}
+	if (opt->detects_anomalies)
+		cfg->anomaly.enabled = true;
 	cfg->verbose = opt->verbose;
 	if (cfg->verbose)
 		cfg->log_level = LOG_DEBUG;

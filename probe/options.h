@@ -16,6 +16,7 @@
 struct options {
 	const char *config_path; /* NULL = none; points into argv */
 	bool is_check_only; /* -n */
+	bool detects_anomalies;
 	bool wants_help;
 	bool wants_version;
 	uint32_t verbose; /* number of -v */

@@ -26,6 +26,10 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 		s->has_output = !err;
 		s->is_json = cfg->output == OUTPUT_JSON;
 	}
+	if (!s->has_output && !err && cfg->anomaly.enabled) {
+		err = output_open(&s->output, STDOUT_FILENO, OUTPUT_JSON, GROUP_BASE);
+		s->has_output = s->is_for_events = !err;
+	}
 	for (size_t i = 0; i < cfg->n_exporters && !err; i++) {
 		err = exporter_open(&s->exporter[i], &cfg->exporters[i], cfg->observation_domain_id,
 				    cfg->enterprise_number, is_paced);
@@ -43,7 +47,7 @@ void sinks_record(void *arg, const struct flow_record *r)
 
 	for (size_t i = 0; i < s->n_exporters; i++)
 		exporter_record(s->exporter[i], r);
-	if (s->has_output)
+	if (s->has_output && !s->is_for_events)
 		output_record(&s->output, r);
 }
 
@@ -53,7 +57,7 @@ void sinks_biflow(void *arg, const struct flow_record *forward, const struct flo
 
 	for (size_t i = 0; i < s->n_exporters; i++)
 		exporter_biflow(s->exporter[i], forward, reverse);
-	if (s->has_output)
+	if (s->has_output && !s->is_for_events)
 		output_biflow(&s->output, forward, reverse);
 }
 
@@ -72,6 +76,17 @@ void sinks_note_ignored(struct sinks *s, const struct xfp_ledger_row *sum, uint3
 		.first_s = known->first_s ? known->first_s : time_s,
 		.last_s = time_s,
 	};
+}
+
+void sinks_event(void *arg, const struct anomaly_event *e)
+{
+	struct sinks *s = arg;
+	char line[ANOMALY_JSON_MAX];
+
+	if (e->is_dry_run)
+		s->n_dry += e->state == ANOMALY_START;
+	else if (s->has_output)
+		output_line(&s->output, line, (size_t)(anomaly_put_json(line, e) - line));
 }
 
 void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)
@@ -112,6 +127,9 @@ void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 	}
 	if (s->has_output)
 		output_flush(&s->output);
+	if (s->n_dry)
+		log_info("dry run: %llu incidents would have been told of",
+			 (unsigned long long)s->n_dry);
 }
 
 void sinks_ledger(const struct sinks *s, struct ledger *ledger)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "probe/anomaly_event.h"
 #include "probe/config.h"
 #include "probe/exporter.h"
 #include "probe/exporter_options.h"
@@ -20,7 +21,9 @@ struct sinks {
 	size_t n_exporters;
 	struct options_facts facts; /* for the exporters; read_interfaces is the owner's to set */
 	struct output_stream output;
-	bool has_output;
+	bool has_output; /* Flow Records go to it, too, unless is_for_events */
+	bool is_for_events;
+	uint64_t n_dry; /* events that were not raised */
 	bool is_json;
 };
 
@@ -42,6 +45,9 @@ void sinks_biflow(void *arg, const struct flow_record *forward, const struct flo
  * a sweep, as a change since the last call is told to have happened at time_s.
  */
 void sinks_note_ignored(struct sinks *s, const struct xfp_ledger_row *sum, uint32_t time_s);
+
+/* Hand an event to all that take events; arg is the struct sinks (an anomaly_sink_fn). */
+void sinks_event(void *arg, const struct anomaly_event *e);
 
 /* End of a sweep; see exporter_flush(). */
 void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns);

@@ -20,11 +20,11 @@
 #define EXIT_USAGE     2
 #define SOCKET_WAIT_S  30
 
-static const char *const commands[] = {"status", "ledger", "flows", "top"};
+static const char *const commands[] = {"status", "ledger", "flows", "top", "events", "explain"};
 
 static const char usage_line[] =
 	"usage: xflowctl [-s SOCKET] [--json] status|ledger|flows [FILTER]|"
-	"top [flows|hosts|ports] [N]\n";
+	"top [flows|hosts|ports] [N]|events|explain ID\n";
 
 static const char help[] =
 	"\n"
@@ -42,7 +42,9 @@ static const char help[] =
 	"                          never-answered|none\n"
 	"                          packets|octets >=|<=|>|<|= N    not TERM\n"
 	"  top [flows|hosts|ports] [N]\n"
-	"                        the N largest by octets (default: flows, 10)\n";
+	"                        the N largest by octets (default: flows, 10)\n"
+	"  events                anomalies that go on, or ended in the last five minutes\n"
+	"  explain ID            what was seen, why it is an event, what would have silenced it\n";
 
 struct options {
 	const char *socket_path;
@@ -212,7 +214,7 @@ static int print_reply(const struct options *o, FILE *reply)
 		return EXIT_FAILURE;
 	}
 	if (!has_answer && strncmp(o->request, "flows", 5) != 0 &&
-	    strncmp(o->request, "top", 3) != 0) {
+	    strncmp(o->request, "top", 3) != 0 && strncmp(o->request, "events", 6) != 0) {
 		fprintf(stderr, "xflowctl: %s hung up without an answer\n", o->socket_path);
 		return EXIT_FAILURE;
 	}

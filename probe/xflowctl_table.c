@@ -252,6 +252,21 @@ static void print_members(json_t *value, const char *name, int indent, FILE *out
 	free(text);
 }
 
+static void print_event(struct table *table, const json_t *e, FILE *out)
+{
+	static const char heading[] =
+		"  EVENT ID             STATE    CLASS               BY             "
+		"SEV CONF SINCE                     REASON";
+
+	print_heading(table, heading, out);
+	fprintf(out, "%-22lld %-8s %-19s %-13s %4lld %4lld %-24s  %s%s\n",
+		(long long)number_at(e, "eventId"), text_at(e, "state"), text_at(e, "class"),
+		text_at(e, "subclass"), (long long)number_at(e, "severity"),
+		(long long)number_at(e, "confidence"), text_at(e, "flowStartMilliseconds"),
+		json_is_true(json_object_get(e, "dryRun")) ? "(dry run) " : "",
+		text_at(e, "reason"));
+}
+
 void table_print(struct table *table, json_t *line, FILE *out)
 {
 	const char *type = text_at(line, "type");
@@ -262,6 +277,8 @@ void table_print(struct table *table, json_t *line, FILE *out)
 		print_host(table, line, out);
 	else if (!strcmp(type, "top-port"))
 		print_port(table, line, out);
+	else if (!strcmp(type, "event"))
+		print_event(table, line, out);
 	else if (!strcmp(type, "ledger"))
 		print_ledger(line, out);
 	else

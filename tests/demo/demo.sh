@@ -150,9 +150,10 @@ start_servers
 heading "The collector and the probe" "On the server: nfcapd stores what xflow-probe exports." \
 	"Short timeouts, so that the demo is short." \
 	"" "${bold}\$ nfcapd -w flows -p 9995" \
-	"\$ xflow-probe -i veth0:egress --collector 127.0.0.1:9995 --active-timeout 5 --idle-timeout 2${plain}"
+	"\$ xflow-probe -i veth0:egress --collector 127.0.0.1:9995 --active-timeout 5 --idle-timeout 2 --detect-anomalies${plain}"
 start_nfcapd "$TEST_DIR/flows" 9995 server
-start_probe server -i veth0:egress --collector 127.0.0.1:9995 --active-timeout 5 --idle-timeout 2 -v
+start_probe server -i veth0:egress --collector 127.0.0.1:9995 --active-timeout 5 --idle-timeout 2 \
+	--detect-anomalies -v
 
 heading "Real traffic" "All at once, from the client ($client4) to the server ($server4, $server6):"
 start_clients
@@ -165,6 +166,7 @@ show xflowctl top flows 5
 wait_clients
 wait_for "[ \"\$(ledger_value '.in_cache_packets + .queued_packets')\" = 0 ]" 15
 ledger_text=$(xflowctl ledger)
+events_text=$(xflowctl events | cut -c 1-200)
 stop_bg PROBE || fail "xflow-probe ended with an error"
 stop_bg NFCAPD || fail "nfcapd ended with an error"
 
@@ -177,6 +179,11 @@ show_flows -n 8 -O bytes -o "$columns"
 heading "The port scan" "One source, a new port every time, one SYN each. The first six of" \
 	"$(nfdump -q -R flows -o csv "$scan" | grep -c ",$client4,") Flows that only knocked:"
 show_flows -c 6 -o "$columns" "$scan"
+printf '\n%s\n\n' "The probe raised it while it went on:" "${bold}\$ xflowctl events$plain"
+echo "$events_text"
+jq -e -s --arg client "$client4" 'map(select(.state == "start")) | length == 1 and
+	all(.class == "port-scan" and .sourceIPv4Address == $client)' "$TEST_DIR/probe.out" \
+	>/dev/null || fail "not just the scan was raised as an event"
 
 heading "Every packet is accounted for" "Before it ended, the probe said:" \
 	"" "${bold}\$ xflowctl ledger$plain" "$ledger_text" \

@@ -16,4 +16,5 @@ for address in 10.77.0.1 fd77::1; do
 	grep -qE "any +$address " "$out" || fail "$address is no talker"
 done
 grep -q '^400 Flows that only knocked' "$out" || fail "not the 400 Flows of the scan"
+grep -q 'start *port-scan *syn .*10.77.0.1 failed to reach' "$out" || fail "the scan is no event"
 grep -q '^balanced: yes$' "$out" || fail "no balanced ledger"

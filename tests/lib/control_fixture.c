@@ -64,6 +64,25 @@ static void each_flow(void *arg, record_test_fn wants_state, record_sink_fn fn, 
 	}
 }
 
+/* Event 7, unless nothing is looked for. */
+static bool each_event(void *arg, anomaly_sink_fn fn, void *fn_arg)
+{
+	const struct control_fixture *f = arg;
+
+	if (f->detects)
+		fn(fn_arg, &(struct anomaly_event){.event_id = 7,
+						   .state = ANOMALY_START,
+						   .class = ANOMALY_PORT_SCAN,
+						   .has_source = true,
+						   .source = host_of_ipv4(0x0100000a),
+						   .value = 20,
+						   .threshold = 15,
+						   .window_ms = 300000,
+						   .rule = "anomaly.scan.contacts",
+						   .reason = "it scans"});
+	return f->detects;
+}
+
 static void on_signal(void *arg, int signo)
 {
 	(void)arg;
@@ -76,7 +95,8 @@ int control_fixture_open(void **state)
 
 	assert_non_null(f);
 	*state = f;
-	f->ops = (struct control_ops){f, GROUP_BASE, give_status, ask_ledger, each_flow};
+	f->ops =
+		(struct control_ops){f, GROUP_BASE, give_status, ask_ledger, each_flow, each_event};
 	f->n_flows = 5;
 	strcpy(f->folder, "/tmp/xflow-test-control-XXXXXX");
 	if (!mkdtemp(f->folder))

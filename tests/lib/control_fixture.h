@@ -19,6 +19,7 @@ struct control_fixture {
 	char folder[32];
 	char path[64]; /* of the socket */
 	uint32_t n_flows; /* 5 at first */
+	bool detects; /* anomalies, and has one event */
 	int status_err; /* 0 or -errno, returned by the status */
 	bool is_slow; /* keeps the ledger's answer until control_fixture_give_ledger() */
 	int n_ledgers; /* asked for so far */

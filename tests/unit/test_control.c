@@ -88,6 +88,30 @@ static void test_long_reply_ends_saying_what_is_missing(void **state)
 	free(reply);
 }
 
+static void test_events_are_listed_and_explained(void **state)
+{
+	struct control_fixture *f = *state;
+
+	f->detects = true;
+	check_reply(f, "events\n", "{\"type\":\"event\",\"eventId\":7,");
+	check_lines(f, "events\n", 1);
+	check_reply(f, "explain 7\n",
+		    "{\"type\":\"explanation\",\"eventId\":7,\"seen\":\"it scans\",\"why\":\"20 is "
+		    "not below the threshold, 15 of anomaly.scan.contacts, within 300 s\","
+		    "\"silence\":\"anomaly.scan.contacts above 20, or 10.0.0.1 in "
+		    "anomaly.allow\",\"event\":{\"type\":\"event\",\"eventId\":7,");
+	check_reply(f, "explain 7\n", "\"flowIds\":[]}}\n");
+	check_reply(f, "explain 8\n", "no event 8 is known");
+	check_reply(f, "explain seven\n", "not an eventId");
+	check_reply(f, "explain 7 8\n", "not an eventId");
+}
+
+static void test_events_that_nobody_looks_for_are_an_error_with_its_fix(void **state)
+{
+	check_reply(*state, "events\n", "set anomaly.enabled");
+	check_reply(*state, "explain 7\n", "set anomaly.enabled");
+}
+
 static void test_line_end_is_forgiving(void **state)
 {
 	struct control_fixture *f = *state;
@@ -146,6 +170,8 @@ int main(void)
 		TEST(test_top_lists_the_largest_first),
 		TEST(test_top_sums_up_what_finds_no_place),
 		TEST(test_long_reply_ends_saying_what_is_missing),
+		TEST(test_events_are_listed_and_explained),
+		TEST(test_events_that_nobody_looks_for_are_an_error_with_its_fix),
 		TEST(test_line_end_is_forgiving),
 		TEST(test_line_may_come_in_pieces),
 		TEST(test_bad_requests_are_answered_by_an_error),

@@ -329,7 +329,6 @@ static void test_options_of_features_not_built_are_unknown(void **state)
 {
 	(void)state;
 	assert_refused("--dashboard", "is no option");
-	assert_refused("--detect-anomalies", "is no option");
 	assert_refused("--no-application", "is no option");
 	assert_refused("--top-talkers=5", "is no option");
 	assert_refused("--export=x.pcap", "is no option");
