@@ -216,6 +216,7 @@ static void test_a_probe_every_five_minutes_is_told_within_the_day(void **state)
 	assert_one(ANOMALY_PORT_SCAN, ANOMALY_BY_SLOW, &e);
 	assert_int_equal(e.threshold, 50);
 	assert_in_range(e.value, 50, 52);
+	assert_int_equal(f.n_events, 1);
 }
 
 static void test_many_ports_by_many_sources_are_a_distributed_scan(void **state)
