@@ -13,6 +13,7 @@
 #define SYN_OS_OCTETS  32 /* TCP header with MSS, SACK and window scale, no raw probe's */
 #define IPV4_OCTETS    20
 #define IPV6_OCTETS    40
+#define TCP_OCTETS     20 /* its header without options */
 
 /* Destination ports of traceroute(8), three for each of thirty routers and some more. */
 #define TRACEROUTE_FIRST 33434
@@ -77,6 +78,14 @@ static struct contact judge_stray(uint8_t method, bool is_odd, const struct anom
 	return c;
 }
 
+/* A first fragment too short for the flags (RFC 1858 3) made the Flow, which has none then. */
+static bool has_flags_hidden(const struct anomaly_flow *flow)
+{
+	uint32_t ip_octets = flow->is_ipv6 ? IPV6_OCTETS : IPV4_OCTETS;
+
+	return flow->delta->length_min < ip_octets + TCP_OCTETS;
+}
+
 static struct contact judge_tcp(const struct anomaly_flow *flow, const struct flow_reverse *reverse,
 				uint64_t now_ns, uint64_t wait_ns)
 {
@@ -86,6 +95,9 @@ static struct contact judge_tcp(const struct anomaly_flow *flow, const struct fl
 		return judge_syn(flow, reverse, now_ns, wait_ns);
 	switch (first) {
 	case 0:
+		/* who hides its flags hides a SYN most often, and is answered like one */
+		if (has_flags_hidden(flow))
+			return judge_syn(flow, reverse, now_ns, wait_ns);
 		return judge_stray(CONTACT_NULL, true, flow, reverse, now_ns, wait_ns);
 	case TH_FIN:
 		return judge_stray(CONTACT_FIN, true, flow, reverse, now_ns, wait_ns);

@@ -12,7 +12,7 @@
 
 /* Means of contact; each is counted on its own. */
 enum contact_method {
-	CONTACT_TCP, /* SYN: half-open or by connect(), which answers tell apart */
+	CONTACT_TCP, /* SYN, also hidden in fragments: half-open or by connect() */
 	CONTACT_FIN,
 	CONTACT_NULL,
 	CONTACT_XMAS,
@@ -56,7 +56,8 @@ struct contact {
  * Failures are what a scanner meets and others seldom do (a refusal, or silence); NULL,
  * FIN without ACK and XMAS have no other cause, answered or not. Flows that look
  * like the rest of an older connection, like an answer, or like a traceroute are
- * none. Source: RFC 9293 3.10.7; the probes as nmap(1) sends them.
+ * none. TCP whose first fragment ends before the flags is judged like a SYN. Source:
+ * RFC 9293 3.10.7, RFC 1858 3; the probes as nmap(1) sends them.
  */
 struct contact contact_judge(const struct anomaly_flow *flow, const struct flow_reverse *reverse,
 			     uint64_t now_ns, uint64_t wait_ns);

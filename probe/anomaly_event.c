@@ -45,9 +45,9 @@ const char *anomaly_state_name(uint8_t state)
 
 const char *anomaly_visibility_name(uint8_t visibility)
 {
-	static const char *const names[] = {"?", "both", "ingress-only", "sampled"};
+	static const char *const names[] = {"?", "both", "ingress-only"};
 
-	return names[visibility <= ANOMALY_SAMPLED ? visibility : 0];
+	return names[visibility <= ANOMALY_INGRESS_ONLY ? visibility : 0];
 }
 
 static char *put_name(char *p, const char *name)
@@ -168,8 +168,6 @@ static char *put_evidence(char *p, const struct anomaly_event *e)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i].value)
 			p = put_number(p, numbers[i].name, numbers[i].value);
-	if (e->amplification > 0)
-		p = put_real(p, "amplificationFactor", e->amplification);
 	if (e->is_spoofed)
 		p = stpcpy(p, ",\"spoofedLikely\":true");
 	p = put_targets(p, e);

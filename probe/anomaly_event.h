@@ -33,7 +33,6 @@ enum anomaly_subclass {
 enum anomaly_visibility {
 	ANOMALY_BOTH = 1, /* both directions of conversations are observed */
 	ANOMALY_INGRESS_ONLY = 2, /* replies are not, or none was seen yet         */
-	ANOMALY_SAMPLED = 3,
 };
 
 #define ANOMALY_REASON_MAX 256 /* octets, NUL included */
@@ -93,7 +92,6 @@ struct anomaly_event {
 	uint64_t n_syn_ack;
 	uint64_t peak_pps;
 	uint64_t peak_bps;
-	float amplification; /* octets answered for each asked, 0 = not known    */
 	uint16_t reflector_port;
 	uint16_t violation_id; /* see anomaly_violation.def; 0 = none                */
 	bool is_spoofed; /* sources are likely forged                        */

@@ -28,7 +28,8 @@ struct anomaly_flow {
 	uint8_t obs_point;
 	bool is_ipv6;
 	bool is_icmp; /* of its family's kind */
-	bool is_later_fragment; /* of TCP or UDP: has no ports              */
+	bool is_later_fragment; /* of TCP or UDP, with its first one unknown: no ports */
 };
 
+/* Read the key of a Flow; *flow is valid as long as *delta is. */
 void anomaly_flow_read(const struct flow_delta *delta, struct anomaly_flow *flow);

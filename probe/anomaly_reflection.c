@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reflection: answers that nobody asked for, to one address, from many servers. Of
- * UDP those of services that are used so, with their later fragments; of TCP
- * the SYN-ACK.
+ * UDP those of services that are used so, fragments among them; of TCP the SYN-ACK.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,17 +15,16 @@
 #define GENERATION_NS (5 * NS_PER_S)
 #define GENERATIONS   2
 #define UNASKED_PCT   90 /* of the answers */
-#define LARGE_OCTETS                                                                               \
-	1000 /* of an answer, fragments included: so large are few that were asked for */
-#define LARGE_LEAST  10 /* servers that suffice where answers are large */
-#define SMALL_OCTETS 200 /* below, what goes from 123 to 123 may well be a question */
-#define QUIET_MS     60000
+#define LARGE_OCTETS  1000 /* of a packet: so large are few answers that were asked for */
+#define LARGE_LEAST   10 /* servers that suffice where answers are large */
+#define SMALL_OCTETS  200 /* below, what goes from 123 to 123 may well be a question */
+#define QUIET_MS      60000
 
 /* Answers by UDP to one address in one generation. */
 struct answers {
-	uint64_t unasked; /* datagrams */
+	uint64_t unasked; /* packets */
 	uint64_t asked;
-	uint64_t octets; /* of the unasked, with all later fragments */
+	uint64_t octets; /* of the unasked, each as answer_octets() says */
 	struct distinct_many servers; /* of the unasked */
 };
 
@@ -133,15 +131,25 @@ static void port_vote(struct struck *s, uint16_t port)
 		s->port = port;
 }
 
+/*
+ * How large the answers of a Flow are, as packets: their mean; but where the largest is
+ * less than twice that, the largest. It is so with fragments, whatever the last of
+ * a datagram has left: k of them, all but one full, are more than k / 2 full ones.
+ */
+static uint64_t answer_octets(const struct flow_delta *d)
+{
+	uint64_t mean = d->octets / d->packets;
+
+	return d->length_max < 2 * mean ? d->length_max : mean;
+}
+
 static void on_udp(struct anomaly *a, struct reflection *r, const struct anomaly_flow *flow)
 {
 	const struct flow_delta *d = flow->delta;
 	struct struck *s;
 
 	if (flow->is_later_fragment) {
-		s = struck_find(r, a, flow);
-		s->answers[0].octets += d->octets;
-		s->second_octets += d->octets;
+		struck_find(r, a, flow)->second_octets += d->octets;
 		return;
 	}
 	if (!service_of(flow->source_port) ||
@@ -153,7 +161,7 @@ static void on_udp(struct anomaly *a, struct reflection *r, const struct anomaly
 		return;
 	}
 	s->answers[0].unasked += d->packets;
-	s->answers[0].octets += d->octets;
+	s->answers[0].octets += answer_octets(d) * d->packets;
 	s->second_octets += d->octets;
 	distinct_many_add(&s->answers[0].servers, anomaly_hash(a, &flow->source, 0));
 	port_vote(s, flow->source_port);
@@ -239,8 +247,8 @@ static void udp_judge(struct anomaly *a, struct struck *s)
 	e.threshold = (float)threshold;
 	*host_put(whom, &s->host) = '\0';
 	snprintf(e.reason, sizeof(e.reason),
-		 "%s got %llu answers from port %u of %u servers in 10 s, of %llu octets on "
-		 "average, and had asked for less than a tenth",
+		 "%s got %llu packets from port %u of %u servers in 10 s, of up to %llu octets "
+		 "on average, and had asked for less than a tenth",
 		 whom, (unsigned long long)unasked, s->port, e.n_sources, (unsigned long long)mean);
 	struck_report(a, s, &e);
 }

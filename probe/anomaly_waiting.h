@@ -22,9 +22,13 @@ struct waiting {
 	} of[WAITING_SLOTS];
 };
 
+/* A contact of the source with that hash waits for an answer from now on. */
 void waiting_begin(struct waiting *w, uint64_t hash);
+/* It waits no more: an answer came, or none in time. Once for each waiting_begin(). */
 void waiting_end(struct waiting *w, uint64_t hash, bool is_answered);
+/* So many ICMP messages told the source that something could not be reached. */
 void waiting_unreachable(struct waiting *w, uint64_t hash, uint64_t packets);
+/* How many of them lately. */
 uint32_t waiting_unreachables(const struct waiting *w, uint64_t hash);
 
 /*

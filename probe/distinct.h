@@ -51,9 +51,11 @@ struct distinct_many {
 	uint8_t rank[DISTINCT_REGISTERS];
 };
 
+/* Add a hash. */
 void distinct_many_add(struct distinct_many *d, uint64_t hash);
 
 /* Make *into count what either of both does. */
 void distinct_many_merge(struct distinct_many *into, const struct distinct_many *from);
 
+/* Different hashes so far. */
 uint32_t distinct_many_count(const struct distinct_many *d);

@@ -30,6 +30,7 @@ int network_parse(const char *text, struct network *network, const char **reason
 /* Write it as network_parse() reads it, with its NUL: at most NETWORK_TEXT_MAX and that. */
 void network_put(char *p, const struct network *network);
 
+/* True when the host is within the network. */
 bool network_has(const struct network *network, const struct host *host);
 
 /* True when any network of the list has the host. */

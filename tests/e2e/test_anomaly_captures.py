@@ -45,7 +45,7 @@ EXPECTED = {
     "floods/amp.TCP.reflection.SYNACK.pcap":
         [("reflection", "syn-ack", None, "10.10.10.10", None),
          ("reflection", "snmp", None, "10.10.10.10", None)],
-    # 12 to 18 servers in 10 s, 2.6 kB each with their fragments
+    # 12 to 18 servers in 10 s, their answers in two fragments or more, up to 1500 octets each
     "floods/amp.dns.RRSIG.fragmented.pcap":
         [("reflection", "dns", None, "10.10.10.10", None)],
     # made anonymous with addresses drawn at random, the sender's from 224.0.0.0/4

@@ -104,6 +104,38 @@ static void write_transport(struct pkt_builder *b, const struct anomaly_packet *
 		pkt_payload(b, p->payload);
 }
 
+static void meter(struct anomaly_fixture *f, uint64_t ms, const uint8_t *data, uint32_t octets,
+		  bool is_ipv6)
+{
+	native_meter_packet(&f->cache, &(struct native_packet){
+					       .data = data,
+					       .captured_octets = octets,
+					       .wire_octets = octets,
+					       .time_ns = (BASE_MS + ms) * MS,
+					       .ethertype = is_ipv6 ? ETH_P_IPV6 : ETH_P_IP,
+				       });
+}
+
+/* The IPv4 packet in fragments, first to last. */
+static void meter_fragments(struct anomaly_fixture *f, uint64_t ms, const uint8_t *data,
+			    uint32_t octets, uint16_t each)
+{
+	static _Alignas(struct iphdr) uint8_t out[PKT_MAX_OCTETS];
+	static uint16_t identification;
+	struct iphdr *ip = (struct iphdr *)out;
+
+	identification++;
+	memcpy(ip, data, sizeof(*ip));
+	for (uint32_t at = 0; at < octets - sizeof(*ip); at += each) {
+		uint32_t rest = octets - (uint32_t)sizeof(*ip) - at, n = rest < each ? rest : each;
+
+		pkt_ipv4_fragment(ip, identification, (uint16_t)at, rest > each);
+		ip->tot_len = htons((uint16_t)(sizeof(*ip) + n));
+		memcpy(ip + 1, data + sizeof(*ip) + at, n);
+		meter(f, ms, out, (uint32_t)sizeof(*ip) + n, false);
+	}
+}
+
 void anomaly_fixture_packet(struct anomaly_fixture *f, uint64_t ms, struct anomaly_packet p)
 {
 	static struct pkt_builder b;
@@ -117,13 +149,10 @@ void anomaly_fixture_packet(struct anomaly_fixture *f, uint64_t ms, struct anoma
 		pkt_ipv4(&b, p.from, p.to);
 	write_transport(&b, &p);
 	pkt_finish(&b);
-	native_meter_packet(&f->cache, &(struct native_packet){
-					       .data = b.data,
-					       .captured_octets = (uint32_t)b.len,
-					       .wire_octets = (uint32_t)b.len,
-					       .time_ns = (BASE_MS + ms) * MS,
-					       .ethertype = is_ipv6 ? ETH_P_IPV6 : ETH_P_IP,
-				       });
+	if (p.fragment)
+		meter_fragments(f, ms, b.data, (uint32_t)b.len, p.fragment);
+	else
+		meter(f, ms, b.data, (uint32_t)b.len, is_ipv6);
 }
 
 void anomaly_fixture_finish(struct anomaly_fixture *f, uint64_t ms)

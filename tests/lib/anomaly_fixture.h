@@ -25,6 +25,8 @@ struct anomaly_packet {
 	uint8_t flags; /* of TCP */
 	bool is_os; /* a SYN with options */
 	uint16_t payload; /* octets */
+	uint16_t
+		fragment; /* of IPv4: octets behind the IP header in each but the last, of 8; 0: whole */
 };
 
 struct anomaly_fixture {
