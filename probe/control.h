@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The control socket: one request line in, JSON lines out, end of connection.
- * Requests: `status`, `ledger`, `flows [FILTER]`, `top [flows|hosts|ports] [N]`.
+ * Requests: `status`, `ledger`, `flows [FILTER]`, `top [flows|hosts|ports] [N]`,
+ * `templates [send]`.
  * Whatever a client sends or does not read, the loop goes on.
  */
 #pragma once
@@ -30,6 +31,12 @@ struct control_ops {
 
 	/* Add members to the status object. Returns 0 or -errno. */
 	int (*status)(void *arg, json_t *into);
+
+	/*
+	 * Add an object for each exporter to the list; with `sends` it sends its Templates
+	 * again if its transport has that. Returns 0 or -errno.
+	 */
+	int (*templates)(void *arg, bool sends, json_t *list);
 
 	/*
 	 * Read the ledger and call done(ctx, ...) exactly once: at once, or later

@@ -145,6 +145,21 @@ static void answer_top(const struct control_ops *ops, const char *words, FILE *r
 	top_close(top);
 }
 
+static void answer_templates(const struct control_ops *ops, const char *words, FILE *reply)
+{
+	bool sends = !strcmp(words, "send");
+	json_t *list = json_array();
+
+	if (*words && !sends)
+		control_print_error(reply, "templates: '%.64s' is not understood (allowed: send)",
+				    words);
+	else if (ops->templates(ops->arg, sends, list))
+		control_print_error(reply, "out of memory");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		print_line(reply, json_incref(json_array_get(list, i)));
+	json_decref(list);
+}
+
 static bool is_text(const char *request, size_t n_octets)
 {
 	for (size_t i = 0; i < n_octets; i++)
@@ -181,10 +196,13 @@ enum control_answer control_answer_request(const struct control_ops *ops, const 
 		answer_flows(ops, words, reply);
 	else if (!strcmp(line, "top"))
 		answer_top(ops, words, reply);
+	else if (!strcmp(line, "templates"))
+		answer_templates(ops, words, reply);
 	else
-		control_print_error(reply,
-				    "unknown request '%.64s%s' (allowed: status, ledger, "
-				    "flows [FILTER], top [flows|hosts|ports] [N])",
-				    line, *words ? " ..." : "");
+		control_print_error(
+			reply,
+			"unknown request '%.64s%s' (allowed: status, ledger, "
+			"flows [FILTER], top [flows|hosts|ports] [N], templates [send])",
+			line, *words ? " ..." : "");
 	return CONTROL_ANSWERED;
 }
