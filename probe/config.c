@@ -15,6 +15,7 @@
 #include "probe/template.h"
 
 #define REVERSE_PEN	  29305 /* RFC 5103 6.1: marks reverse Information Elements */
+#define MAIN_GROUP	  "main" /* is there without being named */
 #define UDP_HEADERS	  48 /* IPv6 and UDP */
 #define CERT_PEN	  6871
 #define DOCUMENTATION_PEN 32473 /* RFC 5612 */
@@ -23,6 +24,9 @@ void config_init(struct config *cfg)
 {
 	memset(cfg, 0, sizeof(*cfg));
 	config_set_defaults(NULL, cfg);
+	strcpy(cfg->groups[0].name, MAIN_GROUP);
+	config_set_defaults(config_list_of(config_key_find("groups[].mode")), &cfg->groups[0]);
+	cfg->n_groups = 1;
 	cfg->output = OUTPUT_DEFAULT;
 }
 
@@ -144,6 +148,71 @@ static size_t check_mtu(const struct exporter_config *e, size_t i)
 	return 1;
 }
 
+const struct group_config *config_group(const struct config *cfg, const char *name)
+{
+	for (size_t i = 0; i < cfg->n_groups; i++)
+		if (!strcmp(cfg->groups[i].name, name))
+			return &cfg->groups[i];
+	return NULL;
+}
+
+/* Encoded Messages pass from one to the other, so that nothing queued is lost. */
+static size_t check_failover(const struct config *cfg, size_t i)
+{
+	const struct exporter_config *a = &cfg->exporters[i];
+
+	for (size_t k = 0; k < i; k++) {
+		const struct exporter_config *b = &cfg->exporters[k];
+
+		if (strcmp(a->group, b->group) != 0)
+			continue;
+		if (a->protocol != b->protocol) {
+			log_error("exporters[%zu].protocol: not that of exporters[%zu], but one "
+				  "takes over what the other has encoded (failover); set the same "
+				  "for both",
+				  i, k);
+			return 1;
+		}
+		if ((a->fields | GROUP_BASE) == (b->fields | GROUP_BASE) && a->biflow == b->biflow)
+			continue;
+		log_error(
+			"exporters[%zu]: differs from exporters[%zu] in fields or biflow, but one "
+			"takes over what the other has encoded (failover); make them equal",
+			i, k);
+		return 1;
+	}
+	return 0;
+}
+
+static size_t check_group(const struct config *cfg, size_t i)
+{
+	const char *name = cfg->exporters[i].group;
+	const struct group_config *group = config_group(cfg, name);
+
+	if (group)
+		return group->mode == MODE_FAILOVER ? check_failover(cfg, i) : 0;
+	if (!strcmp(name, MAIN_GROUP))
+		return 0;
+	log_error("exporters[%zu].group: there is no group %s; add it to groups", i, name);
+	return 1;
+}
+
+static size_t check_storage(const struct exporter_config *e, size_t i)
+{
+	bool is_file = e->transport == TRANSPORT_FILE;
+
+	if (is_file && *e->spool_path) {
+		log_error("exporters[%zu].spool: a file is never away; use a spool with udp or tcp",
+			  i);
+		return 1;
+	}
+	if (!is_file && (e->rotate_mib || e->rotate_s || e->compress)) {
+		log_error("exporters[%zu].file: only of transport file", i);
+		return 1;
+	}
+	return 0;
+}
+
 static size_t check_exporters(const struct config *cfg)
 {
 	size_t n_errors = 0;
@@ -159,7 +228,8 @@ static size_t check_exporters(const struct config *cfg)
 			log_error("exporters[%zu].address: %s: %s", i, a->address, reason);
 			n_errors++;
 		}
-		n_errors += check_mtu(a, i) + config_check_protocol(cfg, i);
+		n_errors += check_mtu(a, i) + config_check_protocol(cfg, i) + check_group(cfg, i) +
+			    check_storage(a, i);
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(a->name, cfg->exporters[k].name) != 0)
 				continue;
@@ -265,30 +335,37 @@ int config_check(const struct config *cfg)
 }
 
 /* The lines `section:` that `path` needs and the key before it had not. */
-static int print_sections(FILE *out, const char *path, const char *previous)
+static int print_sections(FILE *out, const char *path, const char *previous, int indent)
 {
 	int depth = 0;
 	const char *name = path, *dot;
 
 	for (; (dot = strchr(name, '.')); name = dot + 1, depth++)
 		if (strncmp(path, previous, dot + 1 - path) != 0)
-			fprintf(out, "%*s%.*s:\n", 2 * depth, "", (int)(dot - name), name);
+			fprintf(out, "%*s%.*s:\n", 2 * (indent + depth), "", (int)(dot - name),
+				name);
 	return depth;
 }
 
 static void print_item(FILE *out, const struct config_list *list, const char *item)
 {
 	char value[CONFIG_VALUE_TEXT_MAX];
-	const char *lead = "  - ";
+	const char *previous = "";
+	const char *lead = list->name_size ? "    " : "  - ";
 
 	for (size_t i = 0; i < config_n_keys; i++) {
 		const struct config_key *key = &config_keys[i];
 
 		if (config_list_of(key) != list)
 			continue;
+		const char *name = strchr(key->path, '.') + 1;
+		int depth = print_sections(out, name, previous, 2);
+
 		config_key_format(key, item, value);
-		fprintf(out, "%s%s: %s\n", lead, strchr(key->path, '.') + 1, value);
+		fprintf(out, "%s%*s%s: %s\n", lead, 2 * depth, "",
+			depth ? strrchr(name, '.') + 1 : name, value);
 		lead = "    ";
+		previous = name;
 	}
 }
 
@@ -297,9 +374,14 @@ static void print_list(FILE *out, const struct config_list *list, const struct c
 	const char *base = (const char *)cfg;
 	size_t count = *(const size_t *)(base + list->count_offset);
 
-	fprintf(out, "%s:%s\n", list->path, count ? "" : " []");
-	for (size_t i = 0; i < count; i++)
-		print_item(out, list, base + list->offset + i * list->item_size);
+	fprintf(out, "%s:%s\n", list->path, count ? "" : list->name_size ? " {}" : " []");
+	for (size_t i = 0; i < count; i++) {
+		const char *item = base + list->offset + i * list->item_size;
+
+		if (list->name_size)
+			fprintf(out, "  %s:\n", item);
+		print_item(out, list, item);
+	}
 }
 
 int config_print(const struct config *cfg, FILE *out)
@@ -316,7 +398,7 @@ int config_print(const struct config *cfg, FILE *out)
 			print_list(out, list, cfg);
 		printed = list;
 		if (!list) {
-			int depth = print_sections(out, key->path, previous);
+			int depth = print_sections(out, key->path, previous, 0);
 
 			config_key_format(key, cfg, value);
 			fprintf(out, "%*s%s: %s\n", 2 * depth, "",

@@ -15,6 +15,7 @@
 
 #define CONFIG_MAX_INTERFACES 64 /* Observation Point index is 7 bits, two ends kept free */
 #define CONFIG_MAX_EXPORTERS  16
+#define CONFIG_MAX_GROUPS     16
 #define CONFIG_NAME_MAX	      64
 #define CONFIG_ADDRESS_MAX    256
 #define CONFIG_PATH_MAX	      256
@@ -34,6 +35,7 @@ enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_FILE };
 enum export_protocol { EXPORT_IPFIX, EXPORT_NETFLOW9, EXPORT_NETFLOW5 };
 enum exporter_options_kind { EXPORTER_OPTIONS_NONE, EXPORTER_OPTIONS_AUTO, EXPORTER_OPTIONS_ALL };
 enum biflow { BIFLOW_SPLIT, BIFLOW_RFC5103 };
+enum group_mode { MODE_MIRROR, MODE_BALANCE, MODE_FAILOVER };
 enum output { OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE, OUTPUT_DEFAULT };
 
 struct interface_config {
@@ -64,6 +66,21 @@ struct exporter_config {
 	int biflow; /* enum biflow                                */
 	int options; /* enum exporter_options_kind                 */
 	uint32_t fields; /* OR of GROUP_*, GROUP_BASE goes without saying */
+	uint32_t reconnect_s; /* least time between two attempts to connect; TCP only */
+	char group[CONFIG_NAME_MAX]; /* name of its group_config */
+	char spool_path[CONFIG_PATH_MAX]; /* empty = nothing is spooled                */
+	uint32_t spool_max_mib; /* 1 .. 1048576                              */
+	uint32_t spool_max_records_per_s; /* of the replay, 1 ..                      */
+	uint32_t rotate_mib; /* of a file, 0 = not by size                */
+	uint32_t rotate_s; /* ... not by time                           */
+	bool compress; /* the file, with zlib                       */
+};
+
+/* Exporters that share records. */
+struct group_config {
+	char name[CONFIG_NAME_MAX];
+	int mode; /* enum group_mode */
+	uint32_t stable_s; /* in order for so long before failover goes back, 1 .. 86400 */
 };
 
 struct config {
@@ -74,6 +91,8 @@ struct config {
 	struct flow_cache_config flow_cache;
 	struct exporter_config exporters[CONFIG_MAX_EXPORTERS];
 	size_t n_exporters;
+	struct group_config groups[CONFIG_MAX_GROUPS];
+	size_t n_groups;
 	struct anomaly_config anomaly;
 	char control_socket[CONFIG_PATH_MAX]; /* empty = none */
 	int log_level; /* enum log_level */
@@ -116,6 +135,9 @@ size_t config_check_protocol(const struct config *cfg, size_t i);
  * each exporter, and output_fields. Known as soon as *cfg is complete.
  */
 uint32_t fields_in_use(const struct config *cfg);
+
+/* The group of this name, NULL if there is none. */
+const struct group_config *config_group(const struct config *cfg, const char *name);
 
 /* True when any sink takes both directions of a conversation as one record. */
 bool biflow_in_use(const struct config *cfg);

@@ -11,13 +11,14 @@
 #include "probe/config.h"
 #include "probe/record.h"
 
-#define MEMBER(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
-#define TOP(member)	     MEMBER(config, member)
-#define CACHE(member)	     TOP(flow_cache.member)
-#define INTERFACE(member)    MEMBER(interface_config, member)
-#define EXPORTER(member)     MEMBER(exporter_config, member)
-#define ANOMALY(member)	     TOP(anomaly.member)
-#define NOWHERE		     0, 0
+#define MEMBER(type, member)	offsetof(struct type, member), sizeof(((struct type *)0)->member)
+#define TOP(member)		MEMBER(config, member)
+#define CACHE(member)		TOP(flow_cache.member)
+#define INTERFACE(member)	MEMBER(interface_config, member)
+#define EXPORTER(member)	MEMBER(exporter_config, member)
+#define EXPORTERS_GROUP(member) MEMBER(group_config, member)
+#define ANOMALY(member)		TOP(anomaly.member)
+#define NOWHERE			0, 0
 
 #define TEXT_(number) #number
 #define TEXT(number)  TEXT_(number)
@@ -99,10 +100,28 @@ const struct config_key config_keys[] = {
 	 "what the Collector is told of the probe itself: statistics, losses, names, types"},
 	{"exporters[].fields", CONFIG_WORDS, EXPORTER(fields), "[base]", 0, 0, group_words,
 	 later_groups, "groups of Information Elements in a record; base goes without saying"},
-	{"exporters[].group", CONFIG_ENUM, NOWHERE, "main", 0, 0, "main", NULL,
-	 "group the exporter belongs to"},
-	{"groups.main.mode", CONFIG_ENUM, NOWHERE, "mirror", 0, 0, "mirror", "balance | failover",
-	 "how the exporters of the group share records; mirror = each gets all"},
+	{"exporters[].reconnect_s", CONFIG_U32, EXPORTER(reconnect_s), "60", 1, 86400, NULL, NULL,
+	 "seconds between two attempts to connect at least; TCP only"},
+	{"exporters[].file.rotate_mib", CONFIG_U32, EXPORTER(rotate_mib), "0", 0, 1048576, NULL, NULL,
+	 "MiB of Messages after which a new file is begun; 0 = none is for its size"},
+	{"exporters[].file.rotate_s", CONFIG_U32, EXPORTER(rotate_s), "0", 0, 31536000, NULL, NULL,
+	 "seconds after which a new file is begun; 0 = none is for its age"},
+	{"exporters[].file.compress", CONFIG_BOOL, EXPORTER(compress), "false", 0, 0, "false | true",
+	 NULL, "compress files, as gzip does"},
+	{"exporters[].spool.path", CONFIG_STRING, EXPORTER(spool_path), "", 0,
+	 STRING_MAX(CONFIG_PATH_MAX), NULL, NULL,
+	 "folder that keeps records on disk while the Collector is away; empty = none"},
+	{"exporters[].spool.max_mib", CONFIG_U32, EXPORTER(spool_max_mib), "256", 1, 1048576, NULL, NULL,
+	 "MiB the spool of this exporter takes at most; the oldest go first"},
+	{"exporters[].spool.max_records_per_s", CONFIG_U32, EXPORTER(spool_max_records_per_s), "20000", 1,
+	 UINT32_MAX, NULL, NULL, "Flow Records taken from the spool in a second at most"},
+	{"exporters[].group", CONFIG_STRING, EXPORTER(group), "main", 1, STRING_MAX(CONFIG_NAME_MAX),
+	 NULL, NULL, "group the exporter belongs to, one of groups"},
+	{"groups[].mode", CONFIG_ENUM, EXPORTERS_GROUP(mode), "mirror", 0, 0,
+	 "mirror | balance | failover", NULL,
+	 "how exporters of the group share records: each gets all; by Flow; the first in order gets all"},
+	{"groups[].stable_s", CONFIG_U32, EXPORTERS_GROUP(stable_s), "10", 1, 86400, NULL, NULL,
+	 "failover: seconds an exporter is in order before records go back to it"},
 	{"output_biflow", CONFIG_ENUM, TOP(output_biflow), "split", 0, 0, "split | rfc5103", NULL,
 	 "in JSON on stdout one record for each direction, or one for both"},
 	{"output_fields", CONFIG_WORDS, TOP(output_fields), "[base]", 0, 0, group_words, later_groups,
@@ -178,9 +197,11 @@ const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);
 
 static const struct config_list lists[] = {
 	{"interfaces", offsetof(struct config, interfaces), offsetof(struct config, n_interfaces),
-	 sizeof(struct interface_config), CONFIG_MAX_INTERFACES},
+	 sizeof(struct interface_config), CONFIG_MAX_INTERFACES, 0},
 	{"exporters", offsetof(struct config, exporters), offsetof(struct config, n_exporters),
-	 sizeof(struct exporter_config), CONFIG_MAX_EXPORTERS},
+	 sizeof(struct exporter_config), CONFIG_MAX_EXPORTERS, 0},
+	{"groups", offsetof(struct config, groups), offsetof(struct config, n_groups),
+	 sizeof(struct group_config), CONFIG_MAX_GROUPS, CONFIG_NAME_MAX},
 };
 /* clang-format on */
 
@@ -300,6 +321,26 @@ const struct config_list *config_list_of(const struct config_key *key)
 			return &lists[i];
 	}
 	return NULL;
+}
+
+bool config_list_allows(const struct config_list *list, const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_-";
+	size_t n = strspn(name, allowed);
+
+	return n && !name[n] && n < list->name_size;
+}
+
+bool config_list_has(const struct config_list *list, const struct config *cfg, const char *name)
+{
+	const char *base = (const char *)cfg, *item = base + list->offset;
+	size_t count = *(const size_t *)(base + list->count_offset);
+
+	for (size_t i = 0; i < count; i++, item += list->item_size)
+		if (!strcmp(item, name))
+			return true;
+	return false;
 }
 
 void config_set_defaults(const struct config_list *list, void *base)

@@ -37,12 +37,16 @@ struct config_key {
 	const char *doc;
 };
 
+struct config;
+
 struct config_list {
 	const char *path; /* "interfaces"; its keys begin with "interfaces[]." */
 	size_t offset; /* of the array in struct config                     */
 	size_t count_offset; /* of the size_t that says how many are used         */
 	size_t item_size; /* octets                                            */
 	size_t max; /* items                                             */
+	size_t name_size; /* 0, or octets of the name each item begins with: then
+			   * they are a mapping from it                          */
 };
 
 extern const struct config_key config_keys[];
@@ -69,6 +73,12 @@ bool config_find_nearest(const char *at, size_t length, const char *name,
 
 /* The list whose items `key` belongs to, NULL for a key outside lists. */
 const struct config_list *config_list_of(const struct config_key *key);
+
+/* True for a name an item can have: letters, digits, _ and -, so that it is plain YAML. */
+bool config_list_allows(const struct config_list *list, const char *name);
+
+/* True when the configuration has an item of this name. */
+bool config_list_has(const struct config_list *list, const struct config *cfg, const char *name);
 
 /* Set all keys of one list item (or, with list NULL, all outside lists) to their defaults. */
 void config_set_defaults(const struct config_list *list, void *base);

@@ -217,23 +217,32 @@ static void load_words(struct loader *l, const struct config_key *key, const str
 
 static void load_mapping(struct loader *l, const struct place *at);
 
-static void load_items(struct loader *l, const struct config_list *list, const struct place *at)
+/* Make room for the next item of a list; items too many go to `spare` and are told of. */
+static void *next_item(struct loader *l, const struct config_list *list, size_t i,
+		       const struct place *item, struct config *spare)
 {
 	size_t *count = (size_t *)((char *)&l->cfg + list->count_offset);
+	void *base = spare;
+
+	if (i < list->max)
+		base = (char *)&l->cfg + list->offset + (*count)++ * list->item_size;
+	else if (i == list->max)
+		report(l, l->event.start_mark, item->shown, "one too many (allowed: %zu entries)",
+		       list->max);
+	memset(base, 0, list->item_size);
+	config_set_defaults(list, base);
+	return base;
+}
+
+static void load_items(struct loader *l, const struct config_list *list, const struct place *at)
+{
 	struct place item = *at;
 	struct config spare; /* takes items there is no room for */
 
-	*count = 0;
+	*(size_t *)((char *)&l->cfg + list->count_offset) = 0;
 	for (size_t i = 0; advance(l) && l->event.type != YAML_SEQUENCE_END_EVENT; i++) {
 		snprintf(item.shown, sizeof(item.shown), "%s[%zu]", list->path, i);
-		item.base = &spare;
-		if (i < list->max)
-			item.base = (char *)&l->cfg + list->offset + (*count)++ * list->item_size;
-		else if (i == list->max)
-			report(l, l->event.start_mark, item.shown,
-			       "one too many (allowed: %zu entries)", list->max);
-		memset(item.base, 0, list->item_size);
-		config_set_defaults(list, item.base);
+		item.base = next_item(l, list, i, &item, &spare);
 		if (l->event.type == YAML_MAPPING_START_EVENT)
 			load_mapping(l, &item);
 		else
@@ -252,6 +261,53 @@ static void enter(struct place *child, const struct place *at, const char *name)
 	*child = *at;
 	append(child->shown, *at->shown ? "." : "");
 	append(child->shown, name);
+}
+
+/* An item whose name is `name`; its value is the current event. */
+static void load_named(struct loader *l, const struct config_list *list, const struct place *at,
+		       const char *name, size_t i)
+{
+	struct place item;
+	struct config spare;
+
+	enter(&item, at, name);
+	item.base = next_item(l, list, i, &item, &spare);
+	snprintf(item.base, list->name_size, "%s", name);
+	if (l->event.type == YAML_MAPPING_START_EVENT)
+		load_mapping(l, &item);
+	else if (!is_empty(&l->event))
+		refuse_value(l, item.shown, "a mapping with the keys of the entry");
+}
+
+/* The items of a mapping from their names. */
+static void load_names(struct loader *l, const struct config_list *list, const struct place *at)
+{
+	size_t i = 0;
+
+	*(size_t *)((char *)&l->cfg + list->count_offset) = 0;
+	while (advance(l) && l->event.type != YAML_MAPPING_END_EVENT) {
+		char name[CONFIG_PATH_TEXT_MAX] = "";
+		bool is_good = l->event.type == YAML_SCALAR_EVENT;
+
+		if (is_good)
+			snprintf(name, sizeof(name), "%s", (char *)l->event.data.scalar.value);
+		if (is_good && config_list_has(list, &l->cfg, name)) {
+			report(l, l->event.start_mark, at->shown, "%s is here a second time", name);
+			is_good = false;
+		} else if (!config_list_allows(list, name)) {
+			report(l, l->event.start_mark, at->shown,
+			       "%s: no name (allowed: letters, digits, _ and -, at most %zu)", name,
+			       list->name_size - 1);
+			is_good = false;
+			skip_value(l);
+		}
+		if (!advance(l))
+			return;
+		if (is_good)
+			load_named(l, list, at, name, i++);
+		else
+			skip_value(l);
+	}
 }
 
 static void report_unknown(struct loader *l, const struct place *at, const char *name)
@@ -278,11 +334,15 @@ static void load_value(struct loader *l, const struct config_key *key, const str
 	} else if (!*rest) {
 		load_scalar(l, key, at);
 	} else if (*rest == '[') {
+		const struct config_list *list = config_list_of(key);
+
 		inner.length += strlen("[].");
-		if (l->event.type == YAML_SEQUENCE_START_EVENT)
-			load_items(l, config_list_of(key), &inner);
+		if (list->name_size && l->event.type == YAML_MAPPING_START_EVENT)
+			load_names(l, list, &inner);
+		else if (!list->name_size && l->event.type == YAML_SEQUENCE_START_EVENT)
+			load_items(l, list, &inner);
 		else if (!is_empty(&l->event))
-			refuse_value(l, at->shown, "a list");
+			refuse_value(l, at->shown, list->name_size ? "a mapping" : "a list");
 	} else {
 		inner.length += strlen(".");
 		if (l->event.type == YAML_MAPPING_START_EVENT)

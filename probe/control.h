@@ -2,7 +2,7 @@
 /*
  * The control socket: one request line in, JSON lines out, end of connection.
  * Requests: `status`, `ledger`, `flows [FILTER]`, `top [flows|hosts|ports] [N]`,
- * `events`, `explain ID`.
+ * `events`, `explain ID`, `templates [send]`.
  * Whatever a client sends or does not read, the loop goes on.
  */
 #pragma once
@@ -32,6 +32,12 @@ struct control_ops {
 
 	/* Add members to the status object. Returns 0 or -errno. */
 	int (*status)(void *arg, json_t *into);
+
+	/*
+	 * Add an object for each exporter to the list; with `sends` it sends its Templates
+	 * again if its transport has that. Returns 0 or -errno.
+	 */
+	int (*templates)(void *arg, bool sends, json_t *list);
 
 	/*
 	 * Read the ledger and call done(ctx, ...) exactly once: at once, or later

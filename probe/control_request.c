@@ -210,6 +210,21 @@ static void answer_explain(const struct control_ops *ops, const char *words, FIL
 				    (unsigned long long)finder.id);
 }
 
+static void answer_templates(const struct control_ops *ops, const char *words, FILE *reply)
+{
+	bool sends = !strcmp(words, "send");
+	json_t *list = json_array();
+
+	if (*words && !sends)
+		control_print_error(reply, "templates: '%.64s' is not understood (allowed: send)",
+				    words);
+	else if (ops->templates(ops->arg, sends, list))
+		control_print_error(reply, "out of memory");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		print_line(reply, json_incref(json_array_get(list, i)));
+	json_decref(list);
+}
+
 static bool is_text(const char *request, size_t n_octets)
 {
 	for (size_t i = 0; i < n_octets; i++)
@@ -250,11 +265,13 @@ enum control_answer control_answer_request(const struct control_ops *ops, const 
 		each_event(ops, print_event, reply, reply);
 	else if (!strcmp(line, "explain"))
 		answer_explain(ops, words, reply);
+	else if (!strcmp(line, "templates"))
+		answer_templates(ops, words, reply);
 	else
 		control_print_error(reply,
 				    "unknown request '%.64s%s' (allowed: status, ledger, "
 				    "flows [FILTER], top [flows|hosts|ports] [N], events, "
-				    "explain ID)",
+				    "explain ID, templates [send])",
 				    line, *words ? " ..." : "");
 	return CONTROL_ANSWERED;
 }

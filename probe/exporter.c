@@ -16,7 +16,7 @@
 #define UNPACED_QUEUE_OCTETS ((size_t)1 << 20)
 #define UNPACED_STALL_MS     10000
 
-static void volume_add(struct exporter_volume *to, const struct exporter_volume *v)
+void volume_add(struct exporter_volume *to, const struct exporter_volume *v)
 {
 	to->records += v->records;
 	to->packets += v->packets;
@@ -60,6 +60,8 @@ static struct exporter_volume *account_of_full_queue(struct exporter *e)
 {
 	struct exporter_volume *why = exporter_account_of(e, e->session.error);
 
+	if (e->store_failed_ns)
+		return &e->stats.not_sent_spool_full;
 	if (why == &e->stats.not_sent_unresolved || why == &e->stats.not_sent_unroutable)
 		return why;
 	return &e->stats.not_sent_queue;
@@ -93,6 +95,18 @@ static uint32_t leave_s(const struct exporter *e, uint64_t end_ms)
 	return (uint32_t)((end_ms + (e->protocol->has_uptime ? 999 : 0)) / 1000);
 }
 
+/* A full queue is what a spool is for too, whatever filled it. */
+static int push_stage(struct exporter *e, const struct message *info, const struct stage *st)
+{
+	size_t octets = (size_t)(st->end - st->message) + e->protocol->padding;
+	int err = queue_push(&e->queue, info, st->message, octets);
+
+	if (err != -ENOBUFS || !e->spool)
+		return err;
+	exporter_store(e);
+	return queue_push(&e->queue, info, st->message, octets);
+}
+
 static void queue_stage(struct exporter *e, int layout)
 {
 	struct stage *st = &e->stages[layout];
@@ -104,8 +118,7 @@ static void queue_stage(struct exporter *e, int layout)
 			       .lost_before = e->lost_numbers,
 			       .end_s = leave_s(e, st->end_ms),
 			       .base_ms = st->base_ms};
-	size_t octets = (size_t)(st->end - st->message) + e->protocol->padding;
-	int err = queue_push(&e->queue, &info, st->message, octets);
+	int err = push_stage(e, &info, st);
 
 	if (err) {
 		drop_stage(e, st,
@@ -186,7 +199,8 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	e->groups = cfg->fields | GROUP_BASE | (is_biflow ? GROUP_BIFLOW : 0);
 	/* a file takes what comes at once: nothing to spare it, nothing to lose */
 	e->is_paced = is_paced && cfg->transport != TRANSPORT_FILE;
-	e->unpaced_stall_ms = UNPACED_STALL_MS;
+	/* ... and no sense in waiting for it */
+	e->unpaced_stall_ms = cfg->transport == TRANSPORT_FILE ? 0 : UNPACED_STALL_MS;
 	pace_init(&e->pace, e->is_paced ? cfg->max_records_per_s : 0);
 	int err = encode_templates(e, domain_id, enterprise_number);
 
@@ -194,6 +208,8 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 		err = exporter_options_open(e);
 	if (!err)
 		err = session_open(&e->session, &e->cfg);
+	if (!err)
+		err = exporter_open_spool(e);
 	if (err) {
 		exporter_close(e);
 		return err;
@@ -301,6 +317,13 @@ void exporter_biflow(void *arg, const struct flow_record *forward,
 		  &v, end_ms);
 }
 
+void exporter_take_over(struct exporter *e, const struct exporter_volume *v)
+{
+	volume_add(&e->stats.accepted, v);
+	volume_add(&e->stats.queued, v);
+	e->pace.total++;
+}
+
 void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)
 {
 	exporter_queue_stages(e);
@@ -322,6 +345,16 @@ int exporter_fd(const struct exporter *e)
 	return e->cfg.transport == TRANSPORT_TCP && is_waiting ? e->session.fd : -1;
 }
 
+size_t exporter_templates(const struct exporter *e)
+{
+	return (size_t)template_layouts(e->groups);
+}
+
+uint16_t exporter_template_id(const struct exporter *e, size_t i)
+{
+	return template_id(layout_kind((int)i), layout_groups((int)i, e->groups));
+}
+
 const char *exporter_name(const struct exporter *e)
 {
 	return e->cfg.name;
@@ -339,5 +372,7 @@ void exporter_close(struct exporter *e)
 	session_close(&e->session);
 	queue_close(&e->queue);
 	exporter_options_close(e);
+	queue_close(&e->under_way);
+	spool_close(e->spool);
 	free(e);
 }

@@ -19,8 +19,8 @@ struct options_facts;
 
 /*
  * Where an exporter's records went, each monotone:
- *   accepted = sent + queued + sum of the not_sent_* (records, packets, octets)
- * Records count directions: one of both directions is two. Octets and packets are
+ *   accepted + recovered = sent + queued + spooled + moved + sum of the not_sent_*
+ * in records, packets and octets; queued and spooled are what there is now. Records count directions: one of both directions is two. Octets and packets are
  * the Flow Records' own delta counts.
  */
 struct exporter_volume {
@@ -32,18 +32,24 @@ struct exporter_volume {
 struct exporter_stats {
 	struct exporter_volume accepted;
 	struct exporter_volume sent;
-	struct exporter_volume queued; /* in the making, or waiting */
+	struct exporter_volume recovered; /* found in the spool, of an earlier run */
+	struct exporter_volume queued; /* in the making, waiting, or not known to have arrived */
+	struct exporter_volume spooled; /* on disk */
+	struct exporter_volume moved; /* handed over to another exporter of the group */
 	struct exporter_volume not_sent_queue; /* queue full */
 	struct exporter_volume not_sent_refused; /* ICMP port or host unreachable */
 	struct exporter_volume not_sent_unroutable; /* no route, no address */
 	struct exporter_volume not_sent_unresolved; /* name of the collector not resolved */
 	struct exporter_volume not_sent_too_big; /* EMSGSIZE even after shrinking */
+	struct exporter_volume not_sent_spool_full; /* the oldest of a spool without room */
+	struct exporter_volume not_sent_spool_error; /* what a spool could not be read back */
 	struct exporter_volume not_sent_error; /* any other send error, connection lost */
 	struct exporter_volume not_sent_unsupported; /* the export protocol has no such records */
 	uint64_t messages;
 	uint64_t message_octets;
 	uint64_t templates_sent; /* Template Records, copies counted */
 	uint64_t send_errors;
+	uint64_t spool_octets; /* of its files */
 	uint32_t sequence; /* next Sequence Number */
 };
 
@@ -115,6 +121,35 @@ void exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int ti
  * the time exporter_run() returns is enough.
  */
 int exporter_fd(const struct exporter *e);
+
+/*
+ * True when records for it had better go elsewhere: not connected, no address, errors
+ * of ICMP in the last seconds, or a TCP connection that nobody reads from. False
+ * until that is known.
+ */
+bool exporter_is_away(const struct exporter *e);
+
+/* Since when it is not away, as now_ns of exporter_run(); 0 = always. */
+uint64_t exporter_back_ns(const struct exporter *e);
+
+/*
+ * Keep what was sent until it is unlikely to come back as refused (UDP) or is
+ * acknowledged (TCP), to send it again or hand it over. For a spool, and for failover.
+ */
+void exporter_keep_sent(struct exporter *e);
+
+/*
+ * Hand what is queued and not known to have arrived over to `to`, which has the same
+ * Templates. What finds no room there stays.
+ */
+void exporter_hand_over(struct exporter *from, struct exporter *to);
+
+/* Send the Templates again now; UDP only, the other transports have them. True if so. */
+bool exporter_resend_templates(struct exporter *e);
+
+/* How many Templates it has, and the Template ID of each. */
+size_t exporter_templates(const struct exporter *e);
+uint16_t exporter_template_id(const struct exporter *e, size_t i);
 
 const char *exporter_name(const struct exporter *e);
 const struct exporter_stats *exporter_stats(const struct exporter *e);

@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,13 +67,8 @@ int channel_connect(int *out, enum transport transport, const struct sockaddr_st
 int channel_check_connect(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	int err = 0;
-	socklen_t size = sizeof(err);
 
-	if (poll(&p, 1, 0) <= 0)
-		return -EINPROGRESS;
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size);
-	return -err;
+	return poll(&p, 1, 0) <= 0 ? -EINPROGRESS : channel_take_error(fd);
 }
 
 int channel_check_peer(int fd)
@@ -97,7 +94,7 @@ size_t channel_path_mtu(int fd, int family)
 }
 
 /* A regular file never ends in half a Message, or nothing behind it could be read. */
-static int write_file(int fd, const uint8_t *data, size_t octets)
+int channel_write_file(int fd, const uint8_t *data, size_t octets)
 {
 	off_t start = lseek(fd, 0, SEEK_CUR);
 	size_t done = 0;
@@ -120,27 +117,38 @@ static int write_file(int fd, const uint8_t *data, size_t octets)
 	return (int)octets;
 }
 
-/* Each error fails one call: take its report off the queue, the next shows up. */
-static void take_error_report(int fd)
+size_t channel_unacknowledged(int fd)
 {
-	uint8_t none;
-	struct iovec iov = {.iov_base = &none, .iov_len = sizeof(none)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	int octets = 0;
 
-	(void)recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+	return ioctl(fd, SIOCOUTQ, &octets) || octets < 0 ? 0 : (size_t)octets;
 }
 
-int channel_send(int fd, enum transport transport, const uint8_t *data, size_t octets)
+int channel_take_report(int fd, uint8_t *datagram, size_t room)
 {
-	if (transport == TRANSPORT_FILE)
-		return write_file(fd, data, octets);
+	struct iovec iov = {.iov_base = datagram, .iov_len = room};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n = recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+
+	return n < 0 ? -EAGAIN : (int)n;
+}
+
+int channel_take_error(int fd)
+{
+	int err = 0;
+	socklen_t size = sizeof(err);
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size);
+	return -err;
+}
+
+int channel_send(int fd, const uint8_t *data, size_t octets)
+{
 	ssize_t n = send(fd, data, octets, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n >= 0)
 		return (int)n;
 	int err = -errno;
 
-	if (transport == TRANSPORT_UDP)
-		take_error_report(fd);
 	return err == -ENOBUFS || err == -EINTR ? -EAGAIN : err;
 }

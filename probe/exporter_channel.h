@@ -35,8 +35,26 @@ int channel_check_peer(int fd);
 /* The kernel's MTU of the path, octets of the IP packet; 0 = it has none. */
 size_t channel_path_mtu(int fd, int family);
 
+/* Octets of a TCP connection that its other end has not acknowledged. */
+size_t channel_unacknowledged(int fd);
+
 /*
- * Send some of a stream, or one datagram. To a file all or nothing.
- * Returns the octets taken or -errno; -EAGAIN: later.
+ * Take a report of an error off a UDP socket; each is what fails one call.
+ *
+ * datagram  start of the payload it is about, as far as the report has it
+ *
+ * Returns the octets of that (0: not known), -EAGAIN when there is no report.
  */
-int channel_send(int fd, enum transport transport, const uint8_t *data, size_t octets);
+int channel_take_report(int fd, uint8_t *datagram, size_t room);
+
+/* The error that the next call on a socket would fail with, and will not now: 0 or -errno. */
+int channel_take_error(int fd);
+
+/* Send some of a stream, or one datagram. Returns the octets taken or -errno; -EAGAIN: later. */
+int channel_send(int fd, const uint8_t *data, size_t octets);
+
+/*
+ * Write to a file, all or nothing: a regular file never ends in half a Message.
+ * Waits for the disk. Returns the octets or -errno.
+ */
+int channel_write_file(int fd, const uint8_t *data, size_t octets);

@@ -17,10 +17,13 @@ static int send_octets(struct exporter *e, const uint8_t *data, size_t octets)
 {
 	int n = session_send(&e->session, data + e->partial_octets, octets - e->partial_octets);
 
+	if (n != -EAGAIN)
+		e->blocked_ns = e->now_ns;
 	e->is_blocked = n == -EAGAIN;
 	if (n < 0)
 		return n;
 	e->is_stalled = false;
+	e->stream_octets += (size_t)n;
 	e->partial_octets += (size_t)n;
 	if (e->partial_octets < octets) {
 		e->is_blocked = true;
@@ -60,14 +63,25 @@ int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets,
 	return send_octets(e, message, octets);
 }
 
+bool exporter_is_data_begun(const struct exporter *e)
+{
+	return e->partial_octets && e->template_copies && queue_first(&e->queue) &&
+	       !exporter_options_under_way(e);
+}
+
 void exporter_note_failure(struct exporter *e, int err)
 {
 	e->stats.send_errors++;
+	e->session.is_failing |= err != -EMSGSIZE;
 	session_note_failure(&e->session, e->now_ns, err, "send to");
-	if (e->cfg.transport == TRANSPORT_UDP && err == -ECONNREFUSED) {
+	if (e->cfg.transport == TRANSPORT_UDP && err != -EMSGSIZE) {
 		/* Nobody listens there; who will knows no Template yet. */
 		e->template_copies = 0;
 		e->templates_due_ns = e->now_ns;
+		if (e->keeps_sent) {
+			e->session.error = err;
+			exporter_return_refused(e);
+		}
 	}
 	if (e->cfg.transport != TRANSPORT_TCP)
 		return;
@@ -85,24 +99,33 @@ static size_t part_records(const struct exporter *e, const struct message *m)
 	return fit < m->n_records ? fit : m->n_records;
 }
 
-/* What the first n records of a Message account for, read back from the wire form. */
-static struct exporter_volume part_volume(const struct exporter *e, const struct message *m,
-					  size_t n)
+struct exporter_volume exporter_volume_of(const struct exporter *e, int layout,
+					  const uint8_t *record, size_t n, uint32_t parts)
 {
-	int layout = (int)m->layout;
 	uint32_t groups = layout_groups(layout, e->groups);
-	const uint8_t *record = m->data + m->start + e->protocol->data_offset;
+	size_t stride = e->protocol->record_octets(layout_kind(layout), groups);
 	struct exporter_volume v = {0};
 
-	for (size_t i = 0; i < n; i++, record += m->record_octets) {
+	for (size_t i = 0; i < n; i++, record += stride) {
 		struct exporter_volume one = e->protocol->counts(record, layout, groups);
-		bool is_part = i < 32 && m->parts >> i & 1;
+		bool is_part = i < 32 && parts >> i & 1;
 
 		v.records += is_part ? 0 : layout_flows(layout);
 		v.packets += one.packets;
 		v.octets += one.octets;
 	}
 	return v;
+}
+
+static void account_part(struct exporter *e, const struct message *m, size_t n,
+			 const struct exporter_volume *v, struct exporter_volume *to)
+{
+	if (e->keeps_sent && to == &e->stats.sent) {
+		exporter_keep(e, m, n, v);
+		return;
+	}
+	exporter_stored_done(e, m);
+	exporter_account(e, to, v);
 }
 
 /* The first n records have left or are given up: account them and go on behind. */
@@ -112,14 +135,17 @@ static void finish_part(struct exporter *e, struct message *m, size_t n, struct 
 	e->options.flow_records += to == &e->stats.sent ? n : 0;
 	e->partial_octets = 0;
 	if (n == m->n_records) {
-		exporter_account(e, to, &m->volume);
+		account_part(e, m, n, &m->volume, to);
 		queue_pop(&e->queue);
 		return;
 	}
-	struct exporter_volume v = part_volume(e, m, n);
+	struct exporter_volume v = exporter_volume_of(
+		e, (int)m->layout, m->data + m->start + e->protocol->data_offset, n, m->parts);
 	const uint8_t *header = m->data + m->start;
 
-	exporter_account(e, to, &v);
+	exporter_stored_done(e, m); /* it knows whole Messages only */
+	m->place = (struct spool_place){0};
+	account_part(e, m, n, &v, to);
 	m->volume.records -= v.records;
 	m->volume.packets -= v.packets;
 	m->volume.octets -= v.octets;
@@ -163,8 +189,11 @@ static int send_fitting(struct exporter *e, struct message *m, size_t *n)
 		if (!*n)
 			break;
 		err = send_part(e, m, *n);
-		if (err == -EMSGSIZE)
-			session_update_limit(&e->session);
+		if (err != -EMSGSIZE)
+			break;
+		session_update_limit(&e->session);
+		if (exporter_return_too_big(e))
+			return -EAGAIN; /* they are before this one */
 	}
 	if (err == -EMSGSIZE)
 		*n = m->n_records;
@@ -189,6 +218,8 @@ bool exporter_send_first(struct exporter *e)
 		return true;
 	}
 	exporter_note_failure(e, err);
+	if (e->keeps_sent && err != -EMSGSIZE)
+		return false; /* all of it waits until the Collector is back */
 	if (e->cfg.transport != TRANSPORT_TCP) {
 		finish_part(e, m, n, exporter_account_of(e, err));
 		return true;

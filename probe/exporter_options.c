@@ -98,6 +98,7 @@ static void begin_round(struct exporter *e)
 
 	e->protocol->encode_options(o->batch, &state, o->parts);
 	o->at = 0;
+	o->flow_sequence = e->stats.sequence;
 	o->parts = OPTIONS_NAMES | OPTIONS_COUNTS;
 	o->due_ns = e->cfg.transport == TRANSPORT_UDP
 			    ? UINT64_MAX /* with the Templates */
@@ -111,6 +112,20 @@ static uint32_t *sequence_of(struct exporter *e, const struct options_message *m
 								: &e->options.sequence;
 }
 
+/* An error of UDP is that of an earlier datagram, which may have been one of Flows. */
+static void note_earlier_error(struct exporter *e, int err)
+{
+	if (!e->keeps_sent) {
+		e->stats.send_errors++;
+		session_note_failure(&e->session, e->now_ns, err, "send to");
+	} else if (err == -EMSGSIZE) {
+		session_update_limit(&e->session);
+		exporter_return_too_big(e);
+	} else {
+		exporter_note_failure(e, err);
+	}
+}
+
 /* Returns 0 or -errno; -EAGAIN: later, of a stream from where it stopped. */
 static int send_message(struct exporter *e, const struct options_message *m)
 {
@@ -120,10 +135,11 @@ static int send_message(struct exporter *e, const struct options_message *m)
 
 	if (!err || err == -EAGAIN || e->cfg.transport != TRANSPORT_UDP)
 		return err;
-	/* An error of UDP is that of an earlier datagram: once more. */
-	e->stats.send_errors++;
-	session_note_failure(&e->session, e->now_ns, err, "send to");
-	return exporter_send_message(e, data, m->octets, &earliest);
+	note_earlier_error(e, err);
+	/* Of no use to one that is away: when it is back it is told all. */
+	return e->keeps_sent && exporter_is_away(e)
+		       ? err
+		       : exporter_send_message(e, data, m->octets, &earliest);
 }
 
 bool exporter_options_run(struct exporter *e)
@@ -143,10 +159,10 @@ bool exporter_options_run(struct exporter *e)
 			return false;
 		o->at++;
 		*sequence_of(e, m) += exporter_numbers(e, m->n_records); /* lost ones leave a gap */
-		if (!err || e->cfg.transport == TRANSPORT_UDP)
-			continue;
-		exporter_note_failure(e, err);
-		if (e->session.state != SESSION_UP) {
+		if (err && e->cfg.transport != TRANSPORT_UDP)
+			exporter_note_failure(e, err);
+		if (err &&
+		    (e->session.state != SESSION_UP || (e->keeps_sent && exporter_is_away(e)))) {
 			o->at = o->batch->n_messages;
 			return false;
 		}

@@ -29,6 +29,7 @@ struct exporter_options {
 	uint32_t parts; /* of the next round, OR of enum options_part */
 	uint64_t due_ns; /* of the next round */
 	uint32_t sequence; /* next Sequence Number in OPTIONS_DOMAIN */
+	uint32_t flow_sequence; /* that of the Flows when the round began */
 	uint64_t flow_records; /* Data Records of Flows sent */
 	struct options_loss not_sent;
 	const struct options_facts *facts; /* may be NULL */

@@ -36,6 +36,14 @@ static const struct {
 #undef OPTION
 };
 
+bool options_has_template(uint32_t id)
+{
+	for (int i = 0; i < N_OPTIONS; i++)
+		if (options_templates[i].id == id)
+			return true;
+	return false;
+}
+
 static const struct {
 	uint16_t options;
 	uint16_t id;

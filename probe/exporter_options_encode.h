@@ -65,6 +65,9 @@ struct options_message {
 	bool is_of_flows; /* in the domain of the Flows, not in OPTIONS_DOMAIN */
 };
 
+/* True for the Template ID of one of the Options Templates. */
+bool options_has_template(uint32_t id);
+
 struct options_batch {
 	struct options_message messages[OPTIONS_MAX_MESSAGES];
 	size_t n_messages;

@@ -13,6 +13,7 @@
 #include "probe/exporter_protocol.h"
 #include "probe/exporter_queue.h"
 #include "probe/exporter_session.h"
+#include "probe/spool.h"
 #include "probe/template.h"
 
 #define MESSAGE_MAX_OCTETS 9000 /* whatever the MTU; that of jumbo frames */
@@ -45,8 +46,21 @@ struct exporter {
 	uint32_t lost_numbers; /* Sequence Numbers of what was dropped behind the last Message */
 	uint64_t base_ms; /* of the last Message begun; see struct exporter_protocol */
 	struct queue queue;
+	struct queue under_way; /* sent, but not known to have arrived; in stats.queued */
+	bool keeps_sent; /* has that */
+	bool was_away; /* in the call before */
+	bool is_ending; /* waits for what is under way */
+	uint64_t stream_octets; /* taken by the kernel in this session */
+	uint64_t opened_ns; /* first call */
+	uint64_t blocked_ns; /* TCP: last time it took some, or was not blocked */
+	uint64_t away_ns; /* last time it was away */
 	struct pace pace;
 	struct exporter_options options;
+	struct spool *spool; /* NULL = none */
+	struct pace restore_pace; /* of what comes out of it; the cap on records only */
+	struct exporter_volume spool_full; /* of its counts, what is in stats */
+	struct exporter_volume spool_error;
+	uint64_t store_failed_ns; /* last write to it that failed, 0 = the last one did not */
 	struct session session;
 	uint32_t generation; /* of the session, the following belongs to */
 	uint32_t template_copies; /* sent in this session */
@@ -92,6 +106,58 @@ bool exporter_send_first(struct exporter *e);
 
 /* Give the first Message of the queue up, to this account. */
 void exporter_drop_first(struct exporter *e, struct exporter_volume *why);
+
+/* Open the spool if there is one configured. Returns 0 or -errno, printed. */
+int exporter_open_spool(struct exporter *e);
+
+/* Move what is queued to the spool; what it cannot write stays. Nothing without one. */
+void exporter_store(struct exporter *e);
+
+/* Queue what is in the spool, as much as its rate allows now. */
+void exporter_restore(struct exporter *e);
+
+/* When the rate allows more; UINT64_MAX = there is none to be had. */
+uint64_t exporter_restore_ns(const struct exporter *e);
+
+/* A queued Message goes back to its place in the spool; false if it has none. */
+bool exporter_put_back(struct exporter *e, const struct message *m);
+
+/* A Message will not be sent again. */
+void exporter_stored_done(struct exporter *e, const struct message *m);
+
+void volume_add(struct exporter_volume *to, const struct exporter_volume *v);
+
+/* What n records of a layout, one behind the other, account for; parts as in struct message. */
+struct exporter_volume exporter_volume_of(const struct exporter *e, int layout,
+					  const uint8_t *record, size_t n, uint32_t parts);
+
+/* True when a stream has taken part of the first Message of the queue. */
+bool exporter_is_data_begun(const struct exporter *e);
+
+/* Count what another exporter of the group handed over, and put into the queue. */
+void exporter_take_over(struct exporter *e, const struct exporter_volume *v);
+
+/* Of a Message that was sent, keep the first n records, which are `v`. */
+void exporter_keep(struct exporter *e, const struct message *m, size_t n,
+		   const struct exporter_volume *v);
+
+/* What has arrived by now counts as sent. */
+void exporter_confirm(struct exporter *e);
+
+/* The session may have been lost: what has not arrived is to be sent in the next one. */
+void exporter_settle(struct exporter *e);
+
+/* A datagram was refused: it and those behind it are to be sent again. */
+void exporter_return_refused(struct exporter *e);
+
+/*
+ * A datagram did not pass the path as it is now: it and those as large are to be sent
+ * again, cut. False if the error is not about one that was sent.
+ */
+bool exporter_return_too_big(struct exporter *e);
+
+/* No more time: of a stream, what has not arrived is taken back; else it counts as sent. */
+void exporter_end_under_way(struct exporter *e);
 
 /* Queue what is staged. */
 void exporter_queue_stages(struct exporter *e);

@@ -34,6 +34,7 @@ struct exporter_protocol {
 	uint64_t max_count; /* of packets or octets in a record; more is told in several */
 	bool has_templates;
 	bool has_uptime; /* times count from a base, of which 32 bits of ms are left */
+	bool can_send_again; /* a copy of its header says which Message did not arrive */
 	bool counts_messages; /* in the Sequence Number, not Data Records */
 
 	/* The layout a record is sent with (see template_layouts()), -1: it has none here. */

@@ -104,6 +104,29 @@ void queue_pop(struct queue *q)
 	block_give_back(q, b);
 }
 
+int queue_move_first(struct queue *q, struct queue *from)
+{
+	const struct message *m = queue_first(from);
+	int err = queue_push(q, m, m->data + m->start, m->octets - m->start);
+
+	if (!err)
+		queue_pop(from);
+	return err;
+}
+
+void queue_join(struct queue *q, struct queue *behind)
+{
+	if (q->last)
+		q->last->next = behind->first;
+	else
+		q->first = behind->first;
+	if (behind->last)
+		q->last = behind->last;
+	q->octets += behind->octets;
+	q->n_messages += behind->n_messages;
+	*behind = (struct queue){.spare = behind->spare};
+}
+
 void queue_trim(struct queue *q)
 {
 	if (q->spare)

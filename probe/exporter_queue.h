@@ -17,9 +17,20 @@
 
 struct queue_block;
 
+/* Where a Message stands in a spool. */
+struct spool_place {
+	uint64_t offset; /* in its file */
+	uint32_t file; /* number; 0 = not from a spool */
+	uint32_t octets;
+};
+
 /* One Message of one Data Set of equal records. */
 struct message {
 	struct exporter_volume volume;
+	struct spool_place place;
+	uint64_t
+		mark; /* under way: octets of the stream up to its end, or time when it is taken as sent */
+	uint32_t sequence; /* under way: its Sequence Number */
 	uint32_t stride; /* octets to the next Message of the block */
 	uint32_t octets; /* of the Message as it was pushed, room for padding included */
 	uint32_t start; /* of the Message in data[] */
@@ -57,6 +68,12 @@ struct message *queue_first(const struct queue *q);
 
 /* Remove the first Message. */
 void queue_pop(struct queue *q);
+
+/* Move the first Message of `from` behind what is in q. Returns 0 or -errno: it stays. */
+int queue_move_first(struct queue *q, struct queue *from);
+
+/* Put all of `behind`, which is empty then, behind what is in q. */
+void queue_join(struct queue *q, struct queue *behind);
 
 /* Give back the memory kept for reuse; for when nothing is waiting. */
 void queue_trim(struct queue *q);

@@ -9,14 +9,17 @@
 #include <poll.h>
 
 #include "probe/clock.h"
+#include "probe/exporter_channel.h"
 #include "probe/exporter_netflow.h"
 #include "probe/log.h"
 
 #define STEP_NS		  1000000ull /* between two looks at a backlog */
 #define STEP_FAST_NS	  250000ull /* ... that one burst did not bring up to date */
+#define CONFIRM_NS	  (100 * NS_PER_MS) /* between two looks at what has arrived */
 #define TEMPLATE_COPIES	  3 /* RFC 7011 8.4: several before use */
 #define TEMPLATE_COPY_NS  (4 * NS_PER_S)
 #define TEMPLATE_RETRY_NS NS_PER_S
+#define PROBE_NS	  NS_PER_S /* Templates ask a Collector that is away whether it is back */
 
 static void schedule_templates(struct exporter *e)
 {
@@ -28,6 +31,8 @@ static void schedule_templates(struct exporter *e)
 	exporter_options_schedule(e);
 	if (e->cfg.transport != TRANSPORT_UDP)
 		e->templates_due_ns = UINT64_MAX;
+	else if (e->keeps_sent && exporter_is_away(e))
+		e->templates_due_ns = e->now_ns + PROBE_NS;
 	else if (e->template_copies < TEMPLATE_COPIES && refresh_ns > TEMPLATE_COPY_NS)
 		e->templates_due_ns = e->now_ns + TEMPLATE_COPY_NS;
 	else
@@ -90,7 +95,8 @@ static void send_templates(struct exporter *e)
 /* Templates anew and Sequence Number from 0 (RFC 7011 8, 10.3.2, 10.4.2). */
 static void begin_session(struct exporter *e)
 {
-	if (e->partial_octets && e->template_copies && !exporter_options_under_way(e))
+	exporter_settle(e);
+	if (exporter_is_data_begun(e))
 		exporter_drop_first(e, &e->stats.not_sent_error);
 	struct message *m = queue_first(&e->queue);
 
@@ -101,29 +107,37 @@ static void begin_session(struct exporter *e)
 	e->templates_due_ns = 0;
 	e->templates_at = 0;
 	e->partial_octets = 0;
+	e->stream_octets = 0;
+	e->is_blocked = false;
 	e->stats.sequence = 0;
 	exporter_options_begin(e);
 	/* What gathered meanwhile is no reason for a burst. */
 	pace_spread(&e->pace, e->now_ns, e->pace.window_ns, e->queue.n_messages);
 }
 
+/* True when Messages are not to be tried on the Collector. */
+static bool is_held(const struct exporter *e)
+{
+	return e->keeps_sent && !e->is_blocked && exporter_is_away(e);
+}
+
 /* True when Messages may be sent. */
 static bool make_ready(struct exporter *e)
 {
 	session_advance(&e->session, e->now_ns);
-	if (e->session.state != SESSION_UP)
+	if (e->session.state != SESSION_UP) {
+		exporter_settle(e);
 		return false;
+	}
 	if (e->generation != e->session.generation)
 		begin_session(e);
 	/* Never in the middle of a Message. */
 	if (!e->partial_octets || !e->template_copies)
 		send_templates(e);
 	exporter_fit_stages(e);
-	if (e->session.state != SESSION_UP || !e->template_copies)
+	if (e->session.state != SESSION_UP || !e->template_copies || is_held(e))
 		return false;
-	bool is_data_under_way = e->partial_octets && !exporter_options_under_way(e);
-
-	return is_data_under_way || exporter_options_run(e);
+	return (exporter_is_data_begun(e) || exporter_options_run(e)) && !is_held(e);
 }
 
 static uint64_t send_burst(struct exporter *e, uint64_t n_messages)
@@ -131,6 +145,7 @@ static uint64_t send_burst(struct exporter *e, uint64_t n_messages)
 	uint64_t n = 0;
 
 	while (n < n_messages && queue_first(&e->queue) &&
+	       !session_is_full(&e->session, e->now_ns) &&
 	       pace_allows_records(&e->pace, e->now_ns)) {
 		if (!e->template_copies) /* the Message before was refused */
 			send_templates(e);
@@ -139,6 +154,36 @@ static uint64_t send_burst(struct exporter *e, uint64_t n_messages)
 		n++;
 	}
 	return n;
+}
+
+/* It was away and is back: it may know no Template. */
+static void greet(struct exporter *e)
+{
+	bool is_away = exporter_is_away(e);
+
+	if (is_away)
+		e->away_ns = e->now_ns;
+	if (e->was_away && !is_away)
+		exporter_resend_templates(e);
+	e->was_away = is_away;
+}
+
+/* With nothing to send, nothing else would show that the reader goes on. */
+static void look_for_room(struct exporter *e)
+{
+	bool is_waited_for = queue_first(&e->queue) || exporter_options_under_way(e);
+
+	if (e->is_blocked && !is_waited_for && !channel_check_connect(e->session.fd))
+		e->is_blocked = false;
+}
+
+bool exporter_resend_templates(struct exporter *e)
+{
+	if (e->cfg.transport != TRANSPORT_UDP)
+		return false;
+	e->template_copies = 0;
+	e->templates_due_ns = e->now_ns;
+	return true;
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -153,8 +198,12 @@ static uint64_t next_call(const struct exporter *e, bool is_behind)
 	if (e->session.state != SESSION_UP)
 		return next_ns;
 	next_ns = earliest(next_ns, e->templates_due_ns);
-	next_ns = earliest(next_ns, e->options.due_ns);
-	if (queue_first(&e->queue))
+	if (!is_held(e))
+		next_ns = earliest(next_ns, e->options.due_ns);
+	next_ns = earliest(next_ns, exporter_restore_ns(e));
+	if (e->under_way.n_messages)
+		next_ns = earliest(next_ns, e->now_ns + CONFIRM_NS);
+	if (queue_first(&e->queue) && !is_held(e))
 		next_ns = earliest(next_ns, pace_next(&e->pace));
 	uint64_t step_ns = e->now_ns + (is_behind ? STEP_FAST_NS : STEP_NS);
 
@@ -165,6 +214,8 @@ static void set_time(struct exporter *e, uint64_t now_ns, uint32_t time_s)
 {
 	e->now_ns = now_ns;
 	e->time_s = time_s;
+	if (!e->opened_ns)
+		e->opened_ns = now_ns;
 }
 
 uint64_t exporter_run(struct exporter *e, uint64_t now_ns, uint32_t time_s)
@@ -172,10 +223,16 @@ uint64_t exporter_run(struct exporter *e, uint64_t now_ns, uint32_t time_s)
 	uint64_t n = 0;
 
 	set_time(e, now_ns, time_s);
+	if (exporter_is_away(e))
+		exporter_store(e);
 	if (!e->is_paced)
 		exporter_send_all(e, 0);
 	else if (make_ready(e))
 		n = send_burst(e, pace_due(&e->pace, now_ns));
+	look_for_room(e);
+	exporter_confirm(e);
+	greet(e);
+	exporter_restore(e);
 	return next_call(e, n == PACE_BURST_MESSAGES);
 }
 
@@ -185,6 +242,13 @@ static void wait_a_moment(const struct exporter *e)
 	struct pollfd p = {.fd = exporter_fd(e), .events = POLLOUT};
 
 	poll(&p, 1, 1);
+}
+
+/* True while there is something to send, or, at the end, to wait for. */
+static bool is_busy(const struct exporter *e)
+{
+	return queue_first(&e->queue) || (exporter_options_under_way(e) && !is_held(e)) ||
+	       (e->is_ending && e->under_way.n_messages);
 }
 
 void exporter_send_all(struct exporter *e, int stall_ms)
@@ -202,11 +266,13 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 		if (e->cfg.transport != TRANSPORT_FILE) /* which is the same whatever it took */
 			e->time_s = origin_s + clock_round_s(clock - start_ns);
 		n = make_ready(e) ? send_burst(e, PACE_BURST_MESSAGES) : 0;
-		if (!queue_first(&e->queue) && !exporter_options_under_way(e))
+		exporter_confirm(e);
+		if (!is_busy(e))
 			break;
 		if (n) {
 			progress_ns = clock;
-		} else if (clock - progress_ns >= (uint64_t)stall_ms * NS_PER_MS) {
+		} else if ((e->spool && is_held(e)) ||
+			   clock - progress_ns >= (uint64_t)stall_ms * NS_PER_MS) {
 			e->is_stalled |= stall_ms > 0;
 			break;
 		}
@@ -222,18 +288,30 @@ static void give_up_queue(struct exporter *e)
 		log_warning("exporter %s: %llu records for %s not sent: no more time", e->cfg.name,
 			    (unsigned long long)e->stats.queued.records, e->cfg.address);
 	while (queue_first(&e->queue))
-		exporter_drop_first(e, exporter_account_of(e, e->session.error));
+		exporter_drop_first(e, e->spool ? &e->stats.not_sent_spool_full
+						: exporter_account_of(e, e->session.error));
+}
+
+/* Everything, and then the counts of it. */
+static void send_rest(struct exporter *e, int timeout_ms)
+{
+	exporter_send_all(e, timeout_ms);
+	if (queue_first(&e->queue))
+		return;
+	exporter_options_finish(e);
+	exporter_send_all(e, timeout_ms);
 }
 
 void exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms)
 {
 	set_time(e, now_ns, time_s);
 	pace_init(&e->pace, 0); /* a cap on the rate could hold the end up for hours */
+	e->is_ending = true;
 	exporter_queue_stages(e);
-	exporter_send_all(e, timeout_ms);
-	if (!queue_first(&e->queue)) {
-		exporter_options_finish(e);
-		exporter_send_all(e, timeout_ms);
-	}
+	if (!e->spool || !exporter_is_away(e))
+		send_rest(e, timeout_ms);
+	exporter_end_under_way(e);
+	exporter_store(e);
 	give_up_queue(e);
+	e->is_ending = false;
 }

@@ -12,7 +12,6 @@
 #include "probe/log.h"
 
 #define RETRY_RESOLVE_NS   (10 * NS_PER_S)
-#define RETRY_CONNECT_NS   (60 * NS_PER_S) /* RFC 7011 10.4.4: not more often by default */
 #define POLL_NS		   (10 * NS_PER_MS)
 #define RECOVERED_NS	   (10 * NS_PER_S) /* UDP errors come late and one by one */
 #define RECOVERED_MESSAGES 3
@@ -41,17 +40,43 @@ void session_note_success(struct session *s, uint64_t now_ns)
 	if (!s->is_bad || ++s->n_good < RECOVERED_MESSAGES || now_ns < s->failed_ns + RECOVERED_NS)
 		return;
 	s->is_bad = false;
+	s->is_failing = false;
+	s->error = 0;
 	log_info("exporter %s: %s works again", s->cfg->name, s->cfg->address);
 }
 
 static int open_file(struct session *s)
 {
-	s->fd = channel_create_file(s->cfg->address);
-	if (s->fd < 0)
-		return log_errno(s->fd, "exporter %s: create %s", s->cfg->name, s->cfg->address);
+	int err = file_sink_open(&s->file, s->cfg);
+
+	if (err)
+		return log_errno(err, "exporter %s: create %s", s->cfg->name, s->cfg->address);
 	s->state = SESSION_UP;
-	s->generation = 1;
+	s->generation++;
 	return 0;
+}
+
+bool session_is_full(const struct session *s, uint64_t now_ns)
+{
+	return s->file && file_sink_is_full(s->file, now_ns);
+}
+
+/* Each file is a session of its own. */
+static void advance_file(struct session *s, uint64_t now_ns)
+{
+	if (session_is_full(s, now_ns)) {
+		file_sink_close(s->file);
+		s->file = NULL;
+		s->state = SESSION_WAITING;
+		s->retry_ns = 0;
+	}
+	if (s->state != SESSION_WAITING || now_ns < s->retry_ns)
+		return;
+	s->error = open_file(s);
+	if (s->error) {
+		s->failed_ns = now_ns;
+		s->retry_ns = now_ns + RETRY_RESOLVE_NS;
+	}
 }
 
 int session_open(struct session *s, const struct exporter_config *cfg)
@@ -137,8 +162,8 @@ static void fail_to_resolve(struct session *s, uint64_t now_ns, const char *reas
 
 static void begin(struct session *s, uint64_t now_ns)
 {
-	s->retry_ns =
-		now_ns + (transport(s) == TRANSPORT_TCP ? RETRY_CONNECT_NS : RETRY_RESOLVE_NS);
+	s->retry_ns = now_ns + (transport(s) == TRANSPORT_TCP ? s->cfg->reconnect_s * NS_PER_S
+							      : RETRY_RESOLVE_NS);
 	s->next_address = 0;
 	s->n_addresses = 1;
 	if (!resolve_numeric(s->host, s->port, &s->addresses[0])) {
@@ -198,6 +223,10 @@ static void check_peer(struct session *s, uint64_t now_ns)
 
 void session_advance(struct session *s, uint64_t now_ns)
 {
+	if (transport(s) == TRANSPORT_FILE) {
+		advance_file(s, now_ns);
+		return;
+	}
 	if (s->state == SESSION_UP && transport(s) == TRANSPORT_TCP)
 		check_peer(s, now_ns);
 	if (s->state == SESSION_WAITING && now_ns >= s->retry_ns)
@@ -208,17 +237,50 @@ void session_advance(struct session *s, uint64_t now_ns)
 		check_connect(s, now_ns);
 }
 
+static void take_report(struct session *s)
+{
+	int octets = channel_take_report(s->fd, s->refused, sizeof(s->refused));
+
+	s->refused_octets = octets > 0 ? octets : 0;
+}
+
+int session_check_refused(struct session *s)
+{
+	int err = channel_take_error(s->fd);
+
+	if (err)
+		take_report(s);
+	return err;
+}
+
 int session_send(struct session *s, const uint8_t *data, size_t octets)
 {
-	return channel_send(s->fd, transport(s), data, octets);
+	if (s->file)
+		return file_sink_write(s->file, data, octets);
+	int n = channel_send(s->fd, data, octets);
+
+	if (n < 0 && transport(s) == TRANSPORT_UDP)
+		take_report(s);
+	return n;
 }
 
 void session_lose(struct session *s)
 {
+	if (s->fd >= 0 && transport(s) == TRANSPORT_TCP)
+		s->unacknowledged = channel_unacknowledged(s->fd);
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
 	s->state = SESSION_WAITING;
+}
+
+void session_abort(struct session *s)
+{
+	const struct linger at_once = {.l_onoff = 1};
+
+	if (s->fd >= 0)
+		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	session_lose(s);
 }
 
 uint64_t session_next(const struct session *s, uint64_t now_ns)
@@ -230,6 +292,8 @@ uint64_t session_next(const struct session *s, uint64_t now_ns)
 	case SESSION_CONNECTING:
 		return now_ns + POLL_NS;
 	case SESSION_UP:
+		if (s->file)
+			return file_sink_due_ns(s->file);
 		return transport(s) == TRANSPORT_TCP ? now_ns + NS_PER_S : UINT64_MAX;
 	default:
 		return UINT64_MAX;
@@ -242,5 +306,6 @@ void session_close(struct session *s)
 		return;
 	resolve_abandon(s->resolve);
 	session_lose(s);
+	file_sink_close(s->file);
 	*s = (struct session){0};
 }

@@ -11,10 +11,13 @@
 #include <stdint.h>
 
 #include "probe/config.h"
+#include "probe/exporter_file.h"
 #include "probe/exporter_resolve.h"
 
 /* Messages of TCP and files: below 64 records, the default limit of some collectors. */
 #define SESSION_STREAM_OCTETS 4096
+
+#define SESSION_REFUSED_OCTETS 20 /* headers of Message and Set */
 
 enum session_state {
 	SESSION_CLOSED,
@@ -27,6 +30,7 @@ enum session_state {
 struct session {
 	const struct exporter_config *cfg; /* of the exporter, outlives the session */
 	int state; /* enum session_state */
+	struct file_sink *file; /* of transport file */
 	int fd; /* from SESSION_CONNECTING on */
 	int error; /* why it is not up, negative errno; 0 = never tried */
 	uint32_t generation; /* sessions that came up so far */
@@ -34,6 +38,10 @@ struct session {
 	uint64_t retry_ns; /* not before */
 	uint64_t failed_ns; /* last time something went wrong */
 	uint32_t n_good; /* sent since then */
+	uint64_t unacknowledged; /* octets of the connection lost last */
+	uint8_t refused[SESSION_REFUSED_OCTETS]; /* start of the Message the last error is about */
+	int refused_octets; /* of it; 0 = not known */
+	bool is_failing; /* sending fails, and did not work again for long enough yet */
 	bool is_bad; /* it was printed and did not recover yet */
 	char host[CONFIG_ADDRESS_MAX];
 	uint16_t port;
@@ -58,11 +66,23 @@ void session_advance(struct session *s, uint64_t now_ns);
  */
 int session_send(struct session *s, const uint8_t *data, size_t octets);
 
+/*
+ * Ask whether a datagram was refused since the last call; session_send() fails with
+ * that too. Returns 0, or -errno with s->refused filled.
+ */
+int session_check_refused(struct session *s);
+
+/* True when the next Message ought to go to another file, which session_advance() begins. */
+bool session_is_full(const struct session *s, uint64_t now_ns);
+
 /* Ask the kernel again for the path MTU of a UDP session. */
 void session_update_limit(struct session *s);
 
 /* Give the connection up after an error of session_send(). */
 void session_lose(struct session *s);
+
+/* The same, and the other end is told so: it gets nothing of what is still to be sent. */
+void session_abort(struct session *s);
 
 /*
  * Print what failed, once until it worked for some seconds and some Messages

@@ -35,22 +35,29 @@ static const char *const class_names[] = {
 
 _Static_assert(sizeof(class_names) / sizeof(*class_names) == XFP_N_CLASSES, "all classes named");
 
-/* Every volume of struct exporter_stats; the losses are those that end a record's way. */
+enum volume_role { ORIGIN, PLACE, LOSS };
+
+/* Every volume of struct exporter_stats: where its records came from, are, and are lost. */
 static const struct {
 	const char *name;
 	size_t offset;
-	bool is_loss;
+	enum volume_role role;
 } volumes[] = {
-	{"accepted", offsetof(struct exporter_stats, accepted), false},
-	{"sent", offsetof(struct exporter_stats, sent), false},
-	{"queued", offsetof(struct exporter_stats, queued), false},
-	{"not_sent_queue", offsetof(struct exporter_stats, not_sent_queue), true},
-	{"not_sent_refused", offsetof(struct exporter_stats, not_sent_refused), true},
-	{"not_sent_unroutable", offsetof(struct exporter_stats, not_sent_unroutable), true},
-	{"not_sent_unresolved", offsetof(struct exporter_stats, not_sent_unresolved), true},
-	{"not_sent_too_big", offsetof(struct exporter_stats, not_sent_too_big), true},
-	{"not_sent_error", offsetof(struct exporter_stats, not_sent_error), true},
-	{"not_sent_unsupported", offsetof(struct exporter_stats, not_sent_unsupported), true},
+	{"accepted", offsetof(struct exporter_stats, accepted), ORIGIN},
+	{"recovered", offsetof(struct exporter_stats, recovered), ORIGIN},
+	{"sent", offsetof(struct exporter_stats, sent), PLACE},
+	{"queued", offsetof(struct exporter_stats, queued), PLACE},
+	{"spooled", offsetof(struct exporter_stats, spooled), PLACE},
+	{"moved", offsetof(struct exporter_stats, moved), PLACE},
+	{"not_sent_queue", offsetof(struct exporter_stats, not_sent_queue), LOSS},
+	{"not_sent_refused", offsetof(struct exporter_stats, not_sent_refused), LOSS},
+	{"not_sent_unroutable", offsetof(struct exporter_stats, not_sent_unroutable), LOSS},
+	{"not_sent_unresolved", offsetof(struct exporter_stats, not_sent_unresolved), LOSS},
+	{"not_sent_too_big", offsetof(struct exporter_stats, not_sent_too_big), LOSS},
+	{"not_sent_spool_full", offsetof(struct exporter_stats, not_sent_spool_full), LOSS},
+	{"not_sent_spool_error", offsetof(struct exporter_stats, not_sent_spool_error), LOSS},
+	{"not_sent_error", offsetof(struct exporter_stats, not_sent_error), LOSS},
+	{"not_sent_unsupported", offsetof(struct exporter_stats, not_sent_unsupported), LOSS},
 };
 
 #define N_VOLUMES (sizeof(volumes) / sizeof(*volumes))
@@ -141,26 +148,46 @@ struct xfp_volume ledger_sum_overflow(const struct xfp_ledger_row *row)
 	return sum_volumes(row->overflow, XFP_N_CLASSES);
 }
 
-struct exporter_volume ledger_sum_not_sent(const struct exporter_stats *stats)
+static struct exporter_volume sum_role(const struct exporter_stats *stats, enum volume_role role)
 {
 	struct exporter_volume sum = {0};
 
 	for (size_t i = 0; i < N_VOLUMES; i++)
-		if (volumes[i].is_loss)
+		if (volumes[i].role == role)
 			add_volume(&sum, volume_at(stats, i));
 	return sum;
 }
 
-static bool is_exporter_balanced(const struct ledger_exporter *e,
-				 const struct exporter_volume *exported)
+struct exporter_volume ledger_sum_not_sent(const struct exporter_stats *stats)
 {
-	struct exporter_volume sum = ledger_sum_not_sent(&e->stats);
+	return sum_role(stats, LOSS);
+}
 
-	add_volume(&sum, &e->stats.sent);
-	add_volume(&sum, &e->stats.queued);
-	if (!is_equal(&e->stats.accepted, &sum))
-		return false;
-	return !e->has_all_records || is_equal(&e->stats.accepted, exported);
+static bool is_exporter_balanced(const struct exporter_stats *stats)
+{
+	struct exporter_volume from = sum_role(stats, ORIGIN), to = sum_role(stats, PLACE);
+	struct exporter_volume lost = sum_role(stats, LOSS);
+
+	add_volume(&to, &lost);
+	return is_equal(&from, &to);
+}
+
+/* What the exporters that share records with this one accepted is what was exported, once. */
+static bool has_all_records(const struct ledger *l, const struct ledger_exporter *one)
+{
+	struct exporter_volume accepted = {0}, expected = l->exported;
+
+	if (!one->has_all_records)
+		return true;
+	for (size_t i = 0; i < l->n_exporters; i++) {
+		const struct ledger_exporter *e = &l->exporters[i];
+
+		if (e != one && (!one->share || e->share != one->share))
+			continue;
+		add_volume(&accepted, &e->stats.accepted);
+		add_volume(&expected, &e->stats.moved); /* accepted twice */
+	}
+	return is_equal(&accepted, &expected);
 }
 
 static bool is_within(uint64_t value, uint64_t least, uint64_t most)
@@ -192,7 +219,8 @@ static bool are_accounts_balanced(const struct ledger *l)
 bool ledger_is_balanced(const struct ledger *ledger)
 {
 	for (size_t i = 0; i < ledger->n_exporters; i++)
-		if (!is_exporter_balanced(&ledger->exporters[i], &ledger->exported))
+		if (!is_exporter_balanced(&ledger->exporters[i].stats) ||
+		    !has_all_records(ledger, &ledger->exporters[i]))
 			return false;
 	return are_accounts_balanced(ledger);
 }
@@ -226,6 +254,7 @@ static json_t *exporter_to_json(const struct ledger_exporter *e)
 	set_number(object, "message_octets", e->stats.message_octets);
 	set_number(object, "templates_sent", e->stats.templates_sent);
 	set_number(object, "send_errors", e->stats.send_errors);
+	set_number(object, "spool_octets", e->stats.spool_octets);
 	set_number(object, "sequence", e->stats.sequence);
 	return object;
 }
@@ -291,7 +320,8 @@ static void set_accounts(json_t *object, const struct ledger *l)
 
 json_t *ledger_to_json(const struct ledger *ledger)
 {
-	struct exporter_volume sent = {0}, queued = {0}, not_sent = {0};
+	struct exporter_volume recovered = {0}, sent = {0}, queued = {0}, spooled = {0};
+	struct exporter_volume not_sent = {0};
 	json_t *object = json_pack("{s:s}", "type", "ledger"), *exporters = json_array();
 
 	set_accounts(object, ledger);
@@ -299,14 +329,17 @@ json_t *ledger_to_json(const struct ledger *ledger)
 		const struct exporter_stats *stats = &ledger->exporters[i].stats;
 		const struct exporter_volume lost = ledger_sum_not_sent(stats);
 
+		add_volume(&recovered, &stats->recovered);
 		add_volume(&sent, &stats->sent);
 		add_volume(&queued, &stats->queued);
+		add_volume(&spooled, &stats->spooled);
 		add_volume(&not_sent, &lost);
 		json_array_append_new(exporters, exporter_to_json(&ledger->exporters[i]));
 	}
+	set_volume(object, "recovered", &recovered);
 	set_volume(object, "sent", &sent);
 	set_volume(object, "queued", &queued);
-	set_number(object, "spooled_records", 0); /* nothing is ever spooled to disk */
+	set_volume(object, "spooled", &spooled);
 	set_volume(object, "not_sent", &not_sent);
 	json_object_set_new(object, "balanced", json_boolean(ledger_is_balanced(ledger)));
 	if (json_object_set_new(object, "exporters", exporters) < 0) {

@@ -4,7 +4,8 @@
  * one snapshot, the identities it has to fulfil, and its JSON.
  *   seen      = accounted + sum of the reasons          packets, frame octets
  *   accounted = exported + in the Flow Cache + overflow packets, IP octets
- *   accepted  = sent + queued + sum of the losses       per exporter
+ *   accepted + recovered = sent + queued + spooled + moved + sum of the losses    per exporter
+ *   exported  = accepted - moved, over the exporters of a group that share records
  */
 #pragma once
 
@@ -20,7 +21,8 @@
 struct ledger_exporter {
 	char name[CONFIG_NAME_MAX];
 	struct exporter_stats stats;
-	bool has_all_records; /* there since the first record, so that accepted = exported */
+	bool has_all_records; /* there since the first record, alone or with those of its share */
+	uint32_t share; /* number of the group that shares records; 0 = it gets all */
 };
 
 /*

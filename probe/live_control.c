@@ -75,6 +75,16 @@ static int ops_status(void *arg, json_t *into)
 	return err ? -ENOMEM : 0;
 }
 
+static int ops_templates(void *arg, bool sends, json_t *list)
+{
+	struct live *l = arg;
+	int err = sinks_templates(&l->sinks, sends, list);
+
+	if (sends)
+		live_export(l, clock_monotonic_ns());
+	return err;
+}
+
 static void ops_ledger(void *arg, control_ledger_fn done, void *ctx)
 {
 	struct live *l = arg;
@@ -109,6 +119,7 @@ void live_control_ops(struct live *l, struct control_ops *ops)
 		.arg = l,
 		.groups = l->sweep.groups,
 		.status = ops_status,
+		.templates = ops_templates,
 		.ledger = ops_ledger,
 		.each_flow = ops_each_flow,
 		.each_event = ops_each_event,

@@ -20,7 +20,8 @@ static bool is_usage(int err)
 {
 	return err == -ENODEV || err == -ENOENT || err == -EPERM || err == -EACCES ||
 	       err == -EINVAL || err == -EISDIR || err == -EPROTONOSUPPORT || err == -EBADMSG ||
-	       err == -EBUSY || err == -EEXIST || err == -EADDRINUSE || err == -EOPNOTSUPP;
+	       err == -EBUSY || err == -EEXIST || err == -EADDRINUSE || err == -EOPNOTSUPP ||
+	       err == -ENOTDIR || err == -EROFS;
 }
 
 static int configure(struct config *cfg, const struct options *opt)

@@ -4,6 +4,7 @@
  */
 #include "probe/sinks.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,25 @@
 #include "probe/log.h"
 
 #define DRAIN_TIMEOUT_MS 5000
+
+/* The one that need not be configured. */
+static const struct group_config main_group = {.name = "main", .mode = MODE_MIRROR};
+
+static void join_group(struct sinks *s, const struct config *cfg, size_t i)
+{
+	const struct group_config *group = config_group(cfg, cfg->exporters[i].group);
+	size_t k = 0;
+
+	if (!group)
+		group = &main_group;
+	while (k < s->n_groups && s->group[k].cfg != group)
+		k++;
+	if (k == s->n_groups)
+		s->group[s->n_groups++].cfg = group;
+	exporter_group_add(&s->group[k], s->exporter[i]);
+	if (group->mode != MODE_MIRROR)
+		s->share[i] = (uint32_t)k + 1;
+}
 
 int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 {
@@ -33,8 +53,10 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 	for (size_t i = 0; i < cfg->n_exporters && !err; i++) {
 		err = exporter_open(&s->exporter[i], &cfg->exporters[i], cfg->observation_domain_id,
 				    cfg->enterprise_number, is_paced);
-		if (!err)
-			exporter_set_facts(s->exporter[s->n_exporters++], &s->facts);
+		if (!err) {
+			exporter_set_facts(s->exporter[s->n_exporters], &s->facts);
+			join_group(s, cfg, s->n_exporters++);
+		}
 	}
 	if (err)
 		sinks_close(s);
@@ -45,8 +67,8 @@ void sinks_record(void *arg, const struct flow_record *r)
 {
 	struct sinks *s = arg;
 
-	for (size_t i = 0; i < s->n_exporters; i++)
-		exporter_record(s->exporter[i], r);
+	for (size_t i = 0; i < s->n_groups; i++)
+		exporter_group_record(&s->group[i], r);
 	if (s->has_output && !s->is_for_events)
 		output_record(&s->output, r);
 }
@@ -55,8 +77,8 @@ void sinks_biflow(void *arg, const struct flow_record *forward, const struct flo
 {
 	struct sinks *s = arg;
 
-	for (size_t i = 0; i < s->n_exporters; i++)
-		exporter_biflow(s->exporter[i], forward, reverse);
+	for (size_t i = 0; i < s->n_groups; i++)
+		exporter_group_biflow(&s->group[i], forward, reverse);
 	if (s->has_output && !s->is_for_events)
 		output_biflow(&s->output, forward, reverse);
 }
@@ -101,6 +123,8 @@ uint64_t sinks_run(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 {
 	uint64_t next = UINT64_MAX;
 
+	for (size_t i = 0; i < s->n_groups; i++)
+		exporter_group_run(&s->group[i], now_ns);
 	for (size_t i = 0; i < s->n_exporters; i++) {
 		uint64_t due = exporter_run(s->exporter[i], now_ns, time_s);
 
@@ -132,6 +156,27 @@ void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 			 (unsigned long long)s->n_dry);
 }
 
+int sinks_templates(struct sinks *s, bool sends, json_t *list)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < s->n_exporters && !err; i++) {
+		struct exporter *e = s->exporter[i];
+		json_t *ids = json_array();
+
+		for (size_t k = 0; k < exporter_templates(e); k++)
+			json_array_append_new(ids, json_integer(exporter_template_id(e, k)));
+		json_t *object = json_pack("{s:s, s:s, s:o}", "type", "templates", "exporter",
+					   exporter_name(e), "template_ids", ids);
+
+		if (object && sends)
+			json_object_set_new(object, "sent_again",
+					    json_boolean(exporter_resend_templates(e)));
+		err = json_array_append_new(list, object);
+	}
+	return err ? -ENOMEM : 0;
+}
+
 void sinks_ledger(const struct sinks *s, struct ledger *ledger)
 {
 	ledger->n_exporters = s->n_exporters;
@@ -141,6 +186,7 @@ void sinks_ledger(const struct sinks *s, struct ledger *ledger)
 		snprintf(e->name, sizeof(e->name), "%s", exporter_name(s->exporter[i]));
 		e->stats = *exporter_stats(s->exporter[i]);
 		e->has_all_records = true;
+		e->share = s->share[i];
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "probe/anomaly_event.h"
 #include "probe/config.h"
 #include "probe/exporter.h"
+#include "probe/exporter_group.h"
 #include "probe/exporter_options.h"
 #include "probe/ledger.h"
 #include "probe/output.h"
@@ -20,6 +21,9 @@ struct sinks {
 	struct exporter *exporter[CONFIG_MAX_EXPORTERS];
 	size_t n_exporters;
 	struct options_facts facts; /* for the exporters; read_interfaces is the owner's to set */
+	struct exporter_group group[CONFIG_MAX_GROUPS + 1]; /* those that have exporters */
+	size_t n_groups;
+	uint32_t share[CONFIG_MAX_EXPORTERS]; /* of the ledger, by exporter */
 	struct output_stream output;
 	bool has_output; /* Flow Records go to it, too, unless is_for_events */
 	bool is_for_events;
@@ -57,6 +61,12 @@ uint64_t sinks_run(struct sinks *s, uint64_t now_ns, uint32_t time_s);
 
 /* End of the run: send and print everything. */
 void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s);
+
+/*
+ * Add an object to the list for each exporter: its Templates, and with `sends` whether
+ * they are sent again now. Returns 0 or -ENOMEM.
+ */
+int sinks_templates(struct sinks *s, bool sends, json_t *list);
 
 /* Fill in the exporters' part of the ledger. */
 void sinks_ledger(const struct sinks *s, struct ledger *ledger);

@@ -20,11 +20,12 @@
 #define EXIT_USAGE     2
 #define SOCKET_WAIT_S  30
 
-static const char *const commands[] = {"status", "ledger", "flows", "top", "events", "explain"};
+static const char *const commands[] = {"status", "ledger",  "flows",	"top",
+				       "events", "explain", "templates"};
 
 static const char usage_line[] =
 	"usage: xflowctl [-s SOCKET] [--json] status|ledger|flows [FILTER]|"
-	"top [flows|hosts|ports] [N]|events|explain ID\n";
+	"top [flows|hosts|ports] [N]|events|explain ID|templates [--send]\n";
 
 static const char help[] =
 	"\n"
@@ -44,11 +45,14 @@ static const char help[] =
 	"  top [flows|hosts|ports] [N]\n"
 	"                        the N largest by octets (default: flows, 10)\n"
 	"  events                anomalies that go on, or ended in the last five minutes\n"
-	"  explain ID            what was seen, why it is an event, what would have silenced it\n";
+	"  explain ID            what was seen, why it is an event, what would have silenced it\n"
+	"  templates             Template IDs of each exporter\n"
+	"      --send            and send them again, three times, over UDP\n";
 
 struct options {
 	const char *socket_path;
 	bool wants_json;
+	bool sends;
 	char request[CONTROL_REQUEST_OCTETS]; /* one line, newline included */
 };
 
@@ -75,6 +79,12 @@ static int build_request(struct options *o, char *const *words)
 		return fail_usage("no command", "");
 	if (!is_command(*words))
 		return fail_usage("unknown command: ", *words);
+	if (o->sends && (strcmp(*words, "templates") != 0 || words[1]))
+		return fail_usage("--send is for templates, alone", "");
+	if (o->sends) {
+		strcpy(o->request, "templates send\n");
+		return 0;
+	}
 	for (; *words; words++) {
 		size_t octets = strlen(*words);
 
@@ -94,11 +104,9 @@ static int build_request(struct options *o, char *const *words)
 static int parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"socket", required_argument, NULL, 's'},
-		{"json", no_argument, NULL, 'j'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
+		{"send", no_argument, NULL, 'S'},	  {"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},	  {0},
 	};
 	int c;
 
@@ -109,6 +117,9 @@ static int parse_options(struct options *o, int argc, char **argv)
 			break;
 		case 'j':
 			o->wants_json = true;
+			break;
+		case 'S':
+			o->sends = true;
 			break;
 		case 'V':
 			puts("xflowctl " XFP_VERSION);
@@ -214,7 +225,8 @@ static int print_reply(const struct options *o, FILE *reply)
 		return EXIT_FAILURE;
 	}
 	if (!has_answer && strncmp(o->request, "flows", 5) != 0 &&
-	    strncmp(o->request, "top", 3) != 0 && strncmp(o->request, "events", 6) != 0) {
+	    strncmp(o->request, "top", 3) != 0 && strncmp(o->request, "events", 6) != 0 &&
+	    strncmp(o->request, "templates", 9) != 0) {
 		fprintf(stderr, "xflowctl: %s hung up without an answer\n", o->socket_path);
 		return EXIT_FAILURE;
 	}

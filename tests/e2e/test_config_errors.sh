@@ -102,7 +102,34 @@ interfaces: [{name: eth0}]
 exporters: [{address: '127.0.0.1:2055', protocol: netflow7}]
 YAML
 refused "--collector netflow9:127.0.0.1: no port; write HOST:PORT" -i eth0 --collector netflow9:127.0.0.1
+for version in 9 5; do
+	refused_file "exporters[0].spool: holds IPFIX only, not NetFlow v$version; leave it out, or" <<-YAML
+		interfaces: [{name: eth0}]
+		exporters: [{address: '127.0.0.1:2055', protocol: netflow$version, spool: {path: /tmp/x}}]
+	YAML
+done
+refused_file 'exporters[1].protocol: not that of exporters[0], but one takes over' <<'YAML'
+interfaces: [{name: eth0}]
+groups: {pair: {mode: failover}}
+exporters:
+- {address: '127.0.0.1:2055', protocol: netflow9, group: pair, name: a}
+- {address: '127.0.0.1:2056', group: pair, name: b}
+YAML
+refused_file 'exporters[0].group: there is no group pair; add it to groups' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:1', group: pair}]
+YAML
+refused_file 'FILE:1:23: groups.pair.mode: fail-over: not one of the words known here (allowed: mirror | ' <<'YAML'
+groups: {pair: {mode: fail-over}}
+YAML
 refused_file 'nothing to observe; give -i NAME' </dev/null
+
+# A folder that cannot be: found out when it is made.
+printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >"$dir/empty.pcap"
+for folder in /proc/spool "$dir/empty.pcap/spool"; do
+	echo "exporters: [{name: a, address: '127.0.0.1:1', spool: {path: $folder}}]" >"$dir/x.yaml"
+	refused "exporter a: open spool $folder/a: " -r "$dir/empty.pcap" -c "$dir/x.yaml"
+done
 
 printf 'foo: 1\nlog: {level: loud}\nbar: 2\n' >"$dir/three.yaml"
 refused three.yaml:3:1: -n -c "$dir/three.yaml"

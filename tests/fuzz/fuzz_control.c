@@ -50,6 +50,13 @@ static void each_flow(void *arg, record_test_fn wants_state, record_sink_fn fn, 
 	}
 }
 
+static int list_templates(void *arg, bool sends, json_t *list)
+{
+	(void)arg;
+	return json_array_append_new(
+		list, json_pack("{s:s, s:b}", "type", "templates", "sent_again", sends));
+}
+
 static void check_lines(const char *reply, size_t length)
 {
 	const char *end = reply + length;
@@ -68,7 +75,8 @@ static void check_lines(const char *reply, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct control_ops ops = {.status = give_status, .each_flow = each_flow};
+	const struct control_ops ops = {
+		.status = give_status, .templates = list_templates, .each_flow = each_flow};
 	char *request = fuzz_copy(data, size), *reply = NULL;
 	size_t length = 0;
 	FILE *out = open_memstream(&reply, &length);

@@ -24,6 +24,17 @@ static int give_status(void *arg, json_t *into)
 	return f->status_err;
 }
 
+/* Two exporters, of which one sends again. */
+static int list_templates(void *arg, bool sends, json_t *list)
+{
+	struct control_fixture *f = arg;
+
+	f->n_sends += sends;
+	json_array_append_new(list, json_pack("{s:s, s:[i, i], s:b}", "type", "templates",
+					      "template_ids", 256, 257, "sent_again", sends));
+	return json_array_append_new(list, json_pack("{s:s}", "type", "templates"));
+}
+
 void control_fixture_give_ledger(struct control_fixture *f)
 {
 	const struct ledger l = {.exported = {.packets = (uint64_t)f->n_ledgers}};
@@ -95,8 +106,13 @@ int control_fixture_open(void **state)
 
 	assert_non_null(f);
 	*state = f;
-	f->ops =
-		(struct control_ops){f, GROUP_BASE, give_status, ask_ledger, each_flow, each_event};
+	f->ops = (struct control_ops){.arg = f,
+				      .groups = GROUP_BASE,
+				      .status = give_status,
+				      .templates = list_templates,
+				      .ledger = ask_ledger,
+				      .each_flow = each_flow,
+				      .each_event = each_event};
 	f->n_flows = 5;
 	strcpy(f->folder, "/tmp/xflow-test-control-XXXXXX");
 	if (!mkdtemp(f->folder))

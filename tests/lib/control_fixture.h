@@ -23,6 +23,7 @@ struct control_fixture {
 	int status_err; /* 0 or -errno, returned by the status */
 	bool is_slow; /* keeps the ledger's answer until control_fixture_give_ledger() */
 	int n_ledgers; /* asked for so far */
+	int n_sends; /* of Templates, asked for */
 	control_ledger_fn done; /* waits for the ledger, or NULL */
 	void *done_ctx;
 };

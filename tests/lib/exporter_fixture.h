@@ -27,6 +27,7 @@ struct wire {
 	uint16_t packets_at[WIRE_MAX_ID];
 	uint64_t messages;
 	uint64_t template_messages;
+	uint64_t options_messages; /* what they say is not read */
 	uint64_t templates;
 	struct exporter_volume data;
 	uint64_t records_of[WIRE_MAX_ID]; /* by Template ID */
@@ -55,7 +56,7 @@ size_t collector_read(int fd, struct wire *w);
 /* The n-th record of an endless mix of all four kinds, different in every field. */
 struct flow_record sample_record(uint32_t n);
 
-/* Fail unless accepted = sent + queued + sum of not sent, in all three units. */
+/* Fail unless the identity of struct exporter_stats holds, in all three units. */
 void check_balance(const struct exporter *e);
 
 /* Open an exporter to 127.0.0.1:port (or [::1]), Observation Domain 7. */

@@ -19,14 +19,14 @@ TEST_DIR=$(mktemp -d "${TMPDIR:-/tmp}/xflow-$TEST_NAME.XXXXXX")
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export TZ=UTC LC_ALL=C.UTF-8
 
-declare -a bg_pids=() netns_names=()
+declare -a bg_pids=() netns_names=() test_mounts=()
 declare -A netns_side=()
 declare -a wire_options=() wire_files=()
 declare -A wire_pids=()
 
 test_cleanup()
 {
-	local status=$? pid ns log
+	local status=$? pid ns log mount
 
 	trap - EXIT
 	if [ $status -eq 0 ]; then
@@ -48,6 +48,9 @@ test_cleanup()
 			[ ! -s "$log" ] || { echo "--- ${log##*/}"; tail -n 40 "$log"; }
 		done
 	fi
+	for mount in "${test_mounts[@]}"; do
+		umount "$mount" || true
+	done
 	rm -rf "$TEST_DIR"
 	exit $status
 }
@@ -178,6 +181,13 @@ ns_counter()
 }
 
 # --- processes ---
+
+# test_mount ARG... POINT: mount, for as long as the test runs.
+test_mount()
+{
+	mount "$@"
+	test_mounts+=("${@: -1}")
+}
 
 # start_bg VAR COMMAND...: run in the background; its pid goes to VAR, its output
 # to $TEST_DIR/VAR.log (standard output to the file $bg_stdout, if set).

@@ -171,9 +171,11 @@ static void test_printed_configuration_loads_back_equal(void **state)
 		     "flow_cache: {max_flows: 1024, active_timeout_s: 80000.30000000000000001,\n"
 		     "  idle_timeout_s: 1.0000000001, sweep_interval_s: 0.1, timestamps: precise}\n"
 		     "exporters: [{address: 'file: {x}', transport: file, mtu: 1500,\n"
-		     "  max_records_per_s: 10, template_refresh_s: 3, fields: [tcp, base, l2]},\n"
-		     "  {address: '[::1]:5',\n"
+		     "  max_records_per_s: 10, template_refresh_s: 3, fields: [tcp, base, l2],\n"
+		     "  file: {rotate_s: 7, compress: true}},\n"
+		     "  {address: '[::1]:5', group: b, spool: {path: '/a: b', max_mib: 1},\n"
 		     "  name: \"\xc3\xa4 'x'\", transport: tcp}]\n"
+		     "groups: {b: {mode: failover, stable_s: 3}, a: {mode: balance}, c-1: }\n"
 		     "control: {socket: ''}\nlog: {level: debug, format: json}\n"),
 		0);
 	assert_true(cfg.log_json);

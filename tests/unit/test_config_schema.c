@@ -16,36 +16,42 @@
 #include "probe/config_schema.h"
 #include "tests/lib/config_fixture.h"
 
-/* YAML that sets one key, required neighbours included; value NULL = `key:` twice. */
-static void write_key(char out[static 1024], const struct config_key *key, const char *value)
+/* Begin an item of a list, with what it requires beside `key`; returns how deep its keys are. */
+static int begin_item(char **out, const struct config_key *key, const struct config_list *list)
 {
-	char path[CONFIG_PATH_TEXT_MAX];
-	const struct config_list *list = config_list_of(key);
-	size_t n = 0;
-	int depth = 0;
-	char *name = path, *dot;
+	bool has_dash = false;
 
-	snprintf(path, sizeof(path), "%s", key->path);
-	for (; (dot = strchr(name, '.')); name = dot + 1, depth++) {
-		*dot = '\0';
-		name[strcspn(name, "[")] = '\0';
-		n += sprintf(out + n, "%*s%s:\n", 2 * depth, "", name);
+	*out += sprintf(*out, "%s:\n", list->path);
+	if (list->name_size) {
+		*out += sprintf(*out, "  some:\n");
+		return 2;
 	}
-	for (size_t i = 0; list && i < config_n_keys; i++) {
+	for (size_t i = 0; i < config_n_keys; i++) {
 		const struct config_key *other = &config_keys[i];
 
 		if (other == key || config_list_of(other) != list || other->fallback)
 			continue;
-		n += sprintf(out + n, "  - %s: 'x:1'\n", strchr(other->path, '.') + 1);
-		depth = 2;
+		*out += sprintf(*out, "  - %s: 'x:1'\n", strchr(other->path, '.') + 1);
+		has_dash = true;
 	}
-	if (list && depth == 1)
-		n += sprintf(out + n, "  -\n");
-	depth = list ? 2 : depth;
+	if (!has_dash)
+		*out += sprintf(*out, "  -\n");
+	return 2;
+}
+
+/* YAML that sets one key, required neighbours included; value NULL = `key:` twice. */
+static void write_key(char out[static 1024], const struct config_key *key, const char *value)
+{
+	const struct config_list *list = config_list_of(key);
+	const char *name = list ? strchr(key->path, '.') + 1 : key->path, *dot;
+	int depth = list ? begin_item(&out, key, list) : 0;
+
+	for (; (dot = strchr(name, '.')); name = dot + 1, depth++)
+		out += sprintf(out, "%*s%.*s:\n", 2 * depth, "", (int)(dot - name), name);
 	for (int i = 0; i < (value ? 1 : 2); i++)
-		n += sprintf(out + n, "%*s%s: %s\n", 2 * depth, "", name,
-			     value ? value
-				   : (key->fallback && *key->fallback ? key->fallback : "x"));
+		out += sprintf(out, "%*s%s: %s\n", 2 * depth, "", name,
+			       value ? value
+				     : (key->fallback && *key->fallback ? key->fallback : "x"));
 }
 
 static void test_every_default_is_valid(void **state)

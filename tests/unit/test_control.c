@@ -27,6 +27,19 @@ static void test_status_and_ledger_are_answered_by_one_line(void **state)
 	check_reply(f, "status\n", "\"error\"");
 }
 
+static void test_templates_are_listed_and_sent_when_asked_to(void **state)
+{
+	struct control_fixture *f = *state;
+
+	check_lines(f, "templates\n", 2);
+	assert_int_equal(f->n_sends, 0);
+	check_reply(f, "templates send\n",
+		    "{\"type\":\"templates\",\"template_ids\":[256,257],\"sent_again\":true}\n");
+	assert_int_equal(f->n_sends, 1);
+	check_reply(f, "templates sned\n", "'sned' is not understood (allowed: send)");
+	assert_int_equal(f->n_sends, 1);
+}
+
 static void test_flows_are_filtered(void **state)
 {
 	struct control_fixture *f = *state;
@@ -166,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_status_and_ledger_are_answered_by_one_line),
+		TEST(test_templates_are_listed_and_sent_when_asked_to),
 		TEST(test_flows_are_filtered),
 		TEST(test_top_lists_the_largest_first),
 		TEST(test_top_sums_up_what_finds_no_place),

@@ -90,6 +90,20 @@ static void test_templates_come_first_three_times_then_by_refresh(void **state)
 	assert_int_equal(f.w.next_sequence, 0);
 }
 
+static void test_templates_are_sent_again_on_demand(void **state)
+{
+	(void)state;
+	for (unsigned int s = 0; s <= 30; s++)
+		exporter_run(f.e, T0 + s * S, TIME + s);
+	collector_read(f.fd, &f.w);
+	assert_int_equal(f.w.template_messages, 3);
+	assert_true(exporter_resend_templates(f.e));
+	for (unsigned int s = 30; s <= 50; s++)
+		exporter_run(f.e, T0 + s * S, TIME + s);
+	collector_read(f.fd, &f.w);
+	assert_int_equal(f.w.template_messages, 6);
+}
+
 static void test_mixed_records_arrive_whole_each_in_its_template(void **state)
 {
 	struct exporter_volume expected = {0};
@@ -430,6 +444,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_templates_come_first_three_times_then_by_refresh),
+		TEST(test_templates_are_sent_again_on_demand),
 		TEST(test_mixed_records_arrive_whole_each_in_its_template),
 		TEST(test_every_field_is_where_its_element_says),
 		TEST(test_icmpv6_record_is_laid_out_as_its_template),

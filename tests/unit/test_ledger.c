@@ -73,6 +73,11 @@ static void test_each_number_off_by_one_is_noticed(void **state)
 		&stats->accepted.records,
 		&stats->sent.packets,
 		&stats->queued.octets,
+		&stats->recovered.records,
+		&stats->spooled.packets,
+		&stats->moved.octets,
+		&stats->not_sent_spool_full.octets,
+		&stats->not_sent_spool_error.packets,
 		&stats->not_sent_queue.records,
 		&stats->not_sent_refused.records,
 		&stats->not_sent_unroutable.packets,
@@ -123,6 +128,53 @@ static void test_later_exporter_need_not_have_every_record(void **state)
 	assert_true(ledger_is_balanced(&l));
 }
 
+static json_int_t number_at(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	assert_true(json_is_integer(value));
+	return json_integer_value(value);
+}
+
+static void test_exporters_of_a_share_have_every_record_between_them(void **state)
+{
+	struct ledger l = balanced_ledger();
+	struct exporter_stats *first = &l.exporters[0].stats, *second = &l.exporters[1].stats;
+
+	(void)state;
+	l.n_exporters = 2;
+	l.exporters[0].share = l.exporters[1].share = 1;
+	l.exporters[1].has_all_records = true;
+	assert_true(ledger_is_balanced(&l));
+	/* handed over, so accepted by both */
+	first->moved = first->queued;
+	first->queued = (struct exporter_volume){0};
+	assert_false(ledger_is_balanced(&l));
+	second->accepted = second->sent = first->moved;
+	assert_true(ledger_is_balanced(&l));
+	l.exporters[1].share = 0;
+	assert_false(ledger_is_balanced(&l));
+}
+
+static void test_records_of_an_earlier_run_are_no_exported_ones(void **state)
+{
+	struct ledger l = balanced_ledger();
+	struct exporter_stats *stats = &l.exporters[0].stats;
+
+	(void)state;
+	stats->recovered = (struct exporter_volume){5, 50, 500};
+	assert_false(ledger_is_balanced(&l));
+	stats->spooled = (struct exporter_volume){4, 30, 300};
+	stats->not_sent_spool_full = (struct exporter_volume){1, 20, 200};
+	assert_true(ledger_is_balanced(&l));
+	json_t *object = ledger_to_json(&l);
+
+	assert_int_equal(number_at(object, "recovered_records"), 5);
+	assert_int_equal(number_at(object, "spooled_records"), 4);
+	assert_int_equal(number_at(object, "not_sent_records"), 3);
+	json_decref(object);
+}
+
 static void test_rows_of_all_cpus_are_added_up(void **state)
 {
 	struct xfp_ledger_row rows[3] = {0}, sum, expected;
@@ -137,14 +189,6 @@ static void test_rows_of_all_cpus_are_added_up(void **state)
 	for (size_t i = 0; i < sizeof(expected); i += 8)
 		((unsigned char *)&expected)[i] = 1 + 2 + 3;
 	assert_memory_equal(&sum, &expected, sizeof(sum));
-}
-
-static json_int_t number_at(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	assert_true(json_is_integer(value));
-	return json_integer_value(value);
 }
 
 static void test_json_has_every_number_under_its_name(void **state)
@@ -245,6 +289,8 @@ int main(void)
 		cmocka_unit_test(test_each_number_off_by_one_is_noticed),
 		cmocka_unit_test(test_under_load_accounts_lie_between_both_readings_of_seen),
 		cmocka_unit_test(test_later_exporter_need_not_have_every_record),
+		cmocka_unit_test(test_exporters_of_a_share_have_every_record_between_them),
+		cmocka_unit_test(test_records_of_an_earlier_run_are_no_exported_ones),
 		cmocka_unit_test(test_rows_of_all_cpus_are_added_up),
 		cmocka_unit_test(test_json_has_every_number_under_its_name),
 		cmocka_unit_test(test_json_line_starts_with_its_type),

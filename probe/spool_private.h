@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between spool.c (the queue) and spool_files.c (its folder). */
+#pragma once
+
+#include "probe/spool.h"
+
+#define SPOOL_PATH_MAX 512
+
+struct spool_file {
+	uint32_t number;
+	uint64_t octets;
+	struct exporter_volume held; /* not taken out */
+};
+
+struct spool {
+	struct spool_params params;
+	char folder[SPOOL_PATH_MAX];
+	char owner[CONFIG_LABEL_MAX];
+	struct spool_stats stats;
+	uint64_t file_max_octets;
+	struct spool_file *files; /* [stats.n_files], by number */
+	uint32_t n_allocated;
+	uint32_t last_number; /* ever used */
+	int lock_fd;
+	int position_fd;
+	int write_fd; /* of the last file, -1 = that one is finished */
+	int read_fd; /* of take.file */
+	uint32_t sequence; /* of the next Message written */
+	struct spool_place take; /* what is taken next: file and offset */
+	struct spool_place done; /* all before it is */
+	bool is_done_written;
+	bool is_full; /* it was printed */
+	uint8_t message[SPOOL_MESSAGE_MAX];
+};
+
+void spool_add_volume(struct exporter_volume *to, const struct exporter_volume *v);
+void spool_subtract_volume(struct exporter_volume *from, const struct exporter_volume *v);
+
+/* Path of a file into path[SPOOL_PATH_MAX + 32]. */
+void spool_path(const struct spool *s, uint32_t number, char path[static SPOOL_PATH_MAX + 32]);
+
+/* Make the folder and lock it. Returns 0 or -errno, printed. */
+int spool_enter(struct spool *s);
+
+/* Find the files there are, drop what is done, count the rest. Returns 0 or -errno. */
+int spool_recover(struct spool *s);
+
+/* Append a file to the list. Returns it or NULL. */
+struct spool_file *spool_list_file(struct spool *s, uint32_t number);
+
+/* Remove the oldest file from the list and the disk. */
+void spool_remove_first(struct spool *s);
