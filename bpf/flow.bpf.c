@@ -173,27 +173,15 @@ static __always_inline void xdp_details(struct xdp_md *ctx, const struct headers
 		xfp_xdp_details(ctx, h, account);
 }
 
-static __always_inline int meter_xdp(struct xdp_md *ctx)
+static __always_inline int meter_xdp(struct xdp_md *ctx, bool has_fragments, __u32 tag)
 {
 	struct headers h;
-	int account = xfp_xdp_plain(ctx, &h);
+	int account = has_fragments ? xfp_xdp_frags_plain(ctx, tag, &h) : xfp_xdp_plain(ctx, &h);
 
 	if (account == METER_OTHER) {
 		h = (struct headers){};
-		account = xfp_xdp_other(ctx, &h);
-	}
-	xdp_details(ctx, &h, account);
-	return XDP_PASS;
-}
-
-static __always_inline int meter_xdp_frags(struct xdp_md *ctx, __u32 tag)
-{
-	struct headers h;
-	int account = xfp_xdp_frags_plain(ctx, tag, &h);
-
-	if (account == METER_OTHER) {
-		h = (struct headers){};
-		account = xfp_xdp_frags_other(ctx, tag, &h);
+		account =
+			has_fragments ? xfp_xdp_frags_other(ctx, tag, &h) : xfp_xdp_other(ctx, &h);
 	}
 	xdp_details(ctx, &h, account);
 	return XDP_PASS;
@@ -216,13 +204,13 @@ static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 SEC("xdp")
 int xfp_xdp(struct xdp_md *ctx)
 {
-	return meter_xdp(ctx);
+	return meter_xdp(ctx, false, 0);
 }
 
 SEC("xdp.frags")
 int xfp_xdp_frags(struct xdp_md *ctx)
 {
-	return meter_xdp_frags(ctx, 0);
+	return meter_xdp(ctx, true, 0);
 }
 
 /* What a driver knows beside the frame, since Linux 6.8. */
@@ -242,7 +230,7 @@ int xfp_tagged(struct xdp_md *ctx)
 
 	if (err == -EOPNOTSUPP)
 		meter_notice(XFP_unknown_tag);
-	return meter_xdp_frags(ctx, err ? 0 : TAG_BESIDE | tag);
+	return meter_xdp(ctx, true, err ? 0 : TAG_BESIDE | tag);
 }
 
 SEC("tc")

@@ -120,17 +120,6 @@ static __always_inline void fragment_check(const struct observed *o, const struc
 		   offset && offset < (first & FRAGMENT_END_MASK));
 }
 
-/* The end of a key, of which only ports, or what stands for them, and protocol change. */
-union fragment_tail {
-	struct {
-		__u32 ports;
-		__u8 protocol;
-		__u8 obs_point;
-		__u16 vlan;
-	};
-	__u64 word;
-};
-
 /*
  * Record what a first fragment tells, or complete the key of a later one; count
  * what is wrong with it. Returns the datagram's protocol.
@@ -141,7 +130,7 @@ union fragment_tail {
 static __always_inline __u32 fragment_follow(const struct observed *o, __u64 *key, int n_words,
 					     const struct fragment *f)
 {
-	union fragment_tail tail = {.word = key[n_words - 1]}, own = tail;
+	union key_tail tail = {.word = key[n_words - 1]}, own = tail;
 	__u64 end = (f->octets + 7) / 8 & FRAGMENT_END_MASK, hash, mark, facts;
 	struct xfp_fragment_bucket *b;
 

@@ -102,17 +102,19 @@ static __always_inline struct place hash_place(__u64 h, __u32 n_buckets)
 }
 
 /* The part of a key behind the addresses. */
+union key_tail {
+	struct {
+		__u32 ports;
+		__u8 protocol;
+		__u8 obs_point;
+		__u16 vlan;
+	};
+	__u64 word;
+};
+
 static __always_inline __u64 key_tail(const struct pkt *p)
 {
-	union {
-		struct {
-			__u32 ports;
-			__u8 protocol;
-			__u8 obs_point;
-			__u16 vlan;
-		};
-		__u64 word;
-	} tail = {
+	union key_tail tail = {
 		.ports = p->ports,
 		.protocol = p->next_header,
 		.obs_point = p->obs_point,

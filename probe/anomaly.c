@@ -89,6 +89,28 @@ void example_keep(struct example *examples, uint32_t n, const struct example *e)
 		examples[at] = *e;
 }
 
+static void example_keep_end(struct example *examples, uint32_t n, const struct flow_delta *d,
+			     const struct host *host, uint16_t port)
+{
+	example_keep(examples, n,
+		     &(struct example){
+			     .first_ns = d->first_ns,
+			     .flow_id = flow_delta_id(d),
+			     .host = *host,
+			     .port = port,
+		     });
+}
+
+void example_keep_source(struct example *examples, uint32_t n, const struct anomaly_flow *flow)
+{
+	example_keep_end(examples, n, flow->delta, &flow->source, flow->source_port);
+}
+
+void example_keep_destination(struct example *examples, uint32_t n, const struct anomaly_flow *flow)
+{
+	example_keep_end(examples, n, flow->delta, &flow->destination, flow->destination_port);
+}
+
 void examples_tell(struct anomaly_event *e, const struct example *examples, uint32_t n,
 		   bool has_port)
 {

@@ -112,13 +112,7 @@ static void on_contact(struct anomaly *a, void *state, const struct anomaly_flow
 		h->first_ns = delta->first_ns;
 	if (delta->last_ns > h->last_ns)
 		h->last_ns = delta->last_ns;
-	example_keep(h->example, ANOMALY_TARGETS,
-		     &(struct example){
-			     .first_ns = delta->first_ns,
-			     .flow_id = flow_delta_id(delta),
-			     .host = flow->destination,
-			     .port = flow->destination_port,
-		     });
+	example_keep_destination(h->example, ANOMALY_TARGETS, flow);
 	if (!h->is_dirty)
 		d->dirty[d->n_dirty++] = (uint32_t)(h - d->host);
 	h->is_dirty = true;

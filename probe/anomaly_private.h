@@ -149,6 +149,11 @@ struct example {
 };
 void example_keep(struct example *examples, uint32_t n, const struct example *e);
 
+/* The same with one end of a Flow. */
+void example_keep_source(struct example *examples, uint32_t n, const struct anomaly_flow *flow);
+void example_keep_destination(struct example *examples, uint32_t n,
+			      const struct anomaly_flow *flow);
+
 /* Put them into the event's targets and flowIds. has_port: they are of TCP or UDP. */
 void examples_tell(struct anomaly_event *e, const struct example *examples, uint32_t n,
 		   bool has_port);

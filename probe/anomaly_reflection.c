@@ -111,13 +111,7 @@ static void struck_note(struct struck *s, const struct anomaly_flow *flow)
 		s->first_ns = d->first_ns;
 	if (d->last_ns > s->last_ns)
 		s->last_ns = d->last_ns;
-	example_keep(s->example, ANOMALY_FLOW_IDS,
-		     &(struct example){
-			     .first_ns = d->first_ns,
-			     .flow_id = flow_delta_id(d),
-			     .host = flow->source,
-			     .port = flow->source_port,
-		     });
+	example_keep_source(s->example, ANOMALY_FLOW_IDS, flow);
 }
 
 /* The port of the majority, if there is one: R. Boyer, J. Moore, 1981. */

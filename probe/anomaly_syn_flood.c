@@ -93,13 +93,7 @@ static void syn_count(const struct anomaly *a, struct flood_target *t,
 	if (!t->first_ns || d->first_ns < t->first_ns)
 		t->first_ns = d->first_ns;
 	distinct_many_add(&t->sources, anomaly_hash(a, &flow->source, 0));
-	example_keep(t->example, ANOMALY_FLOW_IDS,
-		     &(struct example){
-			     .first_ns = d->first_ns,
-			     .flow_id = flow_delta_id(d),
-			     .host = flow->source,
-			     .port = flow->source_port,
-		     });
+	example_keep_source(t->example, ANOMALY_FLOW_IDS, flow);
 }
 
 static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *flow)

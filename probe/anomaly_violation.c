@@ -128,13 +128,7 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 		place->first_ns = d->first_ns;
 	if (d->last_ns > place->last_ns)
 		place->last_ns = d->last_ns;
-	example_keep(place->example, ANOMALY_TARGETS,
-		     &(struct example){
-			     .first_ns = d->first_ns,
-			     .flow_id = flow_delta_id(d),
-			     .host = flow->destination,
-			     .port = flow->destination_port,
-		     });
+	example_keep_destination(place->example, ANOMALY_TARGETS, flow);
 }
 
 static void violator_report(struct anomaly *a, struct violator *v)

@@ -183,13 +183,7 @@ static void victim_count(const struct anomaly *a, struct victim *v, const struct
 	if (d->last_ns > v->last_ns)
 		v->last_ns = d->last_ns;
 	distinct_many_add(&v->sources, anomaly_hash(a, &flow->source, 0));
-	example_keep(v->example, ANOMALY_FLOW_IDS,
-		     &(struct example){
-			     .first_ns = d->first_ns,
-			     .flow_id = flow_delta_id(d),
-			     .host = flow->source,
-			     .port = flow->source_port,
-		     });
+	example_keep_source(v->example, ANOMALY_FLOW_IDS, flow);
 }
 
 static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *flow)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "probe/exporter_encode.h"
+#include "probe/exporter_put.h"
 #include "probe/ie.h"
 
 #define VARIABLE	  65535 /* length in a Template (RFC 7011 7) */
@@ -68,13 +69,6 @@ static const char *text_of(const struct value *value)
 	return value->text ? value->text : "";
 }
 
-static uint8_t *put(uint8_t *p, uint64_t value, size_t octets)
-{
-	for (size_t i = 0; i < octets; i++)
-		p[i] = (uint8_t)(value >> 8 * (octets - 1 - i));
-	return p + octets;
-}
-
 static size_t field_count(enum options options)
 {
 	size_t n = 0;
@@ -106,9 +100,7 @@ static bool open_message(struct options_batch *b, const struct options_state *st
 
 static bool is_set_open(const struct options_batch *b, uint16_t set_id)
 {
-	const uint8_t *set = b->data + b->set_offset;
-
-	return b->set_offset && (set[0] << 8 | set[1]) == set_id;
+	return b->set_offset && get(b->data + b->set_offset, 2) == set_id;
 }
 
 /* Where a record of so many octets goes, in a Set of this id; NULL: nowhere. */

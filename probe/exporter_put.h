@@ -7,12 +7,16 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The low octets of an integer; a shift, a swap and a store for a constant number of them. */
-static inline __attribute__((always_inline)) void put(uint8_t *p, uint64_t value, size_t octets)
+/*
+ * The low 1 .. 8 octets of an integer; a shift, a swap and a store for a constant number
+ * of them. Returns their end.
+ */
+static inline __attribute__((always_inline)) uint8_t *put(uint8_t *p, uint64_t value, size_t octets)
 {
 	uint64_t be = htobe64(value << 8 * (8 - octets));
 
 	memcpy(p, &be, octets);
+	return p + octets;
 }
 
 /* An integer of 1 .. 8 octets. */

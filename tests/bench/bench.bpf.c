@@ -63,5 +63,5 @@ SEC("xdp.frags")
 int bench_xdp_meter(struct xdp_md *ctx)
 {
 	write_flow((void *)(long)ctx->data, (void *)(long)ctx->data_end);
-	return meter_xdp_frags(ctx, 0);
+	return meter_xdp(ctx, true, 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sockets and the strict reader of Messages. */
 #include "tests/lib/exporter_fixture.h"
+#include "tests/lib/wire_octets.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -18,21 +19,6 @@ enum { OCTET_DELTA_COUNT = 1, PACKET_DELTA_COUNT = 2 };
 #define OPTIONS_LAST	 329
 #define FLOW_KEYS	 323
 #define FLOW_KEYS_OCTETS 10
-
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return get16(p) << 16 | get16(p + 2);
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	return (uint64_t)get32(p) << 32 | get32(p + 4);
-}
 
 static void read_header(struct wire *w, const uint8_t *message, size_t octets)
 {

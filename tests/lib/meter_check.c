@@ -21,6 +21,14 @@ union key {
 	struct xfp_key6 v6;
 };
 
+int meter_cache_open(struct flow_cache *cache)
+{
+	struct flow_cache_params params;
+	int err = flow_cache_params_init(&params, 1, 1);
+
+	return err ? err : flow_cache_open(cache, &params, 1, 1, true);
+}
+
 void meter_cache_clear(struct flow_cache *cache)
 {
 	for (int f = 0; f < FLOW_FAMILIES; f++) {

@@ -29,6 +29,9 @@ struct meter_flow {
 	uint8_t ttl_max;
 };
 
+/* Open a native cache with room for one Flow of each family, and more as they come. 0 or -errno. */
+int meter_cache_open(struct flow_cache *cache);
+
 /* Empty the cache and its ledger, as if no packet had come. */
 void meter_cache_clear(struct flow_cache *cache);
 

@@ -41,6 +41,9 @@ void parse_case_build(const struct parse_case *table, const char *name, unsigned
 void parse_case_assert(const struct parse_case *c, const struct flow_cache *cache,
 		       uint8_t obs_point, uint64_t octets);
 
+/* Meter all packets of a table natively, a case at a time, and assert each. */
+void parse_table_run_native(const struct parse_case *table, struct flow_cache *cache);
+
 /* Ends of the Flows of the tables. */
 #define CASE_SOURCE4	  "192.0.2.1"
 #define CASE_DESTINATION4 "198.51.100.2"

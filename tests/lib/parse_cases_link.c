@@ -35,6 +35,25 @@ void parse_case_assert(const struct parse_case *c, const struct flow_cache *cach
 	meter_assert_ledger(cache, &ledger);
 }
 
+void parse_table_run_native(const struct parse_case *c, struct flow_cache *cache)
+{
+	static struct pkt_builder b;
+
+	for (; c->name; c++) {
+		unsigned int n = c->n_packets ? c->n_packets : 1;
+		uint64_t octets = 0;
+
+		print_message("%s\n", c->name);
+		meter_cache_clear(cache);
+		for (unsigned int i = 0; i < n; i++) {
+			c->build(&b, i);
+			octets += b.len;
+			meter_run_native(cache, b.data, (uint32_t)b.len, 0);
+		}
+		parse_case_assert(c, cache, 0, octets);
+	}
+}
+
 void parse_case_build(const struct parse_case *table, const char *name, unsigned int i,
 		      struct pkt_builder *b)
 {

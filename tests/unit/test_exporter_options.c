@@ -15,6 +15,7 @@
 
 #include "probe/exporter_private.h"
 #include "tests/lib/exporter_fixture.h"
+#include "tests/lib/wire_octets.h"
 
 #define MS     1000000ull
 #define S      (1000 * MS)
@@ -40,47 +41,12 @@ static struct exporter *e;
 static int fd;
 static uint16_t port;
 
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return get16(p) << 16 | get16(p + 2);
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	return (uint64_t)get32(p) << 32 | get32(p + 4);
-}
-
-static size_t record_octets(uint32_t id, const uint8_t *p)
-{
-	switch (id) {
-	case 320:
-	case 321:
-		return 28;
-	case 322:
-		return 36;
-	case 323:
-		return 10;
-	case 324:
-		return 5 + p[4];
-	case 325:
-		return 6 + p[4] + p[5 + p[4]];
-	default:
-		assert_int_equal(id, 340);
-		return 11 + p[10];
-	}
-}
-
 static uint32_t read_records(uint32_t id, const uint8_t *p, size_t octets)
 {
 	uint32_t n = 0;
 
-	for (size_t at = 0; at < octets; at += record_octets(id, p + at)) {
-		size_t length = record_octets(id, p + at);
+	for (size_t at = 0; at < octets; at += options_record_octets(id, p + at)) {
+		size_t length = options_record_octets(id, p + at);
 
 		memcpy(told.last[id], p + at, length < 64 ? length : 64);
 		told.records[id]++;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "probe/exporter_options_encode.h"
+#include "tests/lib/wire_octets.h"
 
 #define VARIABLE  65535
 #define DOMAIN_ID 7
@@ -18,11 +19,6 @@
 
 static struct options_batch batch;
 static struct interface_name names[OPTIONS_MAX_INTERFACES];
-
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
 
 static struct options_state state_of(uint32_t groups)
 {
@@ -100,32 +96,7 @@ static void test_each_template_has_a_set_of_its_own(void **state)
 		assert_int_equal(batch.messages[i].n_records, 0);
 }
 
-static size_t text_octets(const uint8_t *p)
-{
-	return 1 + p[0];
-}
-
 static uint32_t n_records[400];
-
-static size_t record_octets(uint32_t id, const uint8_t *p)
-{
-	switch (id) {
-	case 320:
-	case 321:
-		return 28;
-	case 322:
-		return 36;
-	case 323:
-		return 10;
-	case 324:
-		return 4 + text_octets(p + 4);
-	case 325:
-		return 4 + text_octets(p + 4) + text_octets(p + 4 + text_octets(p + 4));
-	default:
-		assert_int_equal(id, 340);
-		return 10 + text_octets(p + 10);
-	}
-}
 
 static uint32_t n_in_message;
 
@@ -135,8 +106,8 @@ static void visit_records(const struct options_message *m, uint32_t id, const ui
 	if (id == 3)
 		return;
 	assert_true(m->is_of_flows == (id == 323));
-	for (size_t at = 0; at < octets; at += record_octets(id, content + at)) {
-		assert_true(at + record_octets(id, content + at) <= octets);
+	for (size_t at = 0; at < octets; at += options_record_octets(id, content + at)) {
+		assert_true(at + options_record_octets(id, content + at) <= octets);
 		n_records[id]++;
 	}
 }

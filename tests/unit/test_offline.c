@@ -16,12 +16,8 @@ static struct flow_cache cache;
 
 static int setup(void **state)
 {
-	struct flow_cache_params params;
-
 	(void)state;
-	if (flow_cache_params_init(&params, 1, 1))
-		return -1;
-	return flow_cache_open(&cache, &params, 1, 1, true);
+	return meter_cache_open(&cache);
 }
 
 static int teardown(void **state)

@@ -17,13 +17,8 @@ static struct pkt_builder b;
 
 static int setup(void **state)
 {
-	struct flow_cache_params params;
-
 	(void)state;
-	if (flow_cache_params_init(&params, 1, 1))
-		return -1;
-	native_meter_configure(&params);
-	return flow_cache_open(&cache, &params, 1, 1, true);
+	return meter_cache_open(&cache);
 }
 
 static int teardown(void **state)
@@ -31,27 +26,6 @@ static int teardown(void **state)
 	(void)state;
 	flow_cache_close(&cache);
 	return 0;
-}
-
-static void test_case(const struct parse_case *c)
-{
-	unsigned int n = c->n_packets ? c->n_packets : 1;
-	uint64_t octets = 0;
-
-	print_message("%s\n", c->name);
-	meter_cache_clear(&cache);
-	for (unsigned int i = 0; i < n; i++) {
-		c->build(&b, i);
-		octets += b.len;
-		meter_run_native(&cache, b.data, (uint32_t)b.len, 0);
-	}
-	parse_case_assert(c, &cache, 0, octets);
-}
-
-static void test_table(const struct parse_case *c)
-{
-	for (; c->name; c++)
-		test_case(c);
 }
 
 /* Longer than 16 bits can say, as no link here is: captured in part. */
@@ -82,31 +56,31 @@ static void test_a_jumbogram_has_the_length_of_its_option(void **state)
 static void test_link_layer(void **state)
 {
 	(void)state;
-	test_table(parse_cases_link);
+	parse_table_run_native(parse_cases_link, &cache);
 }
 
 static void test_sessions_and_labels(void **state)
 {
 	(void)state;
-	test_table(parse_cases_session);
+	parse_table_run_native(parse_cases_session, &cache);
 }
 
 static void test_ipv4(void **state)
 {
 	(void)state;
-	test_table(parse_cases_ipv4);
+	parse_table_run_native(parse_cases_ipv4, &cache);
 }
 
 static void test_ipv6(void **state)
 {
 	(void)state;
-	test_table(parse_cases_ipv6);
+	parse_table_run_native(parse_cases_ipv6, &cache);
 }
 
 static void test_transport(void **state)
 {
 	(void)state;
-	test_table(parse_cases_transport);
+	parse_table_run_native(parse_cases_transport, &cache);
 }
 
 /* A capture that keeps only the headers gives the Flow of the whole packets. */

@@ -21,13 +21,8 @@ static struct pkt_builder b;
 
 static int setup(void **state)
 {
-	struct flow_cache_params params;
-
 	(void)state;
-	if (flow_cache_params_init(&params, 1, 1))
-		return -1;
-	native_meter_configure(&params);
-	return flow_cache_open(&cache, &params, 1, 1, true);
+	return meter_cache_open(&cache);
 }
 
 static int teardown(void **state)
@@ -53,33 +48,16 @@ static int close_tunnels(void **state)
 	return 0;
 }
 
-static void test_table(const struct parse_case *c)
-{
-	for (; c->name; c++) {
-		unsigned int n = c->n_packets ? c->n_packets : 1;
-		uint64_t octets = 0;
-
-		print_message("%s\n", c->name);
-		meter_cache_clear(&cache);
-		for (unsigned int i = 0; i < n; i++) {
-			c->build(&b, i);
-			octets += b.len;
-			meter_run_native(&cache, b.data, (uint32_t)b.len, 0);
-		}
-		parse_case_assert(c, &cache, 0, octets);
-	}
-}
-
 static void test_an_opened_tunnel_is_its_inner_flow(void **state)
 {
 	(void)state;
-	test_table(parse_cases_tunnel);
+	parse_table_run_native(parse_cases_tunnel, &cache);
 }
 
 static void test_a_tunnel_that_cannot_be_read_is_its_outer_flow(void **state)
 {
 	(void)state;
-	test_table(parse_cases_tunnel_closed);
+	parse_table_run_native(parse_cases_tunnel_closed, &cache);
 }
 
 /* By default, whatever is inside. */
