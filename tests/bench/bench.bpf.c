@@ -32,10 +32,8 @@ static __always_inline void write_flow(void *data, const void *data_end)
 
 	if (!flow || (const void *)(tcp + 1) > data_end)
 		return;
-	ip->saddr = TRACE_SOURCE(*flow);
-	ip->daddr = TRACE_DESTINATION(*flow);
-	tcp->source = TRACE_SOURCE_PORT(*flow);
-	tcp->dest = TRACE_DESTINATION_PORT(*flow);
+	*(__u64 *)&ip->saddr = TRACE_SOURCE(*flow) | (__u64)TRACE_DESTINATION(*flow) << 32;
+	*(__u32 *)&tcp->source = TRACE_SOURCE_PORT(*flow) | TRACE_DESTINATION_PORT(*flow) << 16;
 }
 
 SEC("tc")
