@@ -17,8 +17,15 @@
 
 static __always_inline bool detail_is_on(enum xfp_detail detail)
 {
-	return xfp_detail.octets && xfp_detail.at[detail] != XFP_DETAIL_OFF;
+	return xfp_detail.at[detail] != XFP_DETAIL_OFF;
 }
+
+/* What details add that is not in struct pkt. */
+struct packet_facts {
+	__u32 length_min; /* IP octets of the smallest segment, as of observe() */
+	__u32 length_max;
+	const struct around *around; /* NULL: nothing is around the Flow's IP header */
+};
 
 static __always_inline void detail_l2(struct xfp_detail_l2 *d, const struct pkt *p, bool is_new)
 {
@@ -62,11 +69,12 @@ static __always_inline void size_add(struct xfp_detail_size *d, __u64 length, __
 	ATOMIC_ADD(&d->squares, length * length * packets);
 }
 
-static __always_inline void detail_size(struct xfp_detail_size *d, const struct headers *h)
+static __always_inline void detail_size(struct xfp_detail_size *d, const struct packet_facts *f,
+					__u32 packets)
 {
-	if (h->packets > 1)
-		size_add(d, h->length_max, h->packets - 1);
-	size_add(d, h->length_min, 1);
+	if (packets > 1)
+		size_add(d, f->length_max, packets - 1);
+	size_add(d, f->length_min, 1);
 }
 
 /* In units of 1024 ns: the daemon divides. */
@@ -131,8 +139,58 @@ static __always_inline void detail_tunnel(struct xfp_detail_tunnel *d, const str
 	destination[1] = HEADER_LOAD(__u64, h + 32);
 }
 
+/* Whether the account, not ACCOUNT_OVERFLOW, says that the packet made the Flow. */
+static __always_inline bool account_is_new(__u32 account)
+{
+	return (account - 1) & 1;
+}
+
+/* The record of a Flow by its account; NULL: there is none. */
+static __always_inline __u8 *details_of(struct table t, __u32 account)
+{
+	__u64 n_slots = t.family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6;
+	__u64 slot = (account - 1) >> 1;
+
+	n_slots *= XFP_BUCKET_SLOTS;
+	barrier_var(slot);
+	return slot < n_slots ? details_at(t, slot) : NULL;
+}
+
+/* Add a packet to every detail in use but for those of TCP. */
+static __always_inline void details_add_any(__u8 *record, const struct pkt *p,
+					    const struct packet_facts *f, bool is_new)
+{
+	if (detail_is_on(XFP_DETAIL_L2))
+		detail_l2((void *)(record + xfp_detail.at[XFP_DETAIL_L2]), p, is_new);
+	if (detail_is_on(XFP_DETAIL_SIZE))
+		detail_size((void *)(record + xfp_detail.at[XFP_DETAIL_SIZE]), f, p->packets);
+	if (detail_is_on(XFP_DETAIL_TIMING))
+		detail_timing((void *)(record + xfp_detail.at[XFP_DETAIL_TIMING]), p->now_ns);
+	if (detail_is_on(XFP_DETAIL_FRAGMENT))
+		detail_fragment((void *)(record + xfp_detail.at[XFP_DETAIL_FRAGMENT]), p, is_new);
+	if (detail_is_on(XFP_DETAIL_TUNNEL) && is_new && f->around)
+		detail_tunnel((void *)(record + xfp_detail.at[XFP_DETAIL_TUNNEL]), p, f->around);
+}
+
+/* True when details_add_tcp() has anything to do. */
+static __always_inline bool details_are_of_tcp(void)
+{
+	return detail_is_on(XFP_DETAIL_TCP) || detail_is_on(XFP_DETAIL_HEALTH);
+}
+
+/* Add a packet to the details of TCP, if it is of TCP. */
+static __always_inline void details_add_tcp(__u8 *record, const struct pkt *p, bool is_new)
+{
+	if (p->next_header != IPPROTO_TCP || (p->fragment & IP_OFFSET_MASK) || p->is_tiny)
+		return;
+	if (detail_is_on(XFP_DETAIL_TCP))
+		detail_tcp((void *)(record + xfp_detail.at[XFP_DETAIL_TCP]), p, is_new);
+	if (detail_is_on(XFP_DETAIL_HEALTH))
+		detail_health((void *)(record + xfp_detail.at[XFP_DETAIL_HEALTH]), p);
+}
+
 /*
- * Add a packet to every detail in use.
+ * Add a packet to every detail in use, from what its way left in *h.
  *
  * p        its octets, and nothing found in them
  * account  as of account_slot(), not ACCOUNT_OVERFLOW
@@ -140,33 +198,12 @@ static __always_inline void detail_tunnel(struct xfp_detail_tunnel *d, const str
 static __always_inline void details_add(struct table t, struct pkt *p, const struct headers *h,
 					__u32 account)
 {
-	__u64 n_slots = t.family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6;
-	__u64 slot = (account - 1) >> 1;
-	bool is_new = (account - 1) & 1;
-	__u8 *record;
+	const struct packet_facts f = {h->length_min, h->length_max, &h->around};
+	__u8 *record = details_of(t, account);
 
-	n_slots *= XFP_BUCKET_SLOTS;
-	headers_restore(p, h);
-	barrier_var(slot);
-	if (slot >= n_slots)
-		return;
-	record = details_at(t, slot);
 	if (!record)
 		return;
-	if (detail_is_on(XFP_DETAIL_L2))
-		detail_l2((void *)(record + xfp_detail.at[XFP_DETAIL_L2]), p, is_new);
-	if (detail_is_on(XFP_DETAIL_SIZE))
-		detail_size((void *)(record + xfp_detail.at[XFP_DETAIL_SIZE]), h);
-	if (detail_is_on(XFP_DETAIL_TIMING))
-		detail_timing((void *)(record + xfp_detail.at[XFP_DETAIL_TIMING]), p->now_ns);
-	if (detail_is_on(XFP_DETAIL_FRAGMENT))
-		detail_fragment((void *)(record + xfp_detail.at[XFP_DETAIL_FRAGMENT]), p, is_new);
-	if (detail_is_on(XFP_DETAIL_TUNNEL) && is_new)
-		detail_tunnel((void *)(record + xfp_detail.at[XFP_DETAIL_TUNNEL]), p, &h->around);
-	if (p->next_header != IPPROTO_TCP || (p->fragment & IP_OFFSET_MASK) || p->is_tiny)
-		return;
-	if (detail_is_on(XFP_DETAIL_TCP))
-		detail_tcp((void *)(record + xfp_detail.at[XFP_DETAIL_TCP]), p, is_new);
-	if (detail_is_on(XFP_DETAIL_HEALTH))
-		detail_health((void *)(record + xfp_detail.at[XFP_DETAIL_HEALTH]), p);
+	headers_restore(p, h);
+	details_add_any(record, p, &f, account_is_new(account));
+	details_add_tcp(record, p, account_is_new(account));
 }

@@ -57,8 +57,8 @@ static __always_inline bool pkt_to_scratch(struct pkt *p, struct xdp_md *ctx)
 
 /*
  * Whatever meter_plain() leaves, counted as seen already. Functions of their own:
- * the plain packet does not carry the weight of the others. Like meter_plain(), they
- * return what details go by.
+ * the plain packet does not carry the weight of the others. They return what details
+ * go by.
  */
 GLOBAL_FUNCTION int xfp_xdp_other(struct xdp_md *ctx, struct headers *h)
 {
@@ -129,7 +129,7 @@ GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction, struct h
 }
 
 static __always_inline int plain_xdp(struct xdp_md *ctx, bool has_fragments, __u32 tag,
-				     struct headers *h)
+				     enum detailed detailed)
 {
 	struct xfp_ledger_row *row = ledger_row();
 	struct pkt p = {};
@@ -138,20 +138,11 @@ static __always_inline int plain_xdp(struct xdp_md *ctx, bool has_fragments, __u
 		return METER_DONE;
 	pkt_from_xdp(&p, ctx, has_fragments, tag);
 	meter_seen(row, &p);
-	return meter_plain(row, &p, h);
+	return meter_plain(row, &p, detailed);
 }
 
-static __noinline int xfp_xdp_plain(struct xdp_md *ctx, struct headers *h)
-{
-	return plain_xdp(ctx, false, 0, h);
-}
-
-static __noinline int xfp_xdp_frags_plain(struct xdp_md *ctx, __u32 tag, struct headers *h)
-{
-	return plain_xdp(ctx, true, tag, h);
-}
-
-static __noinline int xfp_tc_plain(struct __sk_buff *skb, __u8 direction, struct headers *h)
+/* A super-packet is not plain: of others the compiler knows that they are one packet. */
+static __always_inline int plain_tc(struct __sk_buff *skb, __u8 direction, enum detailed detailed)
 {
 	struct xfp_ledger_row *row = ledger_row();
 	struct pkt p = {};
@@ -160,7 +151,42 @@ static __noinline int xfp_tc_plain(struct __sk_buff *skb, __u8 direction, struct
 		return METER_DONE;
 	pkt_from_skb(&p, skb, direction);
 	meter_seen(row, &p);
-	return meter_plain(row, &p, h);
+	if (p.gso_octets || p.has_segments)
+		return METER_OTHER;
+	p.packets = 1;
+	p.gso_octets = 0;
+	p.has_segments = false;
+	return meter_plain(row, &p, detailed);
+}
+
+/* Functions of their own, of which one is used: what is not asked for weighs nothing. */
+#define PLAIN(name, detailed)                                                                      \
+	static __noinline int xfp_xdp_##name(struct xdp_md *ctx)                                   \
+	{                                                                                          \
+		return plain_xdp(ctx, false, 0, detailed);                                         \
+	}                                                                                          \
+	static __noinline int xfp_xdp_frags_##name(struct xdp_md *ctx, __u32 tag)                  \
+	{                                                                                          \
+		return plain_xdp(ctx, true, tag, detailed);                                        \
+	}                                                                                          \
+	static __noinline int xfp_tc_##name(struct __sk_buff *skb, __u8 direction)                 \
+	{                                                                                          \
+		return plain_tc(skb, direction, detailed);                                         \
+	}
+
+PLAIN(plain, DETAILED_NOT)
+PLAIN(detailed, DETAILED)
+PLAIN(detailed_tcp, DETAILED_TCP)
+
+#define PLAIN_OF(hook, ...)                                                                        \
+	(!xfp_detail.octets	? xfp_##hook##_plain(__VA_ARGS__)                                  \
+	 : details_are_of_tcp() ? xfp_##hook##_detailed_tcp(__VA_ARGS__)                           \
+				: xfp_##hook##_detailed(__VA_ARGS__))
+
+static __always_inline int frame_other(struct xdp_md *ctx, bool has_fragments, __u32 tag,
+				       struct headers *h)
+{
+	return has_fragments ? xfp_xdp_frags_other(ctx, tag, h) : xfp_xdp_other(ctx, h);
 }
 
 static __always_inline void xdp_details(struct xdp_md *ctx, const struct headers *h, int account)
@@ -175,29 +201,25 @@ static __always_inline void xdp_details(struct xdp_md *ctx, const struct headers
 
 static __always_inline int meter_xdp(struct xdp_md *ctx, bool has_fragments, __u32 tag)
 {
-	struct headers h;
-	int account = has_fragments ? xfp_xdp_frags_plain(ctx, tag, &h) : xfp_xdp_plain(ctx, &h);
+	int plain = has_fragments ? PLAIN_OF(xdp_frags, ctx, tag) : PLAIN_OF(xdp, ctx);
 
-	if (account == METER_OTHER) {
-		h = (struct headers){};
-		account =
-			has_fragments ? xfp_xdp_frags_other(ctx, tag, &h) : xfp_xdp_other(ctx, &h);
+	if (plain == METER_OTHER) {
+		struct headers h = {};
+
+		xdp_details(ctx, &h, frame_other(ctx, has_fragments, tag, &h));
 	}
-	xdp_details(ctx, &h, account);
 	return XDP_PASS;
 }
 
 static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 {
-	struct headers h;
-	int account = xfp_tc_plain(skb, direction, &h);
+	if (PLAIN_OF(tc, skb, direction) == METER_OTHER) {
+		struct headers h = {};
+		int account = xfp_tc_other(skb, direction, &h);
 
-	if (account == METER_OTHER) {
-		h = (struct headers){};
-		account = xfp_tc_other(skb, direction, &h);
+		if (xfp_detail.octets && account != METER_DONE)
+			xfp_skb_details(skb, &h, account);
 	}
-	if (xfp_detail.octets && account != METER_DONE)
-		xfp_skb_details(skb, &h, account);
 	return TC_ACT_UNSPEC;
 }
 

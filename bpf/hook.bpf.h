@@ -254,10 +254,10 @@ static __always_inline enum xfp_reason meter_packet(struct xfp_ledger_row *row, 
 }
 
 /*
- * xfp_account4() with the hit inlined, for a flat table. The function gets a
- * copy, so that of `o` only what a hit needs has to exist.
+ * xfp_account4() with the hit inlined, for a flat table. Where *missed is another
+ * than *o, the function gets a copy, so that of `o` only what a hit needs has to exist.
  */
-static __always_inline __u32 account4_inline(const struct observed4 *o, struct observed4 *missed)
+static __always_inline __u32 account4_inline(struct observed4 *o, struct observed4 *missed)
 {
 	const struct table t = {.family = FAMILY_IPV4, .is_flat = true};
 	__u64 hash = cache_hash(t, o->key);
@@ -266,7 +266,8 @@ static __always_inline __u32 account4_inline(const struct observed4 *o, struct o
 
 	if (LIKELY(account))
 		return account;
-	*missed = *o;
+	if (missed != o)
+		*missed = *o;
 	return xfp_insert4(missed, hash);
 }
 
@@ -277,13 +278,36 @@ static __always_inline bool may_be_tunnel_plain(const struct pkt *p, __u8 protoc
 	return may_be_tunnel(protocol, h ? HEADER_LOAD(__u32, h + ETH_HLEN + 20) : 0);
 }
 
+/* What a copy of meter_plain() does besides; known to the compiler. */
+enum detailed {
+	DETAILED_NOT,
+	DETAILED, /* but for TCP: none has to bear its weight */
+	DETAILED_TCP,
+};
+
+/* Details of a plain packet, which is all there still: nothing has to be carried to them. */
+static __always_inline void details_plain(struct pkt *p, const struct observed *o, __u32 account,
+					  enum detailed detailed)
+{
+	const struct packet_facts f = {o->length_min, o->length_max, NULL};
+	__u8 *record = details_of(TABLE(FAMILY_IPV4), account);
+
+	if (!record)
+		return;
+	p->ethertype = ETH_P_IP;
+	p->has_ethernet = true;
+	details_add_any(record, p, &f, account_is_new(account));
+	if (detailed == DETAILED_TCP)
+		details_add_tcp(record, p, account_is_new(account));
+}
+
 /*
  * The packet that most packets are, a whole IPv4 datagram without options right
  * behind its Ethernet header, for a flat table: every offset is a constant and the hit
- * is inlined. METER_OTHER when it is another: nothing but `seen` has been counted
- * then. Else the account for details, with *h, or METER_DONE.
+ * is inlined. METER_OTHER when it is another: nothing but `seen` has been counted then.
  */
-static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p, struct headers *h)
+static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p,
+				       enum detailed detailed)
 {
 	const __u8 *head = pkt_header(p, ETH_HLEN + 20);
 	struct observed4 o, missed;
@@ -296,17 +320,14 @@ static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p
 		return METER_OTHER;
 	p->offset = ETH_HLEN;
 	p->ip_offset = ETH_HLEN;
-	if (parse_ipv4_header(p) != XFP_OK || is_fragment(p) || parse_transport(p) != XFP_OK)
+	if (parse_ipv4_fields(p, head + ETH_HLEN, 20) != XFP_OK || is_fragment(p) ||
+	    parse_transport(p) != XFP_OK)
 		return METER_OTHER;
-	meter_segments(row, p);
 	observe4(&o, p);
-	account = account4_inline(&o, &missed);
+	/* details need the stack that a copy would take */
+	account = account4_inline(&o, detailed == DETAILED_NOT ? &missed : &o);
 	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account);
-	if (!xfp_detail.octets)
-		return METER_DONE;
-	p->ethertype = ETH_P_IP;
-	p->has_ethernet = true;
-	headers_save(h, p);
-	headers_complete(h, p, &o.seen, 0);
-	return account;
+	if (detailed != DETAILED_NOT && account != ACCOUNT_OVERFLOW)
+		details_plain(p, &o.seen, account, detailed);
+	return METER_DONE;
 }

@@ -117,7 +117,9 @@ static __always_inline const __u8 *pkt_at(const struct pkt *p, __u32 offset, __u
 		return NULL;
 	header = p->data + offset;
 	if (header + size > p->data_end)
-		return NULL;
+		header = NULL;
+	if (__builtin_constant_p(offset)) /* or the caller's test repeats this one */
+		barrier_var(header);
 	return header;
 }
 
@@ -236,20 +238,13 @@ static __always_inline enum xfp_reason parse_transport(struct pkt *p)
 	return XFP_OK;
 }
 
-/* The cursor goes behind the header. */
-static __always_inline enum xfp_reason parse_ipv4_header(struct pkt *p)
+/* The cursor goes behind the header, which is at h and so long. */
+static __always_inline enum xfp_reason parse_ipv4_fields(struct pkt *p, const __u8 *h,
+							 __u32 header_octets)
 {
-	const __u8 *h = pkt_header(p, 20);
-	__u32 header_octets, total, room = p->frame_octets - p->offset;
+	__u32 room = p->frame_octets - p->offset;
+	__u32 total = p->gso_octets ? room : load_be16(h, 2);
 
-	if (!h)
-		return XFP_truncated;
-	if (h[0] >> 4 != 4)
-		return XFP_bad_version;
-	header_octets = (h[0] & 0x0f) * 4;
-	if (header_octets < 20)
-		return XFP_bad_header_length;
-	total = p->gso_octets ? room : load_be16(h, 2);
 	if (total < header_octets || total > room)
 		return XFP_bad_total_length;
 
@@ -262,6 +257,21 @@ static __always_inline enum xfp_reason parse_ipv4_header(struct pkt *p)
 	p->end_offset = p->offset + total;
 	p->offset += header_octets;
 	return XFP_OK;
+}
+
+static __always_inline enum xfp_reason parse_ipv4_header(struct pkt *p)
+{
+	const __u8 *h = pkt_header(p, 20);
+	__u32 header_octets;
+
+	if (!h)
+		return XFP_truncated;
+	if (h[0] >> 4 != 4)
+		return XFP_bad_version;
+	header_octets = (h[0] & 0x0f) * 4;
+	if (header_octets < 20)
+		return XFP_bad_header_length;
+	return parse_ipv4_fields(p, h, header_octets);
 }
 
 static __always_inline enum xfp_reason parse_ipv4(struct pkt *p)

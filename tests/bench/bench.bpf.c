@@ -29,10 +29,13 @@ static __always_inline void write_flow(void *data, const void *data_end)
 	const __u64 *flow = bpf_map_lookup_elem(&bench_trace, &at);
 	struct iphdr *ip = data + ETH_HLEN;
 	struct tcphdr *tcp = (void *)(ip + 1);
+	__u64 addresses;
 
 	if (!flow || (const void *)(tcp + 1) > data_end)
 		return;
-	*(__u64 *)&ip->saddr = TRACE_SOURCE(*flow) | (__u64)TRACE_DESTINATION(*flow) << 32;
+	addresses = TRACE_SOURCE(*flow) | (__u64)TRACE_DESTINATION(*flow) << 32;
+	barrier_var(addresses); /* one store, as wide as the load: or that waits for two */
+	*(__u64 *)&ip->saddr = addresses;
 	*(__u32 *)&tcp->source = TRACE_SOURCE_PORT(*flow) | TRACE_DESTINATION_PORT(*flow) << 16;
 }
 
