@@ -19,7 +19,8 @@
 #define CACHE_ROOMY 3 /* a first bucket with that many free places is taken at once */
 
 /* What became of a packet: the number of its Flow's slot, and whether it made the Flow. */
-#define ACCOUNT_OVERFLOW 0u
+#define ACCOUNT_OVERFLOW  0u
+#define ACCOUNT_DUPLICATE (~0u) /* it has a Flow, of another Observation Point */
 
 static __always_inline __u32 account_slot(__u64 slot, bool is_new)
 {
@@ -38,13 +39,21 @@ static __always_inline struct xfp_counts *counts_of(struct table t, void *slot)
 				       : &((struct xfp_slot6 *)slot)->counts;
 }
 
+static __always_inline __u64 tail_at(struct table t, const __u64 *key)
+{
+	return key[t.family == FAMILY_IPV4 ? KEY_WORDS4 - 1 : KEY_WORDS6 - 1];
+}
+
 static __always_inline bool key_equal(struct table t, const void *slot, const __u64 *b)
 {
 	const __u64 *a = slot;
+	__u64 tail = tail_at(t, a) ^ tail_at(t, b);
 
+	if (t.joins_points)
+		tail = tail_of_any_point(tail);
 	if (t.family == FAMILY_IPV4)
-		return a[0] == b[0] && a[1] == b[1];
-	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]));
+		return a[0] == b[0] && !tail;
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | tail);
 }
 
 /* Smaller and larger of two values below 2^31, without a branch. */
@@ -236,7 +245,7 @@ static __always_inline __u32 bucket_claim(struct table t, struct xfp_bucket *tag
 
 static __always_inline __u64 cache_hash(struct table t, const __u64 *key)
 {
-	return key_hash(key, t.family == FAMILY_IPV4 ? KEY_WORDS4 : KEY_WORDS6);
+	return key_hash(key, t.family == FAMILY_IPV4 ? KEY_WORDS4 : KEY_WORDS6, t.joins_points);
 }
 
 static __always_inline struct place cache_place(struct table t, __u64 hash)
@@ -244,7 +253,10 @@ static __always_inline struct place cache_place(struct table t, __u64 hash)
 	return hash_place(hash, t.family == FAMILY_IPV4 ? xfp_buckets4 : xfp_buckets6);
 }
 
-/* Add the packet to its Flow. Returns its account; ACCOUNT_OVERFLOW: there is none. */
+/*
+ * Add the packet to its Flow. Returns its account; ACCOUNT_OVERFLOW: there is none;
+ * ACCOUNT_DUPLICATE: not added, as the Flow is metered at another Observation Point.
+ */
 static __always_inline __u32 cache_hit(struct table t, const struct observed *o, const __u64 *key,
 				       const struct place *place)
 {
@@ -264,6 +276,8 @@ static __always_inline __u32 cache_hit(struct table t, const struct observed *o,
 		slot = bucket_find(t, b, place->second, place->tag, key, &at);
 	if (!slot)
 		return ACCOUNT_OVERFLOW;
+	if (t.joins_points && tail_at(t, slot) != tail_at(t, key))
+		return ACCOUNT_DUPLICATE;
 	flow_update(t, counts_of(t, slot), &at, o);
 	return account_slot(at.bucket * XFP_BUCKET_SLOTS + at.place, false);
 }

@@ -117,15 +117,11 @@ struct xfp_volume {
 	__u64 octets;
 };
 
-/* Protocol classes of the overflow account. */
-enum xfp_protocol_class {
-	XFP_CLASS_TCP,
-	XFP_CLASS_UDP,
-	XFP_CLASS_ICMP,
-	XFP_CLASS_ICMPV6,
-	XFP_CLASS_SCTP,
-	XFP_CLASS_OTHER,
-	XFP_N_CLASSES,
+#define XFP_N_PROTOCOLS 256 /* values of protocolIdentifier (4) */
+
+/* Protocols that are not metered. Written by the daemon at any time, read for each packet. */
+struct xfp_switches {
+	__u8 is_off[XFP_N_PROTOCOLS];
 };
 
 /*
@@ -143,8 +139,9 @@ struct xfp_ledger_row {
 	__u64 insert_races; /* places lost to another CPU while claiming */
 	__u64 pad;
 	struct xfp_volume reason[XFP_N_REASONS]; /* frame octets                      */
-	struct xfp_volume overflow[XFP_N_CLASSES]; /* IP octets                       */
-	__u64 notice[XFP_N_NOTICES]; /* packets, in Flows or overflow             */
+	__u64 notice[XFP_N_NOTICES]; /* packets that were read to their end       */
+	struct xfp_volume overflow[XFP_N_PROTOCOLS]; /* IP octets                     */
+	struct xfp_volume off[XFP_N_PROTOCOLS]; /* those of protocol_off, IP octets   */
 } __attribute__((aligned(64))); /* rows of two CPUs never share a line */
 
 /* Fragments: buckets of a cache line each, the latest datagram first; see fragment.bpf.h. */

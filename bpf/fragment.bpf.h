@@ -138,7 +138,7 @@ static __always_inline __u32 fragment_follow(const struct observed *o, __u64 *ke
 	if (n_words == KEY_WORDS6)
 		tail.protocol = 0;
 	key[n_words - 1] = tail.word;
-	hash = key_hash(key, n_words);
+	hash = key_hash(key, n_words, false);
 	b = fragment_bucket_at(hash & (XFP_FRAGMENT_BUCKETS - 1));
 	mark = fragment_mark(hash, o->now_ns);
 	if (f->field & IP_OFFSET_MASK) {

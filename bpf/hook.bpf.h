@@ -190,6 +190,8 @@ static __always_inline enum xfp_reason meter_ipv4(struct source from, struct hea
 		return verdict;
 	if (UNLIKELY(h->fragment & FRAGMENT_MASK))
 		h->next_header = xfp_fragment4(o, h);
+	if (protocol_is_off(h->next_header))
+		return XFP_protocol_off;
 	*account = xfp_account4(o);
 	return XFP_OK;
 }
@@ -203,6 +205,8 @@ static __always_inline enum xfp_reason meter_ipv6(struct source from, struct hea
 		return verdict;
 	if (UNLIKELY(h->fragment & FRAGMENT_MASK))
 		h->next_header = xfp_fragment6(o, h);
+	if (protocol_is_off(h->next_header))
+		return XFP_protocol_off;
 	*account = xfp_account6(o);
 	return XFP_OK;
 }
@@ -228,8 +232,17 @@ static __always_inline enum xfp_reason meter_network(struct xfp_ledger_row *row,
 		verdict = meter_ipv4(from, h, &stage->v4, &account);
 	else if (h->ethertype == ETH_P_IPV6)
 		verdict = meter_ipv6(from, h, &stage->v6, &account);
+	if (xfp_has_switches && verdict == XFP_protocol_off) {
+		meter_left_out(row, &stage->seen, h->frame_octets, h->next_header,
+			       XFP_protocol_off);
+		return XFP_OK;
+	}
 	if (verdict != XFP_OK)
 		return verdict;
+	if (xfp_deduplicates && account == ACCOUNT_DUPLICATE) {
+		meter_left_out(row, &stage->seen, h->frame_octets, h->next_header, XFP_duplicate);
+		return XFP_OK;
+	}
 	meter_accounted(row, &stage->seen, h->frame_octets, h->next_header, account);
 	*details = account;
 	return XFP_OK;
@@ -271,11 +284,15 @@ static __always_inline __u32 account4_inline(struct observed4 *o, struct observe
 	return xfp_insert4(missed, hash);
 }
 
-static __always_inline bool may_be_tunnel_plain(const struct pkt *p, __u8 protocol)
+/* Something else is done with packets of this protocol, or may be. */
+static __always_inline bool is_protocol_special(const struct pkt *p, __u8 protocol)
 {
 	const __u8 *h = pkt_header(p, ETH_HLEN + 20 + 4);
 
-	return may_be_tunnel(protocol, h ? HEADER_LOAD(__u32, h + ETH_HLEN + 20) : 0);
+	if (protocol_is_off(protocol))
+		return true;
+	return xfp_opens_tunnels &&
+	       may_be_tunnel(protocol, h ? HEADER_LOAD(__u32, h + ETH_HLEN + 20) : 0);
 }
 
 /* What a copy of meter_plain() does besides; known to the compiler. */
@@ -313,10 +330,10 @@ static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p
 	struct observed4 o, missed;
 	__u32 account;
 
-	if (!xfp_is_flat || xfp_is_raw_ip || !head || load_be16(head, 12) != ETH_P_IP ||
+	if (!xfp_is_flat || xfp_has_no_plain || !head || load_be16(head, 12) != ETH_P_IP ||
 	    head[ETH_HLEN] != 0x45)
 		return METER_OTHER;
-	if (xfp_opens_tunnels && may_be_tunnel_plain(p, head[ETH_HLEN + 9]))
+	if (xfp_asks_protocol && is_protocol_special(p, head[ETH_HLEN + 9]))
 		return METER_OTHER;
 	p->offset = ETH_HLEN;
 	p->ip_offset = ETH_HLEN;

@@ -53,24 +53,49 @@ struct observed6 {
 	__u64 key[KEY_WORDS6]; /* octets of xfp_key6 */
 };
 
-static __always_inline __u64 nh(const __u64 *key, int n_words)
+/* The part of a key behind the addresses. */
+union key_tail {
+	struct {
+		__u32 ports;
+		__u8 protocol;
+		__u8 obs_point;
+		__u16 vlan;
+	};
+	__u64 word;
+};
+
+/* The last word of a key, whichever Observation Point it is of. */
+static __always_inline __u64 tail_of_any_point(__u64 word)
+{
+	union key_tail tail = {.word = word};
+
+	tail.obs_point = 0;
+	return tail.word;
+}
+
+static __always_inline __u64 nh(const __u64 *key, int n_words, bool joins_points)
 {
 	__u64 sum = 0;
 
 	UNROLL
-	for (int i = 0; i < n_words; i++)
-		sum += (__u64)(__u32)((__u32)key[i] + xfp_hash_words[2 * i]) *
-		       (__u32)((__u32)(key[i] >> 32) + xfp_hash_words[2 * i + 1]);
+	for (int i = 0; i < n_words; i++) {
+		__u64 word = key[i];
+
+		if (joins_points && i == n_words - 1)
+			word = tail_of_any_point(word);
+		sum += (__u64)(__u32)((__u32)word + xfp_hash_words[2 * i]) *
+		       (__u32)((__u32)(word >> 32) + xfp_hash_words[2 * i + 1]);
+	}
 	return sum;
 }
 
 /*
  * Hash of a key. Directional: the two directions of a conversation land in
- * different buckets.
+ * different buckets. joins_points: equal for all Observation Points.
  */
-static __always_inline __u64 key_hash(const __u64 *key, int n_words)
+static __always_inline __u64 key_hash(const __u64 *key, int n_words, bool joins_points)
 {
-	__u64 h = nh(key, n_words);
+	__u64 h = nh(key, n_words, joins_points);
 
 	h ^= h >> 32;
 	h *= xfp_hash_spread;
@@ -100,17 +125,6 @@ static __always_inline struct place hash_place(__u64 h, __u32 n_buckets)
 		.tag = tag_of((__u32)h & 0xff),
 	};
 }
-
-/* The part of a key behind the addresses. */
-union key_tail {
-	struct {
-		__u32 ports;
-		__u8 protocol;
-		__u8 obs_point;
-		__u16 vlan;
-	};
-	__u64 word;
-};
 
 static __always_inline __u64 key_tail(const struct pkt *p)
 {

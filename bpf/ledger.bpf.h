@@ -29,20 +29,12 @@ static __always_inline void ledger_volume(struct xfp_volume *volume, __u64 packe
 	}
 }
 
-static __always_inline enum xfp_protocol_class protocol_class(__u8 protocol)
+/* The volume of a protocol in an account kept by protocol. */
+static __always_inline struct xfp_volume *ledger_protocol(struct xfp_volume *account,
+							  __u8 protocol)
 {
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return XFP_CLASS_TCP;
-	case IPPROTO_UDP:
-		return XFP_CLASS_UDP;
-	case IPPROTO_ICMP:
-		return XFP_CLASS_ICMP;
-	case IPPROTO_ICMPV6:
-		return XFP_CLASS_ICMPV6;
-	case IPPROTO_SCTP:
-		return XFP_CLASS_SCTP;
-	default:
-		return XFP_CLASS_OTHER;
-	}
+	__u64 index = protocol;
+
+	barrier_var(index); /* one register, or Linux 6.1 forgets its bound */
+	return &account[index & (XFP_N_PROTOCOLS - 1)];
 }

@@ -18,11 +18,18 @@ enum family {
 struct table {
 	enum family family;
 	bool is_flat; /* its arrays are single values, see array_at() */
+	bool joins_points; /* the Observation Point makes no other Flow */
 };
 
 /* Buckets per family; the daemon sizes the maps to match. Even, at least 2. */
 TUNABLE __u32 xfp_buckets4 = 2;
 TUNABLE __u32 xfp_buckets6 = 2;
+
+/* `deduplicate`: a Flow is metered where it was seen first. */
+TUNABLE bool xfp_deduplicates;
+
+/* Protocols can be switched off, see xfp_switches. */
+TUNABLE bool xfp_has_switches;
 
 /* Which details a Flow has, and where. */
 TUNABLE struct xfp_detail_layout xfp_detail;
@@ -63,6 +70,8 @@ MMAPABLE_ARRAY(xfp_details6, __u64);
 MMAPABLE_ARRAY(xfp_ledger, struct xfp_ledger_row);
 /* What first fragments told: see fragment.bpf.h. Written and read here only. */
 MMAPABLE_ARRAY(xfp_fragments, struct xfp_fragment_bucket[XFP_FRAGMENT_BUCKETS]);
+/* Protocols that are off. Read here, written by the daemon. */
+MMAPABLE_ARRAY(xfp_switches, struct xfp_switches);
 
 /* Headers copied out of a packet whose first buffer does not hold them. */
 struct {
@@ -81,7 +90,10 @@ TUNABLE bool xfp_is_flat;
 /* Rows of the ledger. */
 TUNABLE __u32 xfp_n_cpus;
 
-#define TABLE(of_family) ((struct table){.family = (of_family), .is_flat = xfp_is_flat})
+#define TABLE(of_family)                                                                           \
+	((struct table){.family = (of_family),                                                     \
+			.is_flat = xfp_is_flat,                                                    \
+			.joins_points = xfp_deduplicates})
 
 /*
  * Entry of an array; NULL where a look-up finds none. `index` is within its
@@ -155,6 +167,11 @@ static __always_inline struct xfp_fragment_bucket *fragment_bucket_at(__u64 buck
 	return array_at(&xfp_fragments, bucket, sizeof(struct xfp_fragment_bucket), true);
 }
 
+static __always_inline const struct xfp_switches *switches(void)
+{
+	return array_at(&xfp_switches, 0, sizeof(struct xfp_switches), true);
+}
+
 #else
 
 /* Set by native_meter.c before each packet. */
@@ -166,9 +183,11 @@ static struct {
 	__u8 *details[2];
 	struct xfp_ledger_row *row;
 	struct xfp_fragment_bucket *fragments;
+	const struct xfp_switches *switches;
 } native_maps;
 
-#define TABLE(of_family) ((struct table){.family = (of_family)})
+#define TABLE(of_family)                                                                           \
+	((struct table){.family = (of_family), .joins_points = xfp_deduplicates})
 
 static __always_inline struct xfp_bucket *bucket_at(struct table t, __u64 bucket)
 {
@@ -206,6 +225,11 @@ static __always_inline struct xfp_ledger_row *ledger_row(void)
 static __always_inline struct xfp_fragment_bucket *fragment_bucket_at(__u64 bucket)
 {
 	return &native_maps.fragments[bucket];
+}
+
+static __always_inline const struct xfp_switches *switches(void)
+{
+	return native_maps.switches;
 }
 
 #endif

@@ -66,6 +66,14 @@ GLOBAL_FUNCTION int xfp_insert4(const struct observed4 *o, __u64 hash)
 /* The device has no Ethernet header (tun, GRE, ...): packets begin with IP. */
 TUNABLE bool xfp_is_raw_ip;
 
+/*
+ * What keeps packets from being plain ones, each of two for a single look: none is,
+ * for xfp_is_raw_ip or xfp_deduplicates; their protocol is asked, for
+ * xfp_opens_tunnels or xfp_has_switches.
+ */
+TUNABLE bool xfp_has_no_plain;
+TUNABLE bool xfp_asks_protocol;
+
 static __always_inline void meter_seen(struct xfp_ledger_row *row, const struct pkt *p)
 {
 	ledger_volume(&row->seen, p->packets, p->frame_octets);
@@ -77,7 +85,7 @@ static __always_inline void meter_accounted(struct xfp_ledger_row *row, const st
 	ledger_volume(&row->accounted, o->packets, frame_octets);
 	ledger_add(&row->accounted_ip_octets, o->octets);
 	if (!is_in_cache)
-		ledger_volume(&row->overflow[protocol_class(protocol)], o->packets, o->octets);
+		ledger_volume(ledger_protocol(row->overflow, protocol), o->packets, o->octets);
 }
 
 /*
@@ -125,6 +133,29 @@ static __always_inline enum xfp_reason read_ipv6(struct xfp_ledger_row *row, str
 	return XFP_OK;
 }
 
+static __always_inline bool protocol_is_off(__u8 protocol)
+{
+	__u64 index = protocol;
+
+	if (!xfp_has_switches)
+		return false;
+	barrier_var(index); /* as in ledger_protocol() */
+	return READ_ONCE_(switches()->is_off[index & (XFP_N_PROTOCOLS - 1)]);
+}
+
+/*
+ * A packet that was read to its end and gets no Flow. Unlike with meter_reason(), its
+ * segments are known.
+ */
+static __always_inline void meter_left_out(struct xfp_ledger_row *row, const struct observed *o,
+					   __u32 frame_octets, __u8 protocol,
+					   enum xfp_reason reason)
+{
+	ledger_volume(&row->reason[reason], o->packets, frame_octets);
+	if (reason == XFP_protocol_off)
+		ledger_volume(ledger_protocol(row->off, protocol), o->packets, o->octets);
+}
+
 static __always_inline void meter_notice(enum xfp_notice notice)
 {
 	struct xfp_ledger_row *row = ledger_row();
@@ -133,7 +164,7 @@ static __always_inline void meter_notice(enum xfp_notice notice)
 		ledger_add(&row->notice[notice], 1);
 }
 
-/* The end of a packet without a Flow. */
+/* The end of a packet that could not be read. */
 static __always_inline void meter_reason(struct xfp_ledger_row *row, const struct pkt *p,
 					 enum xfp_reason reason)
 {

@@ -20,6 +20,7 @@
 
 #define LEDGER	  "xfp_ledger"
 #define FRAGMENTS "xfp_fragments"
+#define SWITCHES  "xfp_switches"
 
 struct array {
 	const char *name;
@@ -97,7 +98,8 @@ static bool is_flat_array(int fd)
 			continue;
 		return (loading.is_flat && !strncmp(bpf_map__name(map), "xfp_", 4)) ||
 		       !strcmp(bpf_map__name(map), LEDGER) ||
-		       !strcmp(bpf_map__name(map), FRAGMENTS);
+		       !strcmp(bpf_map__name(map), FRAGMENTS) ||
+		       !strcmp(bpf_map__name(map), SWITCHES);
 	}
 	return false;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "probe/anomaly_config.h"
+#include "probe/protocol.h"
 
 #define CONFIG_MAX_INTERFACES 64 /* Observation Point index is 7 bits, two ends kept free */
 #define CONFIG_MAX_EXPORTERS  16
@@ -53,6 +54,8 @@ struct flow_cache_config {
 	uint32_t high_water_pct; /* 1 .. 100                    */
 	int timestamps; /* enum timestamps             */
 	int tunnels; /* enum tunnels                */
+	bool deduplicate;
+	struct protocol_set protocols; /* metered from the start */
 };
 
 struct exporter_config {

@@ -14,6 +14,7 @@ enum config_type {
 	CONFIG_BOOL, /* true or false, not in quotes                 */
 	CONFIG_ENUM, /* one of the words; an int, or a bool of two   */
 	CONFIG_WORDS, /* list of the words; an OR of 1 << place       */
+	CONFIG_PROTOCOLS, /* list of names and numbers, or one word; a struct protocol_set */
 	CONFIG_NETWORKS, /* list of addresses and networks; a struct network_list */
 	CONFIG_STRING, /* text without control characters; a char[]    */
 };
@@ -87,8 +88,8 @@ void config_set_defaults(const struct config_list *list, void *base);
  * Check a value and keep it.
  *
  * base      the struct config, or the list item `key` belongs to; untouched on failure
- * text      the value as written, without quotes; of CONFIG_WORDS and CONFIG_NETWORKS
- *           one item, which is added to those kept
+ * text      the value as written, without quotes; of CONFIG_WORDS, CONFIG_NETWORKS and
+ *           CONFIG_PROTOCOLS one item, which is added to those kept
  * is_plain  false when it was in quotes
  * reason    set on failure: why not, static
  *

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "probe/network.h"
+#include "probe/protocol.h"
 
 #define WORD_MAX     31 /* octets of a word; longer ones are none known */
 #define DECIMALS_MAX 20 /* enough for every double a key may hold */
@@ -112,6 +113,17 @@ static int set_network(void *member, const char *text, const char **reason)
 	return 0;
 }
 
+/* key->words is the word that is no set. */
+static int set_protocol(const struct config_key *key, struct protocol_set *set, const char *text,
+			const char **reason)
+{
+	if (!strcmp(text, key->words))
+		memset(set, 0, sizeof(*set));
+	else if (protocol_set_add(set, text))
+		return refuse(reason, "no IP protocol that is known here");
+	return 0;
+}
+
 static int set_string(const struct config_key *key, void *member, const char *text,
 		      const char **reason)
 {
@@ -143,6 +155,8 @@ int config_key_set(const struct config_key *key, void *base, const char *text, b
 		return set_word(key, member, text, reason);
 	case CONFIG_NETWORKS:
 		return set_network(member, text, reason);
+	case CONFIG_PROTOCOLS:
+		return set_protocol(key, member, text, reason);
 	case CONFIG_BOOL:
 	case CONFIG_U32:
 	case CONFIG_SECONDS:
@@ -261,6 +275,15 @@ static void format_networks(const struct network_list *list, char out[static CON
 	snprintf(out + n, CONFIG_VALUE_TEXT_MAX - n, "]");
 }
 
+static void format_protocols(const struct config_key *key, const struct protocol_set *set,
+			     char out[static CONFIG_VALUE_TEXT_MAX])
+{
+	if (set->is_given)
+		protocol_set_format(set, out, CONFIG_VALUE_TEXT_MAX);
+	else
+		snprintf(out, CONFIG_VALUE_TEXT_MAX, "%s", key->words);
+}
+
 void config_key_format(const struct config_key *key, const void *base,
 		       char out[static CONFIG_VALUE_TEXT_MAX])
 {
@@ -285,6 +308,9 @@ void config_key_format(const struct config_key *key, const void *base,
 		break;
 	case CONFIG_NETWORKS:
 		format_networks(member, out);
+		break;
+	case CONFIG_PROTOCOLS:
+		format_protocols(key, member, out);
 		break;
 	case CONFIG_WORDS:
 		format_words(key, member, out);
@@ -315,6 +341,10 @@ void config_key_allowed(const struct config_key *key, char out[static CONFIG_VAL
 		break;
 	case CONFIG_NETWORKS:
 		snprintf(out, CONFIG_VALUE_TEXT_MAX, "list of ADDRESS or ADDRESS/LENGTH");
+		break;
+	case CONFIG_PROTOCOLS:
+		snprintf(out, CONFIG_VALUE_TEXT_MAX, "%s | all | list of names or 0 .. 255",
+			 key->words);
 		break;
 	case CONFIG_WORDS:
 		snprintf(out, CONFIG_VALUE_TEXT_MAX, "list of %s", key->words);

@@ -195,7 +195,20 @@ static void load_scalar(struct loader *l, const struct config_key *key, const st
 		       allowed);
 }
 
-/* Items of a CONFIG_WORDS or CONFIG_NETWORKS. */
+/* An item of a list: not what stands for a list. */
+static void load_word(struct loader *l, const struct config_key *key, const struct place *at)
+{
+	const char *alone = key->type == CONFIG_PROTOCOLS ? key->words : NULL;
+
+	if (alone && l->event.type == YAML_SCALAR_EVENT &&
+	    !strcmp((const char *)l->event.data.scalar.value, alone))
+		report(l, l->event.start_mark, at->shown, "%s in a list (allowed: names and numbers)",
+		       alone);
+	else
+		load_scalar(l, key, at);
+}
+
+/* Items of a CONFIG_WORDS, CONFIG_NETWORKS or CONFIG_PROTOCOLS. */
 static void load_words(struct loader *l, const struct config_key *key, const struct place *at)
 {
 	char allowed[CONFIG_VALUE_TEXT_MAX];
@@ -205,13 +218,17 @@ static void load_words(struct loader *l, const struct config_key *key, const str
 	if (key->size)
 		memset((char *)at->base + key->offset, 0, key->size);
 	config_key_allowed(key, allowed);
+	if (l->event.type == YAML_SCALAR_EVENT && key->type == CONFIG_PROTOCOLS) {
+		load_scalar(l, key, at);
+		return;
+	}
 	if (l->event.type != YAML_SEQUENCE_START_EVENT) {
 		refuse_value(l, at->shown, allowed);
 		return;
 	}
 	for (; advance(l) && l->event.type != YAML_SEQUENCE_END_EVENT; n++)
-		load_scalar(l, key, at);
-	if (!n && !l->is_broken && key->type == CONFIG_WORDS)
+		load_word(l, key, at);
+	if (!n && !l->is_broken && key->type != CONFIG_NETWORKS)
 		report(l, start, at->shown, "empty list (allowed: %s)", allowed);
 }
 
@@ -329,7 +346,8 @@ static void load_value(struct loader *l, const struct config_key *key, const str
 	struct place inner = *at;
 	const char *rest = key->path + at->length;
 
-	if (!*rest && (key->type == CONFIG_WORDS || key->type == CONFIG_NETWORKS)) {
+	if (!*rest && (key->type == CONFIG_WORDS || key->type == CONFIG_NETWORKS ||
+		       key->type == CONFIG_PROTOCOLS)) {
 		load_words(l, key, at);
 	} else if (!*rest) {
 		load_scalar(l, key, at);

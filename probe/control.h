@@ -2,7 +2,7 @@
 /*
  * The control socket: one request line in, JSON lines out, end of connection.
  * Requests: `status`, `ledger`, `flows [FILTER]`, `top [flows|hosts|ports] [N]`,
- * `events`, `explain ID`, `templates [send]`.
+ * `events`, `explain ID`, `templates [send]`, `protocols [NAME|NUMBER [on|off]]`.
  * Whatever a client sends or does not read, the loop goes on.
  */
 #pragma once
@@ -50,6 +50,12 @@ struct control_ops {
 	 * without connection_state unless wants_state (NULL: never) asks for it.
 	 */
 	void (*each_flow)(void *arg, record_test_fn wants_state, record_sink_fn fn, void *fn_arg);
+
+	/* Append an object for each protocol that there is something to tell of, or of one. */
+	int (*protocols)(void *arg, int number, json_t *list);
+
+	/* Meter a protocol, or no longer. Returns 0, or -EPERM where that cannot be changed. */
+	int (*switch_protocol)(void *arg, uint8_t number, bool is_on);
 
 	/* Call fn for each incident's latest event; false: anomalies are not looked for. */
 	bool (*each_event)(void *arg, anomaly_sink_fn fn, void *fn_arg);

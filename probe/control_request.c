@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/control_protocols.h"
 #include "probe/filter.h"
 #include "probe/json.h"
 #include "probe/top.h"
 
-static void print_line(FILE *reply, json_t *object)
+void control_print_line(FILE *reply, json_t *object)
 {
 	if (!object || json_dumpf(object, reply, JSON_COMPACT))
 		fputs("{\"type\":\"error\",\"error\":\"out of memory\"}", reply);
@@ -29,13 +30,13 @@ void control_print_error(FILE *reply, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	print_line(reply, json_pack("{s:s, s:s}", "type", "error", "error", text));
+	control_print_line(reply, json_pack("{s:s, s:s}", "type", "error", "error", text));
 }
 
 void control_print_ledger(FILE *reply, const struct ledger *ledger)
 {
 	if (ledger)
-		print_line(reply, ledger_to_json(ledger));
+		control_print_line(reply, ledger_to_json(ledger));
 	else
 		control_print_error(reply, "the ledger cannot be read");
 }
@@ -46,7 +47,7 @@ static void answer_status(const struct control_ops *ops, FILE *reply)
 	int err = ops->status(ops->arg, object);
 
 	if (!err) {
-		print_line(reply, object);
+		control_print_line(reply, object);
 		return;
 	}
 	json_decref(object);
@@ -102,7 +103,7 @@ static void answer_flows(const struct control_ops *ops, const char *words, FILE 
 	}
 	ops->each_flow(ops->arg, wants_state, print_matching, &p);
 	if (p.is_full)
-		print_line(reply, json_pack("{s:s, s:I, s:I}", "type", "truncated", "printed",
+		control_print_line(reply, json_pack("{s:s, s:I, s:I}", "type", "truncated", "printed",
 					    (json_int_t)p.n_printed, "matching",
 					    (json_int_t)p.n_matching));
 }
@@ -221,7 +222,7 @@ static void answer_templates(const struct control_ops *ops, const char *words, F
 	else if (ops->templates(ops->arg, sends, list))
 		control_print_error(reply, "out of memory");
 	for (size_t i = 0; i < json_array_size(list); i++)
-		print_line(reply, json_incref(json_array_get(list, i)));
+		control_print_line(reply, json_incref(json_array_get(list, i)));
 	json_decref(list);
 }
 
@@ -267,11 +268,14 @@ enum control_answer control_answer_request(const struct control_ops *ops, const 
 		answer_explain(ops, words, reply);
 	else if (!strcmp(line, "templates"))
 		answer_templates(ops, words, reply);
+	else if (!strcmp(line, "protocols"))
+		control_answer_protocols(ops, words, reply);
 	else
 		control_print_error(reply,
 				    "unknown request '%.64s%s' (allowed: status, ledger, "
 				    "flows [FILTER], top [flows|hosts|ports] [N], events, "
-				    "explain ID, templates [send])",
+				    "explain ID, templates [send], "
+				    "protocols [NAME|NUMBER [on|off]])",
 				    line, *words ? " ..." : "");
 	return CONTROL_ANSWERED;
 }

@@ -21,6 +21,9 @@ enum control_answer {
 enum control_answer control_answer_request(const struct control_ops *ops, const char *request,
 					   size_t n_octets, FILE *reply);
 
+/* Print an object, whose reference is taken, as one JSON line; NULL is an error line. */
+void control_print_line(FILE *reply, json_t *object);
+
 /* Print the ledger as one JSON line; NULL is an error line. */
 void control_print_ledger(FILE *reply, const struct ledger *ledger);
 

@@ -31,6 +31,8 @@ int flow_cache_params_init(struct flow_cache_params *params, uint32_t max_flows,
 	p.hash_spread |= 1;
 	p.detail = detail_layout(0);
 	p.is_watched = false;
+	p.has_switches = false;
+	p.joins_points = false;
 	p.n_buckets[FLOW_IPV4] = flow_cache_buckets(max_flows);
 	p.n_buckets[FLOW_IPV6] = flow_cache_buckets(max_flows_ipv6);
 	*params = p;
@@ -127,7 +129,8 @@ int flow_cache_open(struct flow_cache *cache, const struct flow_cache_params *pa
 		cache->n_rows = 1;
 		cache->rows = array_alloc(1, sizeof(*cache->rows));
 		cache->fragments = array_alloc(XFP_FRAGMENT_BUCKETS, sizeof(*cache->fragments));
-		if (!cache->rows || !cache->fragments)
+		cache->switches = array_alloc(1, sizeof(*cache->switches));
+		if (!cache->rows || !cache->fragments || !cache->switches)
 			err = -ENOMEM;
 	}
 	if (err) {
@@ -146,14 +149,27 @@ void flow_cache_close(struct flow_cache *cache)
 	if (cache->is_native) {
 		array_free(cache->rows, cache->n_rows, sizeof(*cache->rows));
 		array_free(cache->fragments, XFP_FRAGMENT_BUCKETS, sizeof(*cache->fragments));
+		array_free(cache->switches, 1, sizeof(*cache->switches));
 	}
 	memset(cache, 0, sizeof(*cache));
 }
 
-/* The first slot in one bucket that matches; see flow_cache_find(). */
-static uint32_t bucket_find(const struct flow_table *t, uint32_t bucket, uint32_t tag,
-			    const void *key, bool with_retiring, uint32_t not_slot)
+static bool key_equal(const struct flow_table *t, const unsigned char *a, const unsigned char *b,
+		      bool joins_points)
 {
+	const size_t n = t->key_octets - FLOW_POINT_FROM_END;
+
+	if (!joins_points)
+		return !memcmp(a, b, t->key_octets);
+	return !memcmp(a, b, n) && !memcmp(a + n + 1, b + n + 1, FLOW_POINT_FROM_END - 1);
+}
+
+/* The first slot in one bucket that matches; see flow_cache_find(). */
+static uint32_t bucket_find(const struct flow_cache *cache, enum flow_family family,
+			    uint32_t bucket, uint32_t tag, const void *key, bool with_retiring,
+			    uint32_t not_slot)
+{
+	const struct flow_table *t = &cache->table[family];
 	const struct xfp_bucket tags = flow_tags_load(t, bucket);
 	uint32_t places = flow_places(&tags, (uint8_t)tag, 0xff);
 
@@ -162,7 +178,8 @@ static uint32_t bucket_find(const struct flow_table *t, uint32_t bucket, uint32_
 	for (; places; places &= places - 1) {
 		uint32_t slot = bucket * XFP_BUCKET_SLOTS + (uint32_t)__builtin_ctz(places);
 
-		if (slot != not_slot && !memcmp(flow_key_at(t, slot), key, t->key_octets))
+		if (slot != not_slot &&
+		    key_equal(t, flow_key_at(t, slot), key, cache->params.joins_points))
 			return slot;
 	}
 	return FLOW_NONE;
@@ -176,9 +193,10 @@ uint32_t flow_cache_find(const struct flow_cache *cache, enum flow_family family
 	uint32_t slot;
 
 	__builtin_prefetch(&t->tags[place.second]);
-	slot = bucket_find(t, place.first, place.tag, key, with_retiring, not_slot);
+	slot = bucket_find(cache, family, place.first, place.tag, key, with_retiring, not_slot);
 	if (slot == FLOW_NONE)
-		slot = bucket_find(t, place.second, place.tag, key, with_retiring, not_slot);
+		slot = bucket_find(cache, family, place.second, place.tag, key, with_retiring,
+				   not_slot);
 	return slot;
 }
 
@@ -211,16 +229,20 @@ static void table_content(const struct flow_table *t, struct flow_cache_content 
 {
 	for (uint32_t slot = 0; slot < t->n_slots; slot++) {
 		uint32_t tag = __atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE);
-		struct xfp_counts *c;
+		struct xfp_volume *of_protocol, rest;
+		const struct xfp_counts *c;
 
 		if (tag < XFP_TAG_FLOW && tag != XFP_TAG_RETIRING)
 			continue;
 		c = flow_counts_at(t, slot);
+		rest.packets = __atomic_load_n(&c->packets, __ATOMIC_RELAXED) - t->marks[slot].packets;
+		rest.octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED) - t->marks[slot].octets;
+		of_protocol = &content->protocol[flow_protocol_at(t, slot)];
+		of_protocol->packets += rest.packets;
+		of_protocol->octets += rest.octets;
 		content->flows++;
-		content->packets +=
-			__atomic_load_n(&c->packets, __ATOMIC_RELAXED) - t->marks[slot].packets;
-		content->octets +=
-			__atomic_load_n(&c->octets, __ATOMIC_RELAXED) - t->marks[slot].octets;
+		content->packets += rest.packets;
+		content->octets += rest.octets;
 	}
 }
 
@@ -234,7 +256,8 @@ void flow_cache_content(const struct flow_cache *cache, struct flow_cache_conten
 void flow_cache_memory(const struct flow_cache *cache, uint64_t *kernel, uint64_t *total)
 {
 	uint64_t shared = (uint64_t)cache->n_rows * sizeof(*cache->rows) +
-			  XFP_FRAGMENT_BUCKETS * sizeof(*cache->fragments);
+			  XFP_FRAGMENT_BUCKETS * sizeof(*cache->fragments) +
+			  sizeof(*cache->switches);
 	uint64_t own = 0;
 
 	for (int f = 0; f < FLOW_FAMILIES; f++) {

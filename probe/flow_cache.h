@@ -66,6 +66,8 @@ struct flow_cache_params {
 	uint32_t n_buckets[FLOW_FAMILIES];
 	struct xfp_detail_layout detail; /* no details unless the caller lays some out */
 	bool is_watched; /* keep a struct flow_watch for each slot */
+	bool has_switches; /* protocols can be switched off           */
+	bool joins_points; /* a Flow is one at all Observation Points */
 };
 
 /* This CPU shows stores to others in their order: publishing a slot needs no barrier. */
@@ -80,6 +82,7 @@ struct flow_cache {
 	struct xfp_ledger_row *rows; /* [n_rows] shared, one per CPU id */
 	uint32_t n_rows;
 	struct xfp_fragment_bucket *fragments; /* [XFP_FRAGMENT_BUCKETS] native only */
+	struct xfp_switches *switches; /* shared; of no effect without params.has_switches */
 	struct flow_cache_params params;
 	bool is_native; /* all arrays are ours: may be opened smaller than max_flows, and grow */
 };
@@ -96,8 +99,8 @@ int flow_cache_params_init(struct flow_cache_params *params, uint32_t max_flows,
 
 /*
  * Set up the daemon's own arrays, and with is_native the shared ones too.
- * Otherwise the caller fills tags, slots, hints, news and rows with mappings
- * of the kernel's maps, which stay the caller's to unmap.
+ * Otherwise the caller fills tags, slots, hints, news, rows and switches with
+ * mappings of the kernel's maps, which stay the caller's to unmap.
  *
  * Returns 0 or -ENOMEM.
  */
@@ -132,6 +135,21 @@ static inline void *flow_details_at(const struct flow_table *t, uint32_t slot)
 static inline struct xfp_counts *flow_counts_at(const struct flow_table *t, uint32_t slot)
 {
 	return (struct xfp_counts *)(t->slots + (size_t)slot * t->slot_octets + t->key_octets);
+}
+
+/* Where both families' keys hold Observation Point and protocol. */
+#define FLOW_POINT_FROM_END    3
+#define FLOW_PROTOCOL_FROM_END 4
+_Static_assert(offsetof(struct xfp_key4, obs_point) == sizeof(struct xfp_key4) - 3, "IPv4 key");
+_Static_assert(offsetof(struct xfp_key6, obs_point) == sizeof(struct xfp_key6) - 3, "IPv6 key");
+_Static_assert(offsetof(struct xfp_key4, protocol) == sizeof(struct xfp_key4) - 4, "IPv4 key");
+_Static_assert(offsetof(struct xfp_key6, protocol) == sizeof(struct xfp_key6) - 4, "IPv6 key");
+
+static inline uint8_t flow_protocol_at(const struct flow_table *t, uint32_t slot)
+{
+	const uint8_t *key = flow_key_at(t, slot);
+
+	return key[t->key_octets - FLOW_PROTOCOL_FROM_END];
 }
 
 static inline uint8_t *flow_tag_at(const struct flow_table *t, uint32_t slot)
@@ -178,6 +196,7 @@ static inline uint32_t flow_places(const struct xfp_bucket *tags, uint8_t value,
 
 /*
  * The slot that gets the packets of `key`: the first equal one in lookup order.
+ * With params.joins_points keys are equal whatever their Observation Point.
  *
  * with_retiring  also match slots on their way out
  * not_slot       passed over; FLOW_NONE for none
@@ -198,6 +217,7 @@ struct flow_cache_content {
 	uint64_t flows;
 	uint64_t packets;
 	uint64_t octets;
+	struct xfp_volume protocol[XFP_N_PROTOCOLS]; /* the same by protocol */
 };
 void flow_cache_content(const struct flow_cache *cache, struct flow_cache_content *content);
 

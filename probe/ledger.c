@@ -6,7 +6,10 @@
 #include "probe/ledger.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdio.h>
+
+#include "probe/protocol.h"
 
 static const char *const reason_names[] = {
 #define REASON(name, meaning) [XFP_##name] = #name,
@@ -28,12 +31,14 @@ static const char *const notice_meanings[] = {
 #include "bpf/ledger.def"
 };
 
-static const char *const class_names[] = {
-	[XFP_CLASS_TCP] = "tcp",       [XFP_CLASS_UDP] = "udp",	  [XFP_CLASS_ICMP] = "icmp",
-	[XFP_CLASS_ICMPV6] = "icmpv6", [XFP_CLASS_SCTP] = "sctp", [XFP_CLASS_OTHER] = "other",
+/* Protocol classes of the overflow account; the rest is "other". */
+static const struct {
+	const char *name;
+	uint8_t protocol;
+} classes[] = {
+	{"tcp", IPPROTO_TCP},	    {"udp", IPPROTO_UDP},   {"icmp", IPPROTO_ICMP},
+	{"icmpv6", IPPROTO_ICMPV6}, {"sctp", IPPROTO_SCTP},
 };
-
-_Static_assert(sizeof(class_names) / sizeof(*class_names) == XFP_N_CLASSES, "all classes named");
 
 enum volume_role { ORIGIN, PLACE, LOSS };
 
@@ -107,12 +112,6 @@ const char *ledger_notice_meaning(enum xfp_notice notice)
 	return notice_meanings[notice];
 }
 
-const char *ledger_class_name(enum xfp_protocol_class protocol_class)
-{
-	assert(protocol_class < XFP_N_CLASSES);
-	return class_names[protocol_class];
-}
-
 void ledger_sum_rows(struct xfp_ledger_row *sum, const struct xfp_ledger_row *rows, size_t n_rows)
 {
 	const size_t n_words = sizeof(*sum) / sizeof(__u64); /* a row is nothing but __u64 */
@@ -145,7 +144,14 @@ struct xfp_volume ledger_sum_reasons(const struct xfp_ledger_row *row)
 
 struct xfp_volume ledger_sum_overflow(const struct xfp_ledger_row *row)
 {
-	return sum_volumes(row->overflow, XFP_N_CLASSES);
+	return sum_volumes(row->overflow, XFP_N_PROTOCOLS);
+}
+
+void ledger_move_duplicates(struct ledger *ledger, const struct xfp_volume *duplicates)
+{
+	ledger->accounts.accounted.packets -= duplicates->packets;
+	ledger->accounts.accounted_ip_octets -= duplicates->octets;
+	ledger->accounts.reason[XFP_duplicate].packets += duplicates->packets;
 }
 
 static struct exporter_volume sum_role(const struct exporter_stats *stats, enum volume_role role)
@@ -284,15 +290,41 @@ static void set_overflow(json_t *object, const struct xfp_ledger_row *a)
 {
 	const struct xfp_volume sum = ledger_sum_overflow(a);
 	json_t *packets = json_object(), *octets = json_object();
+	struct xfp_volume other = sum;
 
-	for (size_t i = 0; i < XFP_N_CLASSES; i++) {
-		set_number(packets, class_names[i], a->overflow[i].packets);
-		set_number(octets, class_names[i], a->overflow[i].octets);
+	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++) {
+		const struct xfp_volume *of_class = &a->overflow[classes[i].protocol];
+
+		set_number(packets, classes[i].name, of_class->packets);
+		set_number(octets, classes[i].name, of_class->octets);
+		other.packets -= of_class->packets;
+		other.octets -= of_class->octets;
 	}
+	set_number(packets, "other", other.packets);
+	set_number(octets, "other", other.octets);
 	set_number(object, "overflow_packets", sum.packets);
 	set_number(object, "overflow_octets", sum.octets);
 	json_object_set_new(object, "overflow_class_packets", packets);
 	json_object_set_new(object, "overflow_class_octets", octets);
+}
+
+/* Of the protocols that packets were accounted of. */
+static void set_protocols(json_t *object, const struct xfp_volume protocols[XFP_N_PROTOCOLS])
+{
+	json_t *packets = json_object(), *octets = json_object();
+
+	for (int i = 0; i < XFP_N_PROTOCOLS; i++) {
+		const char *name = protocol_name((uint8_t)i);
+		char number[8];
+
+		if (!protocols[i].packets)
+			continue;
+		snprintf(number, sizeof(number), "%d", i);
+		set_number(packets, name ? name : number, protocols[i].packets);
+		set_number(octets, name ? name : number, protocols[i].octets);
+	}
+	json_object_set_new(object, "protocol_packets", packets);
+	json_object_set_new(object, "protocol_octets", octets);
 }
 
 static void set_accounts(json_t *object, const struct ledger *l)
@@ -313,6 +345,7 @@ static void set_accounts(json_t *object, const struct ledger *l)
 	set_number(object, "exported_flows", l->exported.records);
 	set_number(object, "exported_packets", l->exported.packets);
 	set_number(object, "exported_octets", l->exported.octets);
+	set_protocols(object, l->protocols);
 	set_number(object, "inserts", l->accounts.inserts);
 	set_number(object, "insert_races", l->accounts.insert_races);
 	set_number(object, "stranded", l->stranded);

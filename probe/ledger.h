@@ -36,6 +36,7 @@ struct ledger {
 	struct xfp_ledger_row accounts; /* summed over CPUs; its seen is not used  */
 	struct exporter_volume exported; /* Flow Records handed on; IP octets       */
 	struct exporter_volume in_cache; /* Flows, and what no record has told yet  */
+	struct xfp_volume protocols[XFP_N_PROTOCOLS]; /* accounted; IP octets      */
 	uint64_t stranded; /* places found BUSY after a grace period  */
 	struct ledger_exporter exporters[CONFIG_MAX_EXPORTERS];
 	size_t n_exporters;
@@ -49,9 +50,6 @@ const char *ledger_reason_meaning(enum xfp_reason reason);
 const char *ledger_notice_name(enum xfp_notice notice);
 const char *ledger_notice_meaning(enum xfp_notice notice);
 
-/* Name of a protocol class of the overflow account. */
-const char *ledger_class_name(enum xfp_protocol_class protocol_class);
-
 /*
  * Add up the rows of all CPUs while the CPUs go on counting: every counter is
  * read once and whole, but not all at the same moment.
@@ -60,6 +58,12 @@ const char *ledger_class_name(enum xfp_protocol_class protocol_class);
  * rows  [n_rows], one per possible CPU
  */
 void ledger_sum_rows(struct xfp_ledger_row *sum, const struct xfp_ledger_row *rows, size_t n_rows);
+
+/*
+ * Move packets from accounted to the reason `duplicate`: when they were counted nobody
+ * knew. Of their octets only those of IP are known, so those of frames stay.
+ */
+void ledger_move_duplicates(struct ledger *ledger, const struct xfp_volume *duplicates);
 
 /* Sum of all named reasons (frame octets), and of all overflow classes (IP octets). */
 struct xfp_volume ledger_sum_reasons(const struct xfp_ledger_row *row);

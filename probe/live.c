@@ -15,6 +15,7 @@
 #include "probe/live_private.h"
 #include "probe/log.h"
 #include "probe/privileges.h"
+#include "probe/protocols.h"
 
 static void on_signal(void *arg, int signo)
 {
@@ -139,6 +140,8 @@ static int cache_setup(struct live *l)
 
 	params.detail = detail_layout(sweep_details_of_groups(fields_in_use(l->cfg)));
 	params.is_watched = l->cfg->anomaly.enabled;
+	params.has_switches = fc->protocols.is_given;
+	params.joins_points = fc->deduplicate;
 	if (!err)
 		err = flow_cache_open(&l->cache, &params, fc->max_flows, fc->max_flows_ipv6, false);
 	return err;
@@ -156,6 +159,8 @@ static int live_open(struct live *l, const struct config *cfg)
 		err = cache_setup(l);
 	if (!err)
 		err = obs_points_open(&l->obs, cfg, &l->cache);
+	if (!err)
+		protocols_switch_all(&l->cache, &cfg->flow_cache.protocols);
 	if (!err)
 		err = grace_open(&l->grace, obs_points_grace_fd(&l->obs));
 	if (!err)

@@ -6,6 +6,8 @@
 
 #include "probe/clock.h"
 #include "probe/live_private.h"
+#include "probe/log.h"
+#include "probe/protocols.h"
 
 static json_t *interfaces_describe(const struct live *l)
 {
@@ -85,6 +87,29 @@ static int ops_templates(void *arg, bool sends, json_t *list)
 	return err;
 }
 
+static int ops_protocols(void *arg, int number, json_t *list)
+{
+	const struct live *l = arg;
+	struct xfp_volume totals[XFP_N_PROTOCOLS];
+	struct flow_cache_content content;
+	struct xfp_ledger_row accounts;
+
+	ledger_sum_rows(&accounts, l->cache.rows, l->cache.n_rows);
+	flow_cache_content(&l->cache, &content);
+	protocols_total(&content, &l->sweep.stats, &accounts, totals);
+	return protocols_list(&l->cache, totals, &accounts, number, list);
+}
+
+static int ops_switch_protocol(void *arg, uint8_t number, bool is_on)
+{
+	struct live *l = arg;
+	int err = protocols_switch(&l->cache, number, is_on);
+
+	if (!err)
+		log_info("protocol %u is switched %s", number, is_on ? "on" : "off");
+	return err;
+}
+
 static void ops_ledger(void *arg, control_ledger_fn done, void *ctx)
 {
 	struct live *l = arg;
@@ -120,6 +145,8 @@ void live_control_ops(struct live *l, struct control_ops *ops)
 		.groups = l->sweep.groups,
 		.status = ops_status,
 		.templates = ops_templates,
+		.protocols = ops_protocols,
+		.switch_protocol = ops_switch_protocol,
 		.ledger = ops_ledger,
 		.each_flow = ops_each_flow,
 		.each_event = ops_each_event,

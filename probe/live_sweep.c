@@ -7,6 +7,7 @@
 
 #include "probe/live_private.h"
 #include "probe/log.h"
+#include "probe/protocols.h"
 
 /* Above the high-water mark, sweeps follow each other this fast. */
 #define PRESSURE_INTERVAL_NS 100000000ULL
@@ -114,6 +115,8 @@ void live_ledger(const struct live *l, struct ledger *ledger)
 	ledger->in_cache.packets = content.packets;
 	ledger->in_cache.octets = content.octets;
 	ledger->stranded = l->sweep.stats.stranded;
+	protocols_total(&content, &l->sweep.stats, &ledger->accounts, ledger->protocols);
+	ledger_move_duplicates(ledger, &l->sweep.stats.duplicates);
 	sinks_ledger(&l->sinks, ledger);
 	seen_read(l, &ledger->seen_after);
 }

@@ -15,6 +15,8 @@ void native_meter_configure(const struct flow_cache_params *params)
 	xfp_buckets4 = params->n_buckets[FLOW_IPV4];
 	xfp_buckets6 = params->n_buckets[FLOW_IPV6];
 	xfp_detail = params->detail;
+	xfp_has_switches = params->has_switches;
+	xfp_deduplicates = params->joins_points;
 }
 
 void native_meter_open_tunnels(bool opens_tunnels)
@@ -29,7 +31,7 @@ struct native_place native_meter_place(enum flow_family family, const void *key,
 	struct place p;
 
 	memcpy(words, key, (size_t)n_words * sizeof(words[0]));
-	p = hash_place(key_hash(words, n_words), n_buckets);
+	p = hash_place(key_hash(words, n_words, xfp_deduplicates), n_buckets);
 
 	return (struct native_place){
 		.first = (uint32_t)p.first, .second = (uint32_t)p.second, .tag = p.tag};
@@ -48,6 +50,7 @@ static void maps_select(struct flow_cache *cache)
 	}
 	native_maps.row = cache->rows;
 	native_maps.fragments = cache->fragments;
+	native_maps.switches = cache->switches;
 }
 
 /* A packet between its headers and its Flow. */
@@ -121,16 +124,27 @@ static __u32 batch_account(struct flow_cache *cache, __u32 at)
 	return account;
 }
 
+/* Count it by its account. Returns false where there are no details to add. */
+static bool waiting_finish(const struct waiting *w, __u32 account)
+{
+	if (account == ACCOUNT_DUPLICATE) {
+		meter_left_out(native_maps.row, &w->seen, w->frame_octets, w->protocol,
+			       XFP_duplicate);
+		return false;
+	}
+	meter_accounted(native_maps.row, &w->seen, w->frame_octets, w->protocol, account);
+	return account != ACCOUNT_OVERFLOW;
+}
+
 void native_meter_flush(struct flow_cache *cache)
 {
 	maps_select(cache);
 	for (__u32 i = 0; i < batch.n; i++)
 		waiting_prefetch(&batch.packet[i]);
 	for (__u32 i = 0; i < batch.n; i++) {
-		const struct waiting *w = &batch.packet[i];
 		__u32 account = batch_account(cache, i);
 
-		meter_accounted(native_maps.row, &w->seen, w->frame_octets, w->protocol, account);
+		waiting_finish(&batch.packet[i], account);
 	}
 	batch.n = 0;
 }
@@ -141,8 +155,7 @@ static void packet_finish(struct flow_cache *cache, struct pkt *p, const struct 
 	const struct waiting *w = &batch.packet[0];
 	__u32 account = batch_account(cache, 0);
 
-	meter_accounted(native_maps.row, &w->seen, w->frame_octets, w->protocol, account);
-	if (account)
+	if (waiting_finish(w, account))
 		details_add(w->table, p, h, account);
 	batch.n = 0;
 }
@@ -216,6 +229,7 @@ void native_meter_add(struct flow_cache *cache, const struct native_packet *pack
 		.offset = packet->offset,
 		.packets = 1,
 		.now_ns = packet->time_ns,
+		.obs_point = packet->obs_point,
 	};
 	enum xfp_reason verdict;
 	struct headers h;
@@ -229,6 +243,11 @@ void native_meter_add(struct flow_cache *cache, const struct native_packet *pack
 	}
 	w->frame_octets = p.frame_octets;
 	w->protocol = h.next_header;
+	if (protocol_is_off(w->protocol)) {
+		meter_left_out(native_maps.row, &w->seen, w->frame_octets, w->protocol,
+			       XFP_protocol_off);
+		return;
+	}
 	waiting_place(w);
 	batch.n++;
 	if (xfp_detail.octets)

@@ -36,6 +36,7 @@ struct native_packet {
 	uint64_t time_ns;
 	bool is_ethernet; /* else: network layer at `offset`, `ethertype` says which */
 	uint16_t ethertype; /* host order */
+	uint8_t obs_point; /* as in struct xfp_key4; that of a file is 0 */
 	uint32_t offset;
 };
 
@@ -43,8 +44,7 @@ struct native_packet {
 #define NATIVE_BATCH 32
 
 /*
- * Meter packets into *cache (is_native), as seen at Observation Point 0,
- * ingress. native_meter_add() reads the packet's headers at once, but up to
+ * Meter packets into *cache (is_native). native_meter_add() reads the packet's headers at once, but up to
  * NATIVE_BATCH packets wait for native_meter_flush() to be accounted, in their
  * order; the result is as if one by one. Flush before anything reads the cache
  * or another cache is metered into. native_meter_packet() is both. A table

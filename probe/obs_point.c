@@ -130,6 +130,10 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	s->rodata->xfp_is_store_ordered = FLOW_CACHE_STORE_ORDERED;
 	s->rodata->xfp_obs_point = index << 1;
 	s->rodata->xfp_is_raw_ip = point->is_raw_ip;
+	s->rodata->xfp_deduplicates = params->joins_points;
+	s->rodata->xfp_has_switches = params->has_switches;
+	s->rodata->xfp_has_no_plain = point->is_raw_ip || params->joins_points;
+	s->rodata->xfp_asks_protocol = loader->opens_tunnels || params->has_switches;
 	s->rodata->xfp_n_cpus = loader->n_cpus;
 	memcpy((void *)&s->rodata->xfp_detail, &params->detail, sizeof(params->detail));
 }
@@ -223,6 +227,7 @@ static int cache_map(struct obs_points *o, struct flow_cache *cache, uint32_t n_
 	t[1].details = map_mmap(o, s->maps.xfp_details6);
 	cache->rows = map_mmap(o, s->maps.xfp_ledger);
 	cache->n_rows = n_cpus;
+	cache->switches = map_mmap(o, s->maps.xfp_switches);
 	if (o->n_mappings != sizeof(o->mapping) / sizeof(o->mapping[0]))
 		return log_errno(-ENOMEM, "map the Flow Cache");
 	return 0;

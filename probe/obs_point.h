@@ -65,7 +65,7 @@ struct obs_points {
 	struct obs_mapping {
 		void *at;
 		size_t octets;
-	} mapping[11];
+	} mapping[12];
 	uint32_t n_mappings;
 };
 
@@ -73,8 +73,8 @@ struct obs_points {
  * Load the program for every configured interface and map the Flow Cache.
  * Nothing is attached yet.
  *
- * cache  opened by flow_cache_open(is_native = false); tags, slots, hints, news
- *        and rows are set here and stay valid until obs_points_close()
+ * cache  opened by flow_cache_open(is_native = false); tags, slots, hints, news,
+ *        rows and switches are set here and stay valid until obs_points_close()
  *
  * Returns 0, -EPERM (the message names the missing capability), -ENODEV (no
  * such interface), -ENOMEM, or -errno of the load.

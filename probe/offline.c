@@ -13,6 +13,7 @@
 #include "probe/flow_cache.h"
 #include "probe/detail_layout.h"
 #include "probe/log.h"
+#include "probe/protocols.h"
 #include "probe/sinks.h"
 #include "probe/sweep.h"
 
@@ -131,6 +132,8 @@ static void offline_ledger(const struct offline *o, struct ledger *ledger)
 	ledger->in_cache.records = content.flows;
 	ledger->in_cache.packets = content.packets;
 	ledger->in_cache.octets = content.octets;
+	protocols_total(&content, &o->sweep.stats, &ledger->accounts, ledger->protocols);
+	ledger_move_duplicates(ledger, &o->sweep.stats.duplicates);
 	sinks_ledger(&o->sinks, ledger);
 }
 
@@ -167,9 +170,13 @@ static int offline_open(struct offline *o, const struct config *cfg)
 		return err;
 	params.detail = detail_layout(sweep_details_of_groups(fields_in_use(cfg)));
 	params.is_watched = cfg->anomaly.enabled;
+	params.has_switches = fc->protocols.is_given;
+	params.joins_points = fc->deduplicate;
 	params.n_buckets[FLOW_IPV4] = flow_cache_buckets_start(fc->max_flows);
 	params.n_buckets[FLOW_IPV6] = flow_cache_buckets_start(fc->max_flows_ipv6);
 	err = flow_cache_open(&o->cache, &params, fc->max_flows, fc->max_flows_ipv6, true);
+	if (!err)
+		protocols_switch_all(&o->cache, &fc->protocols);
 	native_meter_open_tunnels(fc->tunnels == TUNNELS_INNER);
 	if (!err)
 		err = sinks_open(&o->sinks, cfg, false);

@@ -5,8 +5,9 @@
 #include "probe/protocol.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 static const struct {
@@ -39,4 +40,48 @@ int protocol_number(const char *word)
 		return -EINVAL;
 	number = strtoul(word, &end, 10);
 	return *end || number > UINT8_MAX ? -EINVAL : (int)number;
+}
+
+bool protocol_set_has(const struct protocol_set *set, uint8_t number)
+{
+	return !set->is_given || (set->word[number / 64] >> number % 64 & 1);
+}
+
+int protocol_set_add(struct protocol_set *set, const char *word)
+{
+	int number;
+
+	if (!strcmp(word, "all")) {
+		memset(set->word, 0xff, sizeof(set->word));
+	} else {
+		number = protocol_number(word);
+		if (number < 0)
+			return number;
+		set->word[number / 64] |= 1ULL << number % 64;
+	}
+	set->is_given = true;
+	return 0;
+}
+
+void protocol_set_format(const struct protocol_set *set, char *out, size_t size)
+{
+	uint64_t common = set->word[0] & set->word[1] & set->word[2] & set->word[3];
+	const char *separator = "[";
+	size_t n = 0;
+
+	if (common == UINT64_MAX) {
+		snprintf(out, size, "all");
+		return;
+	}
+	for (int i = 0; i <= UINT8_MAX && n < size; i++) {
+		const char *name = protocol_name((uint8_t)i);
+
+		if (!protocol_set_has(set, (uint8_t)i))
+			continue;
+		n += (size_t)(name ? snprintf(out + n, size - n, "%s%s", separator, name)
+				   : snprintf(out + n, size - n, "%s%d", separator, i));
+		separator = ", ";
+	}
+	if (n < size)
+		snprintf(out + n, size - n, "]");
 }

@@ -83,18 +83,26 @@ void sinks_biflow(void *arg, const struct flow_record *forward, const struct flo
 		output_biflow(&s->output, forward, reverse);
 }
 
+/* Reasons of what there were to be no records of, so that nothing was lost. */
+static const enum xfp_reason none_lost[] = {XFP_not_ip, XFP_protocol_off, XFP_duplicate};
+
 void sinks_note_ignored(struct sinks *s, const struct xfp_ledger_row *sum, uint32_t time_s)
 {
 	const struct xfp_volume reasons = ledger_sum_reasons(sum), full = ledger_sum_overflow(sum);
-	const struct xfp_volume *not_ip = &sum->reason[XFP_not_ip];
+	struct xfp_volume meant = {0};
 	struct options_loss *known = &s->facts.ignored;
-	uint64_t packets = reasons.packets - not_ip->packets + full.packets;
+	uint64_t packets;
 
+	for (size_t i = 0; i < sizeof(none_lost) / sizeof(*none_lost); i++) {
+		meant.packets += sum->reason[none_lost[i]].packets;
+		meant.octets += sum->reason[none_lost[i]].octets;
+	}
+	packets = reasons.packets - meant.packets + full.packets;
 	if (packets == known->packets)
 		return;
 	*known = (struct options_loss){
 		.packets = packets,
-		.octets = reasons.octets - not_ip->octets + full.octets,
+		.octets = reasons.octets - meant.octets + full.octets,
 		.first_s = known->first_s ? known->first_s : time_s,
 		.last_s = time_s,
 	};

@@ -46,6 +46,8 @@ struct sweep_stats {
 	uint64_t sweeps;
 	uint64_t looked_at; /* slots read                                          */
 	uint64_t by_reason[6]; /* records by flowEndReason                            */
+	struct xfp_volume by_protocol[XFP_N_PROTOCOLS]; /* exported, IP octets        */
+	struct xfp_volume duplicates; /* of twins seen at another Observation Point, IP octets */
 };
 
 #define SWEEP_MAX_SUSPECTS 64

@@ -180,6 +180,8 @@ bool sweep_take(struct sweep *s, enum flow_family family, uint32_t slot, uint32_
 	s->stats.exported_packets += r->packets;
 	s->stats.exported_octets += r->octets;
 	s->stats.by_reason[end_reason]++;
+	s->stats.by_protocol[r->protocol].packets += r->packets;
+	s->stats.by_protocol[r->protocol].octets += r->octets;
 	return true;
 }
 
@@ -245,11 +247,33 @@ static void last_merge(__u64 *into, __u64 from)
 		;
 }
 
+/*
+ * With params.joins_points, two CPUs may have begun a Flow at two Observation Points.
+ * The one that goes on with it has all its packets; those of the other are duplicates.
+ */
+static bool is_of_other_point(const struct flow_table *t, uint32_t shadow, uint32_t survivor)
+{
+	return memcmp(flow_key_at(t, shadow), flow_key_at(t, survivor), t->key_octets) != 0;
+}
+
+static void duplicates_count(struct sweep *s, const struct flow_table *t, uint32_t shadow)
+{
+	const struct xfp_counts *c = flow_counts_at(t, shadow);
+
+	s->stats.duplicates.packets += c->packets - t->marks[shadow].packets;
+	s->stats.duplicates.octets += c->octets - t->marks[shadow].octets;
+}
+
 void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint32_t survivor)
 {
 	struct flow_table *t = &s->cache->table[family];
 	struct xfp_counts *from = flow_counts_at(t, shadow), *to = flow_counts_at(t, survivor);
 
+	s->stats.twins_folded++;
+	if (is_of_other_point(t, shadow, survivor)) {
+		duplicates_count(s, t, shadow);
+		return;
+	}
 	/* modulo 2^64: the survivor's counts minus its mark then hold both rests */
 	t->marks[survivor].packets -= from->packets - t->marks[shadow].packets;
 	t->marks[survivor].octets -= from->octets - t->marks[shadow].octets;
@@ -266,7 +290,6 @@ void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint3
 		to->first_flags = from->first_flags;
 	}
 	sweep_details_fold(s, family, shadow, survivor);
-	s->stats.twins_folded++;
 }
 
 void sweep_free(struct sweep *s, enum flow_family family, uint32_t slot)

@@ -137,7 +137,7 @@ static uint32_t reverse_slot(const struct flow_delta *d)
 {
 	const struct flow_cache *cache = d->sweep->cache;
 	const struct flow_table *t = &cache->table[d->family];
-	uint8_t protocol = ((const uint8_t *)d->key)[t->key_octets - KEY_PROTOCOL_FROM_END];
+	uint8_t protocol = flow_protocol_at(t, d->slot);
 	struct xfp_key6 key6;
 	struct xfp_key4 key4;
 	uint16_t reply;

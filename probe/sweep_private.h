@@ -15,11 +15,6 @@
 #define DUE_RETIRED 1u
 #define DUE_FIRST   2u
 
-/* Where both families' keys hold the protocol. */
-#define KEY_PROTOCOL_FROM_END 4
-_Static_assert(offsetof(struct xfp_key4, protocol) == sizeof(struct xfp_key4) - 4, "IPv4 key");
-_Static_assert(offsetof(struct xfp_key6, protocol) == sizeof(struct xfp_key6) - 4, "IPv6 key");
-
 /*
  * End of the last exported interval, 0 for none; kept as its low 32 bits in ms,
  * plus 1. The mark cannot tell: folding a twin moves it back, perhaps to 0.
@@ -43,7 +38,6 @@ static inline void sweep_read_course(const struct flow_table *t, uint32_t slot,
 				     struct expiry_flow *flow)
 {
 	const struct xfp_counts *c = flow_counts_at(t, slot);
-	const unsigned char *key = flow_key_at(t, slot);
 
 	flow->packets = __atomic_load_n(&c->packets, __ATOMIC_RELAXED);
 	flow->first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED);
@@ -52,7 +46,7 @@ static inline void sweep_read_course(const struct flow_table *t, uint32_t slot,
 		flow->last_ns = flow->first_ns;
 	flow->exported_ns = sweep_exported_end_ns(t, slot, flow->first_ns, flow->last_ns);
 	flow->tcp_flags = __atomic_load_n(&c->ttl_flags, __ATOMIC_RELAXED) & 0xffff;
-	flow->is_tcp = key[t->key_octets - KEY_PROTOCOL_FROM_END] == IPPROTO_TCP;
+	flow->is_tcp = flow_protocol_at(t, slot) == IPPROTO_TCP;
 }
 
 /* All of it. */
@@ -86,7 +80,10 @@ bool sweep_take(struct sweep *s, enum flow_family family, uint32_t slot, uint32_
 void sweep_export(struct sweep *s, enum flow_family family, uint32_t slot, uint32_t reverse,
 		  uint8_t end_reason);
 
-/* Give the shadow's unexported rest to the survivor: its mark moves back by it. */
+/*
+ * Give the shadow's unexported rest to the survivor: its mark moves back by it. Seen at
+ * another Observation Point it is no packets of the survivor's, but duplicates.
+ */
 void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint32_t survivor);
 
 /* The slot of a Flow's other direction, FLOW_NONE for none. Cost as flow_cache_find(). */

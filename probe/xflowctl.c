@@ -21,11 +21,12 @@
 #define SOCKET_WAIT_S  30
 
 static const char *const commands[] = {"status", "ledger",  "flows",	"top",
-				       "events", "explain", "templates"};
+				       "events", "explain", "templates", "protocols"};
 
 static const char usage_line[] =
 	"usage: xflowctl [-s SOCKET] [--json] status|ledger|flows [FILTER]|"
-	"top [flows|hosts|ports] [N]|events|explain ID|templates [--send]\n";
+	"top [flows|hosts|ports] [N]|events|explain ID|templates [--send]|"
+	"protocols [NAME|NUMBER [on|off]]\n";
 
 static const char help[] =
 	"\n"
@@ -47,7 +48,9 @@ static const char help[] =
 	"  events                anomalies that go on, or ended in the last five minutes\n"
 	"  explain ID            what was seen, why it is an event, what would have silenced it\n"
 	"  templates             Template IDs of each exporter\n"
-	"      --send            and send them again, three times, over UDP\n";
+	"      --send            and send them again, three times, over UDP\n"
+	"  protocols [NAME|NUMBER [on|off]]\n"
+	"                        packets and octets of each IP protocol; meter one, or no longer\n";
 
 struct options {
 	const char *socket_path;
@@ -226,7 +229,8 @@ static int print_reply(const struct options *o, FILE *reply)
 	}
 	if (!has_answer && strncmp(o->request, "flows", 5) != 0 &&
 	    strncmp(o->request, "top", 3) != 0 && strncmp(o->request, "events", 6) != 0 &&
-	    strncmp(o->request, "templates", 9) != 0) {
+	    strncmp(o->request, "templates", 9) != 0 &&
+	    strncmp(o->request, "protocols", 9) != 0) {
 		fprintf(stderr, "xflowctl: %s hung up without an answer\n", o->socket_path);
 		return EXIT_FAILURE;
 	}

@@ -267,6 +267,21 @@ static void print_event(struct table *table, const json_t *e, FILE *out)
 		text_at(e, "reason"));
 }
 
+static void print_protocol(struct table *table, const json_t *p, FILE *out)
+{
+	char protocol[16];
+
+	print_heading(table,
+		      "PROTOCOL  SWITCH              PACKETS            IP OCTETS   "
+		      "OVERFLOW PACKETS      PACKETS OFF",
+		      out);
+	fprintf(out, "%-9s %-6s %20lld %20lld %18lld %16lld\n",
+		format_protocol(protocol, sizeof(protocol), p), text_at(p, "switch"),
+		(long long)number_at(p, "packets"), (long long)number_at(p, "octets"),
+		(long long)number_at(p, "overflow_packets"),
+		(long long)number_at(p, "off_packets"));
+}
+
 void table_print(struct table *table, json_t *line, FILE *out)
 {
 	const char *type = text_at(line, "type");
@@ -279,6 +294,8 @@ void table_print(struct table *table, json_t *line, FILE *out)
 		print_port(table, line, out);
 	else if (!strcmp(type, "event"))
 		print_event(table, line, out);
+	else if (!strcmp(type, "protocol"))
+		print_protocol(table, line, out);
 	else if (!strcmp(type, "ledger"))
 		print_ledger(line, out);
 	else

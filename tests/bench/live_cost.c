@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,7 @@ static void ledger_read(const struct kernel_table *k, uint64_t *seen, uint64_t *
 	*overflow = 0;
 	for (uint32_t i = 0; i < k->cache.n_rows; i++) {
 		*seen += k->cache.rows[i].seen.packets;
-		*overflow += k->cache.rows[i].overflow[XFP_CLASS_TCP].packets;
+		*overflow += k->cache.rows[i].overflow[IPPROTO_TCP].packets;
 	}
 }
 

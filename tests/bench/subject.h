@@ -178,7 +178,7 @@ static inline void subject_ledger(const struct subject *s, uint64_t *inserts, ui
 	*misses = 0;
 	for (uint32_t i = 0; i < s->table.cache.n_rows; i++) {
 		*inserts += s->table.cache.rows[i].inserts;
-		*misses += s->table.cache.rows[i].overflow[XFP_CLASS_TCP].packets;
+		*misses += s->table.cache.rows[i].overflow[IPPROTO_TCP].packets;
 	}
 }
 

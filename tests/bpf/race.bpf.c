@@ -41,7 +41,7 @@ static __always_inline __u64 overflowed(void)
 {
 	struct xfp_ledger_row *row = ledger_row();
 
-	return row ? row->overflow[XFP_CLASS_TCP].packets : 0;
+	return row ? row->overflow[IPPROTO_TCP].packets : 0;
 }
 
 static __always_inline void truth_add(struct race_truth *truth, __u32 flags, __u16 ttl)

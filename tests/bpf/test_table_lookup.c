@@ -4,6 +4,7 @@
  * program must leave the same slot by slot, whichever way the tables are reached.
  */
 #include <bpf/bpf.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,8 +158,8 @@ static void assert_same(void)
 		assert_same_table(&table[FLAT].cache.table[f], &table[LOOKED_UP].cache.table[f]);
 
 	/* it did become full, and not at once */
-	assert_true(row[FLAT].overflow[XFP_CLASS_TCP].packets > 0);
-	assert_true(row[FLAT].overflow[XFP_CLASS_UDP].packets > 0);
+	assert_true(row[FLAT].overflow[IPPROTO_TCP].packets > 0);
+	assert_true(row[FLAT].overflow[IPPROTO_UDP].packets > 0);
 	assert_true(row[FLAT].inserts > 2 * MAX_FLOWS);
 }
 

@@ -13,10 +13,11 @@ LIMIT=500000 # of a million, BPF_COMPLEXITY_LIMIT_INSNS
 make --no-print-directory bpf-matrix
 .output/tests/vm/load_objects .output/matrix/*.o >"$TEST_DIR/loaded" ||
 	fail "a program did not load: $(cat "$TEST_DIR/loaded")"
-jq -r '[(.object | sub(".*/"; "")), .name, .tables, .tunnels, .details, .verified] | @tsv' \
+jq -r '[(.object | sub(".*/"; "")), .name, .tables, .tunnels, .details, .protocols,
+	.deduplicate, .verified] | @tsv' \
 	"$TEST_DIR/loaded" >"$TEST_DIR/verified"
-assert_eq "programs loaded" 48 "$(awk -F '\t' '$6 > 0' "$TEST_DIR/verified" | wc -l)"
-awk -F '\t' -v limit=$LIMIT '$6 > limit' "$TEST_DIR/verified" | grep . &&
+assert_eq "programs loaded" 72 "$(awk -F '\t' '$8 > 0' "$TEST_DIR/verified" | wc -l)"
+awk -F '\t' -v limit=$LIMIT '$8 > limit' "$TEST_DIR/verified" | grep . &&
 	fail "programs near the verifier's limit, see above"
 
 # Each kernel has its own verifier.
@@ -29,8 +30,8 @@ case "$(uname -r)" in
 	;;
 esac
 awk -F '\t' '/^#/ { next }
-	NR == FNR { was[$1, $2, $3, $4, $5] = $6; n++; next }
-	{ n--; old = was[$1, $2, $3, $4, $5]
-	  if ($6 > old * 1.1 || $6 < old * 0.9) { print $0 ", recorded: " old; wrong = 1 } }
+	NR == FNR { was[$1, $2, $3, $4, $5, $6, $7] = $8; n++; next }
+	{ n--; old = was[$1, $2, $3, $4, $5, $6, $7]
+	  if ($8 > old * 1.1 || $8 < old * 0.9) { print $0 ", recorded: " old; wrong = 1 } }
 	END { exit wrong || n != 0 }' $RECORDED "$TEST_DIR/verified" ||
 	fail "look why, then: (head -1 $RECORDED; cat NEW) >$RECORDED, with NEW:" "$(cat "$TEST_DIR/verified")"

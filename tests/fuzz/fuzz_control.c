@@ -3,6 +3,8 @@
  * Requests of the control socket: each is answered by lines that are JSON
  * objects with a type, whatever the request holds.
  */
+#include <errno.h>
+
 #include "probe/connection.h"
 #include "probe/control_request.h"
 #include "tests/fuzz/fuzz.h"
@@ -57,6 +59,19 @@ static int list_templates(void *arg, bool sends, json_t *list)
 		list, json_pack("{s:s, s:b}", "type", "templates", "sent_again", sends));
 }
 
+static int list_protocols(void *arg, int number, json_t *list)
+{
+	(void)arg;
+	return json_array_append_new(
+		list, json_pack("{s:s, s:i}", "type", "protocol", "protocolIdentifier", number));
+}
+
+static int switch_protocol(void *arg, uint8_t number, bool is_on)
+{
+	(void)arg;
+	return number == 6 && is_on ? -EPERM : 0;
+}
+
 static void check_lines(const char *reply, size_t length)
 {
 	const char *end = reply + length;
@@ -75,8 +90,11 @@ static void check_lines(const char *reply, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct control_ops ops = {
-		.status = give_status, .templates = list_templates, .each_flow = each_flow};
+	const struct control_ops ops = {.status = give_status,
+					.templates = list_templates,
+					.protocols = list_protocols,
+					.switch_protocol = switch_protocol,
+					.each_flow = each_flow};
 	char *request = fuzz_copy(data, size), *reply = NULL;
 	size_t length = 0;
 	FILE *out = open_memstream(&reply, &length);

@@ -56,7 +56,7 @@ static void check_ledger(const struct xfp_volume *given, uint64_t headless)
 	flow_cache_content(&cache, &content);
 	FUZZ_CHECK(content.flows == row.inserts);
 	kept = (struct xfp_volume){content.packets, content.octets};
-	for (int i = 0; i < XFP_N_CLASSES; i++)
+	for (int i = 0; i < XFP_N_PROTOCOLS; i++)
 		add_volume(&kept, &row.overflow[i]);
 	FUZZ_CHECK(kept.packets == row.accounted.packets);
 	FUZZ_CHECK(kept.octets == row.accounted_ip_octets);

@@ -137,6 +137,29 @@ static int clock_measure(const struct kernel_table_options *options, uint64_t ti
 
 /* ---- open ------------------------------------------------------------------------ */
 
+/* What is off in an object as it is built. */
+static int switches_set(const struct kernel_table *k, const struct kernel_table_options *options)
+{
+	const struct flow_cache_params *params = options->params;
+	const struct {
+		const char *name;
+		bool is_on;
+	} switches[] = {
+		{"xfp_opens_tunnels", options->opens_tunnels},
+		{"xfp_has_switches", params->has_switches},
+		{"xfp_deduplicates", params->joins_points},
+		{"xfp_has_no_plain", params->joins_points},
+		{"xfp_asks_protocol", options->opens_tunnels || params->has_switches},
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(switches) / sizeof(*switches) && !err; i++)
+		if (switches[i].is_on)
+			err = constant_set(k->object, switches[i].name, &switches[i].is_on,
+					   sizeof(switches[i].is_on));
+	return err;
+}
+
 static int constants_set(const struct kernel_table *k, const struct kernel_table_options *options,
 			 bool is_flat)
 {
@@ -167,10 +190,7 @@ static int constants_set(const struct kernel_table *k, const struct kernel_table
 	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants) && !err; i++)
 		err = constant_set(k->object, constants[i].name, constants[i].value,
 				   constants[i].octets);
-	if (!err && options->opens_tunnels)
-		err = constant_set(k->object, "xfp_opens_tunnels", &options->opens_tunnels,
-				   sizeof(options->opens_tunnels));
-	return err;
+	return err ? err : switches_set(k, options);
 }
 
 /* The hash maps of the bench. */
@@ -201,6 +221,7 @@ static int maps_map(struct kernel_table *k)
 	t[1].details = kernel_table_mmap(k, "xfp_details6");
 	k->cache.rows = kernel_table_mmap(k, "xfp_ledger");
 	k->cache.n_rows = (uint32_t)libbpf_num_possible_cpus();
+	k->cache.switches = kernel_table_mmap(k, "xfp_switches");
 	for (int f = 0; f < FLOW_FAMILIES; f++)
 		if (!t[f].tags || !t[f].slots || !t[f].hints || !t[f].news)
 			return -ENOMEM;

@@ -42,6 +42,7 @@ void meter_cache_clear(struct flow_cache *cache)
 			memset(t->details, 0, (size_t)t->n_slots * t->detail_octets);
 	}
 	memset(cache->rows, 0, cache->n_rows * sizeof(*cache->rows));
+	memset(cache->switches, 0, sizeof(*cache->switches));
 	if (cache->fragments)
 		memset(cache->fragments, 0, XFP_FRAGMENT_BUCKETS * sizeof(*cache->fragments));
 }
@@ -188,8 +189,10 @@ void meter_assert_ledger(const struct flow_cache *cache, const struct xfp_ledger
 	assert_volume(&is.accounted, &expected->accounted);
 	assert_int_equal(is.accounted_ip_octets, expected->accounted_ip_octets);
 	assert_int_equal(is.inserts, expected->inserts);
-	for (int i = 0; i < XFP_N_CLASSES; i++)
+	for (int i = 0; i < XFP_N_PROTOCOLS; i++)
 		assert_volume(&is.overflow[i], &expected->overflow[i]);
+	for (int i = 0; i < XFP_N_PROTOCOLS; i++)
+		assert_volume(&is.off[i], &expected->off[i]);
 	for (int i = 0; i < XFP_N_NOTICES; i++)
 		assert_int_equal(is.notice[i], expected->notice[i]);
 }

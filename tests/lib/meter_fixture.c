@@ -84,6 +84,8 @@ void meter_fixture_open_details(struct meter_fixture *m, uint32_t max_flows, uin
 
 	assert_int_equal(flow_cache_params_init(&params, max_flows, max_flows), 0);
 	params.detail = detail_layout(details);
+	params.has_switches = m->has_switches;
+	params.joins_points = m->joins_points;
 	native_meter_configure(&params);
 	native_meter_open_tunnels(m->opens_tunnels);
 	assert_int_equal(flow_cache_open(&m->native, &params, max_flows, max_flows, true), 0);
@@ -166,6 +168,19 @@ void meter_fixture_run(struct meter_fixture *m, enum meter_hook hook, const void
 		meter_run_native(&m->native, frame, (uint32_t)octets, 0);
 	else
 		assert_int_equal(run(m, hook, frame, octets, &opts), 0);
+}
+
+void meter_fixture_run_native(struct meter_fixture *m, const void *frame, size_t octets,
+			      uint8_t obs_point)
+{
+	native_meter_packet(&m->native, &(struct native_packet){
+						.data = frame,
+						.captured_octets = (uint32_t)octets,
+						.wire_octets = (uint32_t)octets,
+						.time_ns = 1,
+						.is_ethernet = true,
+						.obs_point = obs_point,
+					});
 }
 
 int meter_fixture_run_split(struct meter_fixture *m, const void *frame, size_t octets,

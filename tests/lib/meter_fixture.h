@@ -31,7 +31,10 @@ struct meter_fixture {
 	struct obs_point plain; /* xdp and tc ingress, on their maps */
 	struct obs_point tc;
 	int program[METER_HOOKS]; /* descriptors, the fixture's        */
-	bool opens_tunnels; /* set before opening: `tunnels: inner` */
+	/* set before opening */
+	bool opens_tunnels; /* `tunnels: inner`                  */
+	bool has_switches; /* protocols can be switched          */
+	bool joins_points; /* `deduplicate`                      */
 };
 
 /* Load everything with room for max_flows of each family. Fails the test on errors. */
@@ -63,6 +66,10 @@ bool meter_fixture_can_run(enum meter_hook hook, const uint8_t *frame, size_t oc
  */
 void meter_fixture_run(struct meter_fixture *m, enum meter_hook hook, const void *frame,
 		       size_t octets);
+
+/* The same natively, seen at an Observation Point. */
+void meter_fixture_run_native(struct meter_fixture *m, const void *frame, size_t octets,
+			      uint8_t obs_point);
 
 /*
  * The same behind METER_XDP_FRAGS with only the first `linear` octets in the

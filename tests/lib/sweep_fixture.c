@@ -164,7 +164,7 @@ void fixture_meter(struct sweep_fixture *f, uint64_t now_ns, const struct fixtur
 					       .ethertype = p->is_ipv6 ? ETH_P_IPV6 : ETH_P_IP,
 				       });
 	assert_int_equal(row->accounted.packets, accounted + 1);
-	for (int c = 0; c < XFP_N_CLASSES; c++)
+	for (int c = 0; c < XFP_N_PROTOCOLS; c++)
 		assert_int_equal(row->overflow[c].packets, 0);
 }
 

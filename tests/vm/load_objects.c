@@ -2,7 +2,8 @@
 /*
  * Load every program of BPF objects built from bpf/flow.bpf.c, as the daemon
  * does: flat tables with tunnels closed and opened, then with all details, then
- * looked up in. One JSON line for each program and way.
+ * looked up in, then flat with protocols switched, then deduplicating, too. One JSON
+ * line for each program and way.
  *
  *	load_objects FILE...
  */
@@ -58,11 +59,15 @@ static void program_load(const char *path, struct kernel_table_options options)
 	}
 	kernel_table_close(&table);
 	printf("{\"type\":\"program\",\"object\":\"%s\",\"name\":\"%s\",\"tables\":\"%s\","
-	       "\"tunnels\":\"%s\",\"details\":%u,\"verified\":%u,\"exit\":%d}\n",
+	       "\"tunnels\":\"%s\",\"details\":%u,\"protocols\":\"%s\","
+	       "\"deduplicate\":%s,\"verified\":%u,\"exit\":%d}\n",
 	       path, options.programs, options.is_lookup ? "looked up" : "flat",
-	       options.opens_tunnels ? "inner" : "outer", options.params->detail.octets, verified,
-	       err);
+	       options.opens_tunnels ? "inner" : "outer", options.params->detail.octets,
+	       options.params->has_switches ? "switched" : "fixed",
+	       options.params->joins_points ? "true" : "false", verified, err);
 }
+
+#define N_WAYS 6
 
 static void object_load(const char *path, const void *elf, size_t elf_octets)
 {
@@ -74,16 +79,18 @@ static void object_load(const char *path, const void *elf, size_t elf_octets)
 		perror("flow_cache_params_init");
 		exit(1);
 	}
-	for (size_t i = 0; i < 4 * sizeof(programs) / sizeof(*programs); i++) {
-		size_t way = i % 4;
+	for (size_t i = 0; i < N_WAYS * sizeof(programs) / sizeof(*programs); i++) {
+		size_t way = i % N_WAYS;
 
 		params.detail = detail_layout(way >= 2 ? (1u << XFP_N_DETAILS) - 1 : 0);
+		params.has_switches = way >= 4;
+		params.joins_points = way == 5;
 		program_load(path, (struct kernel_table_options){
 					   .elf = elf,
 					   .elf_octets = elf_octets,
 					   .params = &params,
 					   .max_flows = 4096,
-					   .programs = programs[i / 4],
+					   .programs = programs[i / N_WAYS],
 					   .is_lookup = way == 3,
 					   .opens_tunnels = way > 0,
 				   });
