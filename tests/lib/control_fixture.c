@@ -35,6 +35,26 @@ static int list_templates(void *arg, bool sends, json_t *list)
 	return json_array_append_new(list, json_pack("{s:s}", "type", "templates"));
 }
 
+static int list_protocols(void *arg, int number, json_t *list)
+{
+	const struct control_fixture *f = arg;
+
+	for (int i = 0; i < 256; i++)
+		if (number < 0 ? i == 6 || i == 17 : i == number)
+			json_array_append_new(list, json_pack("{s:s, s:i, s:b}", "type", "protocol",
+							      "number", i, "off", f->is_off[i]));
+	return 0;
+}
+
+static int switch_protocol(void *arg, uint8_t number, bool is_on)
+{
+	struct control_fixture *f = arg;
+
+	if (f->has_switches)
+		f->is_off[number] = !is_on;
+	return f->has_switches ? 0 : -EPERM;
+}
+
 void control_fixture_give_ledger(struct control_fixture *f)
 {
 	const struct ledger l = {.exported = {.packets = (uint64_t)f->n_ledgers}};
@@ -110,6 +130,8 @@ int control_fixture_open(void **state)
 				      .groups = GROUP_BASE,
 				      .status = give_status,
 				      .templates = list_templates,
+				      .protocols = list_protocols,
+				      .switch_protocol = switch_protocol,
 				      .ledger = ask_ledger,
 				      .each_flow = each_flow,
 				      .each_event = each_event};

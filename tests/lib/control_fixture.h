@@ -24,6 +24,8 @@ struct control_fixture {
 	bool is_slow; /* keeps the ledger's answer until control_fixture_give_ledger() */
 	int n_ledgers; /* asked for so far */
 	int n_sends; /* of Templates, asked for */
+	bool has_switches; /* protocols can be switched, of which 6 and 17 are told of */
+	bool is_off[256]; /* as was asked for */
 	control_ledger_fn done; /* waits for the ledger, or NULL */
 	void *done_ctx;
 };

@@ -34,14 +34,15 @@ static void keep_record(void *arg, const struct flow_record *r)
 	memcpy(kept, r, flow_record_octets(f->sweep.groups));
 }
 
-static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_buckets,
-		       uint32_t groups, const struct sweep_observer *observer)
+static void open_table_as(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_buckets,
+			  uint32_t groups, const struct sweep_observer *observer, bool joins_points)
 {
 	struct flow_cache_params params;
 
 	memset(f, 0, sizeof(*f));
 	assert_int_equal(flow_cache_params_init(&params, max_flows, max_flows), 0);
 	params.is_watched = observer != NULL;
+	params.joins_points = joins_points;
 	params.n_buckets[FLOW_IPV4] = n_buckets;
 	params.n_buckets[FLOW_IPV6] = n_buckets;
 	params.detail = detail_layout(sweep_details_of_groups(groups));
@@ -58,6 +59,24 @@ static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_b
 	f->sweep.sink_arg = f;
 	f->sweep.groups = groups;
 	assert_int_equal(sweep_open(&f->sweep), 0);
+}
+
+static void open_table(struct sweep_fixture *f, uint32_t max_flows, uint32_t n_buckets,
+		       uint32_t groups, const struct sweep_observer *observer)
+{
+	open_table_as(f, max_flows, n_buckets, groups, observer, false);
+}
+
+void fixture_open_joined(struct sweep_fixture *f, uint32_t max_flows,
+			 const struct sweep_observer *observer)
+{
+	open_table_as(f, max_flows, flow_cache_buckets_start(max_flows), GROUP_BASE, observer,
+		      true);
+	f->obs.n = 2;
+	for (uint32_t i = 0; i < f->obs.n; i++) {
+		f->obs.entry[i].ifindex = i + 1;
+		f->obs.entry[i].has_egress = true;
+	}
 }
 
 void fixture_open(struct sweep_fixture *f, uint32_t max_flows)
@@ -109,12 +128,14 @@ static void packet_key(const struct fixture_packet *p, struct xfp_key6 *key)
 		key->source_port = ports[p->is_reverse];
 		key->destination_port = ports[!p->is_reverse];
 		key->protocol = protocol;
+		key->obs_point = p->obs_point;
 	} else {
 		key4->source = ends[p->is_reverse];
 		key4->destination = ends[!p->is_reverse];
 		key4->source_port = ports[p->is_reverse];
 		key4->destination_port = ports[!p->is_reverse];
 		key4->protocol = protocol;
+		key4->obs_point = p->obs_point;
 	}
 }
 
@@ -162,6 +183,7 @@ void fixture_meter(struct sweep_fixture *f, uint64_t now_ns, const struct fixtur
 					       .wire_octets = octets,
 					       .time_ns = now_ns,
 					       .ethertype = p->is_ipv6 ? ETH_P_IPV6 : ETH_P_IP,
+					       .obs_point = p->obs_point,
 				       });
 	assert_int_equal(row->accounted.packets, accounted + 1);
 	for (int c = 0; c < XFP_N_PROTOCOLS; c++)

@@ -23,6 +23,7 @@ struct fixture_packet {
 	uint8_t protocol; /* IPPROTO_UDP where 0                    */
 	uint8_t tcp_flags;
 	uint8_t ttl;
+	uint8_t obs_point; /* that saw it, as in keys                 */
 	uint16_t octets; /* IP octets, at least 60; 100 where 0    */
 };
 
@@ -49,7 +50,11 @@ void fixture_open_groups(struct sweep_fixture *f, uint32_t max_flows, uint32_t g
 void fixture_open_observed(struct sweep_fixture *f, uint32_t max_flows,
 			   const struct sweep_observer *observer);
 
-/* Meter a packet that arrived at now_ns; fails the test if it overflows. */
+/* The same, deduplicating; observer may be NULL. Points 0 and 1 are interface 1, 2 and 3 interface 2. */
+void fixture_open_joined(struct sweep_fixture *f, uint32_t max_flows,
+			 const struct sweep_observer *observer);
+
+/* Meter a packet that arrived at now_ns; fails the test if it overflows or is a duplicate. */
 void fixture_meter(struct sweep_fixture *f, uint64_t now_ns, const struct fixture_packet *p);
 
 /* The slot that gets the packet's Flow, FLOW_NONE for none. */

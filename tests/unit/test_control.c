@@ -40,6 +40,35 @@ static void test_templates_are_listed_and_sent_when_asked_to(void **state)
 	assert_int_equal(f->n_sends, 1);
 }
 
+static void test_protocols_are_listed_all_or_one(void **state)
+{
+	struct control_fixture *f = *state;
+
+	check_lines(f, "protocols\n", 2);
+	check_reply(f, "protocols udp\n", "{\"type\":\"protocol\",\"number\":17,\"off\":false}\n");
+	check_reply(f, "protocols  200 \n",
+		    "{\"type\":\"protocol\",\"number\":200,\"off\":false}\n");
+	check_reply(f, "protocols 256\n", "'256' is no IP protocol that is known here");
+	check_reply(f, "protocols upd\n", "'upd' is no IP protocol that is known here");
+}
+
+static void test_protocol_is_switched_and_told_of(void **state)
+{
+	struct control_fixture *f = *state;
+
+	check_reply(f, "protocols udp off\n", "flow_cache.protocols is `fixed`");
+	assert_false(f->is_off[17]);
+	f->has_switches = true;
+	check_reply(f, "protocols udp off\n",
+		    "{\"type\":\"protocol\",\"number\":17,\"off\":true}\n");
+	check_reply(f, "protocols 17 on\n",
+		    "{\"type\":\"protocol\",\"number\":17,\"off\":false}\n");
+	check_reply(f, "protocols udp of\n", "'of' is not understood (allowed: on, off)");
+	check_reply(f, "protocols udp off now\n", "'off now' is not understood");
+	check_reply(f, "protocols off\n", "'off' is no IP protocol that is known here");
+	assert_false(f->is_off[17]);
+}
+
 static void test_flows_are_filtered(void **state)
 {
 	struct control_fixture *f = *state;
@@ -180,6 +209,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_status_and_ledger_are_answered_by_one_line),
 		TEST(test_templates_are_listed_and_sent_when_asked_to),
+		TEST(test_protocols_are_listed_all_or_one),
+		TEST(test_protocol_is_switched_and_told_of),
 		TEST(test_flows_are_filtered),
 		TEST(test_top_lists_the_largest_first),
 		TEST(test_top_sums_up_what_finds_no_place),

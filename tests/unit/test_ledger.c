@@ -207,6 +207,8 @@ static void test_json_has_every_number_under_its_name(void **state)
 	assert_int_equal(number_at(object, "overflow_packets"), 5);
 	assert_int_equal(number_at(object, "overflow_octets"), 440);
 	assert_int_equal(number_at(json_object_get(object, "overflow_class_packets"), "udp"), 4);
+	assert_int_equal(number_at(json_object_get(object, "overflow_class_packets"), "other"), 1);
+	assert_int_equal(number_at(json_object_get(object, "overflow_class_octets"), "other"), 40);
 	assert_int_equal(number_at(object, "in_cache_packets"), 25);
 	assert_int_equal(number_at(object, "in_cache_octets"), 2400);
 	assert_int_equal(number_at(object, "exported_packets"), 60);
@@ -222,6 +224,42 @@ static void test_json_has_every_number_under_its_name(void **state)
 	assert_string_equal(json_string_value(json_object_get(exporter, "name")), "local");
 	assert_int_equal(number_at(exporter, "not_sent_queue_packets"), 15);
 	assert_true(json_is_true(json_object_get(object, "balanced")));
+	json_decref(object);
+}
+
+static void test_duplicates_that_were_accounted_change_sides(void **state)
+{
+	struct ledger l = balanced_ledger();
+	const struct xfp_volume duplicates = {3, 200};
+
+	(void)state;
+	l.exported.packets -= 3;
+	l.exported.octets -= 200;
+	l.n_exporters = 0;
+	assert_false(ledger_is_balanced(&l));
+	ledger_move_duplicates(&l, &duplicates);
+	assert_true(ledger_is_balanced(&l));
+	assert_int_equal(l.accounts.accounted.packets, 87);
+	assert_int_equal(l.accounts.accounted_ip_octets, 7640);
+	assert_int_equal(l.accounts.reason[XFP_duplicate].packets, 3);
+}
+
+static void test_protocols_are_named_or_numbered(void **state)
+{
+	struct ledger l = balanced_ledger();
+	const json_t *packets, *octets;
+	json_t *object;
+
+	(void)state;
+	l.protocols[IPPROTO_TCP] = (struct xfp_volume){80, 7000};
+	l.protocols[200] = (struct xfp_volume){10, 840};
+	object = ledger_to_json(&l);
+	packets = json_object_get(object, "protocol_packets");
+	octets = json_object_get(object, "protocol_octets");
+	assert_int_equal(json_object_size(packets), 2);
+	assert_int_equal(number_at(packets, "tcp"), 80);
+	assert_int_equal(number_at(packets, "200"), 10);
+	assert_int_equal(number_at(octets, "tcp"), 7000);
 	json_decref(object);
 }
 
@@ -292,6 +330,8 @@ int main(void)
 		cmocka_unit_test(test_records_of_an_earlier_run_are_no_exported_ones),
 		cmocka_unit_test(test_rows_of_all_cpus_are_added_up),
 		cmocka_unit_test(test_json_has_every_number_under_its_name),
+		cmocka_unit_test(test_duplicates_that_were_accounted_change_sides),
+		cmocka_unit_test(test_protocols_are_named_or_numbered),
 		cmocka_unit_test(test_json_line_starts_with_its_type),
 		cmocka_unit_test(test_every_reason_of_the_contract_has_its_name),
 		cmocka_unit_test(test_notices_are_apart_from_the_balance),
