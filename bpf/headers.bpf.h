@@ -62,6 +62,7 @@ static __always_inline void headers_save(struct headers *h, const struct pkt *p)
 static __always_inline void headers_complete(struct headers *h, const struct pkt *p,
 					     const struct observed *o, __u32 fixed)
 {
+	h->packets = p->packets; /* of a super-packet known by now */
 	h->length_min = saturated(o->length_min + fixed);
 	h->length_max = saturated(o->length_max + fixed);
 	h->offset = p->offset;

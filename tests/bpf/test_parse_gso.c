@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/meter_check.h"
+#include "tests/lib/meter_details.h"
 #include "tests/lib/meter_fixture.h"
 #include "tests/lib/parse_cases.h"
 
@@ -173,6 +175,42 @@ static void test_segments_not_told(void **state)
 	}
 }
 
+/* Details go by what the first look at the packet left to others, whichever way it took. */
+static void test_details_are_of_all_segments_not_told(void **state)
+{
+	const struct __sk_buff skb = {.gso_size = 1000};
+	const struct meter_flow flow = {CASE_ENDS4, CASE_PORTS, .protocol = IPPROTO_TCP,
+					.tcp_flags = PKT_ACK};
+
+	(void)state;
+	teardown(NULL);
+	meter_fixture_open_details(&m, 1, 1u << XFP_DETAIL_SIZE);
+	for (int is_tagged = 0; is_tagged < 2; is_tagged++) {
+		struct meter_flow expected = flow;
+		const struct flow_table *t = &m.kernel.table[FLOW_IPV4];
+		const struct xfp_detail_size *size;
+		const unsigned char *counts;
+
+		expected.vlan = is_tagged ? 42 : 0;
+		pkt_init(&b);
+		pkt_eth(&b);
+		if (is_tagged)
+			pkt_vlan(&b, ETH_P_8021Q, 42);
+		pkt_ipv4(&b, flow.source, flow.destination);
+		pkt_tcp(&b, flow.source_port, flow.destination_port, PKT_ACK);
+		pkt_payload(&b, 2500);
+		pkt_finish(&b);
+		meter_fixture_clear(&m);
+		meter_fixture_run_skb(&m, METER_TC_INGRESS, b.data, b.len, &skb);
+		counts = (const unsigned char *)meter_find_flow(&m.kernel, &expected, 0);
+		size = meter_detail(&m.kernel, FLOW_IPV4,
+				    (uint32_t)((counts - t->slots) / t->slot_octets),
+				    XFP_DETAIL_SIZE);
+		assert_int_equal(size->packets[4], 2); /* up to 1514 octets */
+		assert_int_equal(size->packets[3], 1); /* up to 1024        */
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_jumbo_option_of_the_stack),
 		cmocka_unit_test(test_udp),
 		cmocka_unit_test(test_segments_not_told),
+		cmocka_unit_test(test_details_are_of_all_segments_not_told),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
