@@ -130,6 +130,7 @@ static void test_switch_works_from_one_packet_to_the_next(void **state)
 	}
 }
 
+/* In IPv6 only the first fragment says the protocol: RFC 8200 4.5. */
 static void build_fragment(bool is_ipv6, uint16_t offset)
 {
 	pkt_init(&b);
@@ -141,7 +142,7 @@ static void build_fragment(bool is_ipv6, uint16_t offset)
 		pkt_ipv4_fragment(pkt_ipv4(&b, "192.0.2.1", "192.0.2.2"), 7, offset, !offset);
 	}
 	if (offset)
-		pkt_protocol(&b, IPPROTO_UDP, 24);
+		pkt_protocol(&b, is_ipv6 ? IPPROTO_TCP : IPPROTO_UDP, 24);
 	else
 		pkt_udp(&b, 1234, 53);
 	if (!offset)
