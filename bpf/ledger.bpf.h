@@ -30,8 +30,7 @@ static __always_inline void ledger_volume(struct xfp_volume *volume, __u64 packe
 }
 
 /* The volume of a protocol in an account kept by protocol. */
-static __always_inline struct xfp_volume *ledger_protocol(struct xfp_volume *account,
-							  __u8 protocol)
+static __always_inline struct xfp_volume *ledger_protocol(struct xfp_volume *account, __u8 protocol)
 {
 	__u64 index = protocol;
 

@@ -91,9 +91,8 @@ TUNABLE bool xfp_is_flat;
 TUNABLE __u32 xfp_n_cpus;
 
 #define TABLE(of_family)                                                                           \
-	((struct table){.family = (of_family),                                                     \
-			.is_flat = xfp_is_flat,                                                    \
-			.joins_points = xfp_deduplicates})
+	((struct table){                                                                           \
+		.family = (of_family), .is_flat = xfp_is_flat, .joins_points = xfp_deduplicates})
 
 /*
  * Entry of an array; NULL where a look-up finds none. `index` is within its
@@ -186,8 +185,7 @@ static struct {
 	const struct xfp_switches *switches;
 } native_maps;
 
-#define TABLE(of_family)                                                                           \
-	((struct table){.family = (of_family), .joins_points = xfp_deduplicates})
+#define TABLE(of_family) ((struct table){.family = (of_family), .joins_points = xfp_deduplicates})
 
 static __always_inline struct xfp_bucket *bucket_at(struct table t, __u64 bucket)
 {

@@ -113,13 +113,15 @@ static int set_network(void *member, const char *text, const char **reason)
 	return 0;
 }
 
-/* key->words is the word that is no set. */
+/* key->words is the word for no set at all. */
 static int set_protocol(const struct config_key *key, struct protocol_set *set, const char *text,
 			const char **reason)
 {
-	if (!strcmp(text, key->words))
-		memset(set, 0, sizeof(*set));
-	else if (protocol_set_add(set, text))
+	bool is_none = !strcmp(text, key->words);
+
+	if (is_none && set->is_given)
+		return refuse(reason, "stands alone, not in a list");
+	if (!is_none && protocol_set_add(set, text))
 		return refuse(reason, "no IP protocol that is known here");
 	return 0;
 }

@@ -195,19 +195,6 @@ static void load_scalar(struct loader *l, const struct config_key *key, const st
 		       allowed);
 }
 
-/* An item of a list: not what stands for a list. */
-static void load_word(struct loader *l, const struct config_key *key, const struct place *at)
-{
-	const char *alone = key->type == CONFIG_PROTOCOLS ? key->words : NULL;
-
-	if (alone && l->event.type == YAML_SCALAR_EVENT &&
-	    !strcmp((const char *)l->event.data.scalar.value, alone))
-		report(l, l->event.start_mark, at->shown, "%s in a list (allowed: names and numbers)",
-		       alone);
-	else
-		load_scalar(l, key, at);
-}
-
 /* Items of a CONFIG_WORDS, CONFIG_NETWORKS or CONFIG_PROTOCOLS. */
 static void load_words(struct loader *l, const struct config_key *key, const struct place *at)
 {
@@ -218,16 +205,14 @@ static void load_words(struct loader *l, const struct config_key *key, const str
 	if (key->size)
 		memset((char *)at->base + key->offset, 0, key->size);
 	config_key_allowed(key, allowed);
-	if (l->event.type == YAML_SCALAR_EVENT && key->type == CONFIG_PROTOCOLS) {
-		load_scalar(l, key, at);
-		return;
-	}
 	if (l->event.type != YAML_SEQUENCE_START_EVENT) {
 		refuse_value(l, at->shown, allowed);
 		return;
 	}
+	if (key->type == CONFIG_PROTOCOLS) /* no single word from here on */
+		((struct protocol_set *)((char *)at->base + key->offset))->is_given = true;
 	for (; advance(l) && l->event.type != YAML_SEQUENCE_END_EVENT; n++)
-		load_word(l, key, at);
+		load_scalar(l, key, at);
 	if (!n && !l->is_broken && key->type != CONFIG_NETWORKS)
 		report(l, start, at->shown, "empty list (allowed: %s)", allowed);
 }
@@ -347,7 +332,7 @@ static void load_value(struct loader *l, const struct config_key *key, const str
 	const char *rest = key->path + at->length;
 
 	if (!*rest && (key->type == CONFIG_WORDS || key->type == CONFIG_NETWORKS ||
-		       key->type == CONFIG_PROTOCOLS)) {
+		       (key->type == CONFIG_PROTOCOLS && l->event.type != YAML_SCALAR_EVENT))) {
 		load_words(l, key, at);
 	} else if (!*rest) {
 		load_scalar(l, key, at);

@@ -14,14 +14,15 @@ static bool switch_as(const struct control_ops *ops, int number, const char *wor
 	bool is_on = !strcmp(word, "on");
 
 	if (!is_on && strcmp(word, "off") != 0) {
-		control_print_error(reply, "protocols: '%.64s' is not understood (allowed: on, off)",
-				    word);
+		control_print_error(
+			reply, "protocols: '%.64s' is not understood (allowed: on, off)", word);
 		return false;
 	}
 	if (!ops->switch_protocol(ops->arg, (uint8_t)number, is_on))
 		return true;
-	control_print_error(reply, "protocols: there is nothing to switch, as flow_cache.protocols "
-				   "is `fixed`; set it to `all` or a list, and start the probe anew");
+	control_print_error(reply,
+			    "protocols: there is nothing to switch, as flow_cache.protocols "
+			    "is `fixed`; set it to `all` or a list, and start the probe anew");
 	return false;
 }
 

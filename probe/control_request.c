@@ -103,9 +103,9 @@ static void answer_flows(const struct control_ops *ops, const char *words, FILE 
 	}
 	ops->each_flow(ops->arg, wants_state, print_matching, &p);
 	if (p.is_full)
-		control_print_line(reply, json_pack("{s:s, s:I, s:I}", "type", "truncated", "printed",
-					    (json_int_t)p.n_printed, "matching",
-					    (json_int_t)p.n_matching));
+		control_print_line(reply, json_pack("{s:s, s:I, s:I}", "type", "truncated",
+						    "printed", (json_int_t)p.n_printed, "matching",
+						    (json_int_t)p.n_matching));
 }
 
 /* Take one number that is the whole rest of the words. */

@@ -235,7 +235,8 @@ static void table_content(const struct flow_table *t, struct flow_cache_content 
 		if (tag < XFP_TAG_FLOW && tag != XFP_TAG_RETIRING)
 			continue;
 		c = flow_counts_at(t, slot);
-		rest.packets = __atomic_load_n(&c->packets, __ATOMIC_RELAXED) - t->marks[slot].packets;
+		rest.packets =
+			__atomic_load_n(&c->packets, __ATOMIC_RELAXED) - t->marks[slot].packets;
 		rest.octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED) - t->marks[slot].octets;
 		of_protocol = &content->protocol[flow_protocol_at(t, slot)];
 		of_protocol->packets += rest.packets;

@@ -20,7 +20,7 @@
 #define EXIT_USAGE     2
 #define SOCKET_WAIT_S  30
 
-static const char *const commands[] = {"status", "ledger",  "flows",	"top",
+static const char *const commands[] = {"status", "ledger",  "flows",	 "top",
 				       "events", "explain", "templates", "protocols"};
 
 static const char usage_line[] =
@@ -229,8 +229,7 @@ static int print_reply(const struct options *o, FILE *reply)
 	}
 	if (!has_answer && strncmp(o->request, "flows", 5) != 0 &&
 	    strncmp(o->request, "top", 3) != 0 && strncmp(o->request, "events", 6) != 0 &&
-	    strncmp(o->request, "templates", 9) != 0 &&
-	    strncmp(o->request, "protocols", 9) != 0) {
+	    strncmp(o->request, "templates", 9) != 0 && strncmp(o->request, "protocols", 9) != 0) {
 		fprintf(stderr, "xflowctl: %s hung up without an answer\n", o->socket_path);
 		return EXIT_FAILURE;
 	}
