@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "probe/config.h"
 #include "probe/record.h"
@@ -147,9 +148,15 @@ void exporter_hand_over(struct exporter *from, struct exporter *to);
 /* Send the Templates again now; UDP only, the other transports have them. True if so. */
 bool exporter_resend_templates(struct exporter *e);
 
-/* How many Templates it has, and the Template ID of each. */
+/* How many Templates of Flow Records it has. */
 size_t exporter_templates(const struct exporter *e);
-uint16_t exporter_template_id(const struct exporter *e, size_t i);
+
+/*
+ * An answer to `templates` of xflowctl(8): what the keys a profile decides on came to
+ * be, and the elements of each Template in order. NULL, or with members missing, when
+ * memory is out; owned by the caller.
+ */
+json_t *exporter_describe(const struct exporter *e);
 
 const char *exporter_name(const struct exporter *e);
 const struct exporter_stats *exporter_stats(const struct exporter *e);
