@@ -136,8 +136,8 @@ static uint64_t wall_ms(const struct sweep *s, uint64_t ns)
 }
 
 /*
- * The times of a record; start_ns is the end of the last one, if the Flow had one.
- * Where records of a Flow meet the marks have kept no more than ms.
+ * The times of a record, exact to the ns but where two records of a Flow meet: the
+ * marks keep ms, and the next one starts where the last one ends.
  */
 static void record_times(const struct sweep *s, const struct expiry_flow *flow, uint8_t end_reason,
 			 struct flow_record *r)
