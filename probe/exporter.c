@@ -352,7 +352,12 @@ int exporter_fd(const struct exporter *e)
 
 size_t exporter_templates(const struct exporter *e)
 {
-	return e->protocol->has_templates ? (size_t)template_layouts(e->groups) : 0;
+	return (size_t)template_layouts(e->groups);
+}
+
+uint16_t exporter_template_id(const struct exporter *e, size_t i)
+{
+	return template_id(layout_kind((int)i), layout_groups((int)i, e->groups));
 }
 
 const char *exporter_name(const struct exporter *e)

@@ -148,8 +148,9 @@ void exporter_hand_over(struct exporter *from, struct exporter *to);
 /* Send the Templates again now; UDP only, the other transports have them. True if so. */
 bool exporter_resend_templates(struct exporter *e);
 
-/* How many Templates of Flow Records it has. */
+/* How many Templates it has, and the Template ID of each. */
 size_t exporter_templates(const struct exporter *e);
+uint16_t exporter_template_id(const struct exporter *e, size_t i);
 
 /*
  * An answer to `templates` of xflowctl(8): what the keys a profile decides on came to

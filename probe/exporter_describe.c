@@ -18,6 +18,8 @@ static json_t *value_of(const struct exporter *e, const char *name)
 	if (key->type == CONFIG_U32)
 		return json_integer(*(const uint32_t *)((const char *)&e->cfg + key->offset));
 	config_key_format(key, &e->cfg, text);
+	if (key->type == CONFIG_BOOL)
+		return json_boolean(!strcmp(text, "true"));
 	if (key->type != CONFIG_WORDS)
 		return json_string(text);
 	json_t *words = json_array();
@@ -56,26 +58,31 @@ static json_t *elements_of(const struct exporter *e, int layout)
 	return names;
 }
 
+static json_t *describe_layout(const struct exporter *e, int layout)
+{
+	enum template_kind kind = layout_kind(layout);
+	uint32_t groups = layout_groups(layout, e->groups);
+
+	return json_pack("{s:i, s:i, s:o}", "id", (int)template_id(kind, groups), "octets",
+			 (int)e->protocol->record_octets(kind, groups), "elements",
+			 elements_of(e, layout));
+}
+
 json_t *exporter_describe(const struct exporter *e)
 {
 	json_t *object = json_pack("{s:s, s:s}", "type", "templates", "exporter", e->cfg.name);
 	json_t *ids = json_array(), *templates = json_array();
+	bool has_templates = e->protocol->has_templates;
 	const char *key;
 
 	json_object_set_new(object, "protocol", value_of(e, "protocol"));
 	json_object_set_new(object, "profile", value_of(e, "profile"));
 	for (size_t i = 0; (key = profile_key(i)); i++)
 		json_object_set_new(object, key, value_of(e, key));
-	for (int i = 0; i < (int)exporter_templates(e); i++) {
-		enum template_kind kind = layout_kind(i);
-		uint32_t groups = layout_groups(i, e->groups);
-		json_t *of = json_pack("{s:i, s:i, s:o}", "id", (int)template_id(kind, groups),
-				       "octets", (int)e->protocol->record_octets(kind, groups),
-				       "elements", elements_of(e, i));
-
-		json_array_append_new(ids, json_integer(template_id(kind, groups)));
-		json_array_append_new(templates, of);
-	}
+	for (size_t i = 0; has_templates && i < exporter_templates(e); i++)
+		json_array_append_new(ids, json_integer(exporter_template_id(e, i)));
+	for (int i = 0; has_templates && i < template_layouts(e->groups); i++)
+		json_array_append_new(templates, describe_layout(e, i));
 	json_object_set_new(object, "template_ids", ids);
 	json_object_set_new(object, "templates", templates);
 	return object;

@@ -27,6 +27,11 @@ exporters=('exporters:'
 # Live: what the sending host's namespace sends, some Flows in several records.
 start_probe server -c "$(probe_config "${exporters[@]}" "control: {socket: $PROBE_SOCKET}" \
 	'output_fields: [base, l2]' 'interfaces: [{name: veth0}]')" -o json --active-timeout 1 --idle-timeout 1
+./xflowctl -s "$PROBE_SOCKET" --json templates | jq -es 'map(.profile) == ["nfcapd", "nfcapd"] and
+	map(.fields) == [["base"], ["base", "l2"]] and .[0].templates[0].id == 256 and
+	.[0].templates[0].elements[0] == "flowStartMilliseconds" and
+	(.[1].templates | all(.elements | index("sourceMacAddress")))' >/dev/null ||
+	fail "xflowctl templates: $(./xflowctl -s "$PROBE_SOCKET" templates)"
 ns_exec client $SEND_FLOWS veth0 50 >"$TEST_DIR/sent"
 wait_for "live_ledger | jq -e '.exported_flows > 0 and .in_cache_flows == 0'" 10
 ns_exec client $SEND_FLOWS veth0 50 >>"$TEST_DIR/sent"
