@@ -188,6 +188,13 @@ $(OUT)/tools:
 	  { echo "one of these libraries is missing: $(PKGS): run 'sudo make deps'" >&2; exit 1; }
 	@touch $@
 
+# What Collectors have to be told of our elements; a style test compares.
+DEFINITIONS := $(addprefix conf/,pmacct-primitives.lst nfacctd.conf goflow2-mapping.yaml \
+                 logstash-xflow.yml nprobe-fields.txt)
+.PHONY: definitions
+definitions: ## write the definitions for Collectors in conf/ from probe/ie.def
+	@conf/make_definitions.py
+
 # --- installation ---
 
 INSTALL_PROGRAM = install -Dm755
@@ -199,7 +206,8 @@ install: all ## install below $(DESTDIR)$(PREFIX); /etc/xflow.yaml is kept if pr
 	$(Q)for b in $(BINARIES); do $(INSTALL_PROGRAM) $$b $(inst)/bin/$$b; done
 	$(Q)for m in man/*.[1-8]; do \
 	  $(INSTALL_DATA) $$m $(inst)/share/man/man$${m##*.}/$${m##*/}; done
-	$(Q)for x in conf/*.xml; do $(INSTALL_DATA) $$x $(inst)/share/xflow-probe/$${x##*/}; done
+	$(Q)for x in conf/*.xml $(DEFINITIONS); do \
+	  $(INSTALL_DATA) $$x $(inst)/share/xflow-probe/$${x##*/}; done
 	$(Q)mkdir -p $(inst)/lib/systemd/system
 	$(Q)sed 's|/usr/bin|$(PREFIX)/bin|g' conf/xflow-probe.service \
 	  > $(inst)/lib/systemd/system/xflow-probe.service

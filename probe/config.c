@@ -12,6 +12,7 @@
 #include "probe/config_schema.h"
 #include "probe/exporter_encode.h"
 #include "probe/log.h"
+#include "probe/profile.h"
 #include "probe/template.h"
 
 #define REVERSE_PEN	  29305 /* RFC 5103 6.1: marks reverse Information Elements */
@@ -121,10 +122,20 @@ static size_t check_interfaces(const struct config *cfg)
 	return n_errors;
 }
 
+uint32_t config_layout(const struct exporter_config *e)
+{
+	uint32_t groups = e->fields | GROUP_BASE;
+
+	if (e->protocol != EXPORT_IPFIX)
+		return groups;
+	groups |= e->biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0;
+	return groups | (e->precision == PRECISION_FULL ? GROUP_PRECISE : 0);
+}
+
 /* Octets of the IP packet, at most, that the longest Template of an exporter takes, if of IPFIX. */
 static size_t templates_mtu(const struct exporter_config *e)
 {
-	uint32_t groups = e->fields | (e->biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0);
+	uint32_t groups = config_layout(e);
 	size_t most = 0;
 
 	for (int i = 0; i < template_layouts(groups); i++) {
@@ -173,12 +184,12 @@ static size_t check_failover(const struct config *cfg, size_t i)
 				  i, k);
 			return 1;
 		}
-		if ((a->fields | GROUP_BASE) == (b->fields | GROUP_BASE) && a->biflow == b->biflow)
+		if (config_layout(a) == config_layout(b))
 			continue;
-		log_error(
-			"exporters[%zu]: differs from exporters[%zu] in fields or biflow, but one "
-			"takes over what the other has encoded (failover); make them equal",
-			i, k);
+		log_error("exporters[%zu]: differs from exporters[%zu] in fields, biflow or "
+			  "precision, but one takes over what the other has encoded (failover); "
+			  "make them equal",
+			  i, k);
 		return 1;
 	}
 	return 0;
@@ -228,6 +239,7 @@ static size_t check_exporters(const struct config *cfg)
 			log_error("exporters[%zu].address: %s: %s", i, a->address, reason);
 			n_errors++;
 		}
+		profile_check_fields(a, i);
 		n_errors += check_mtu(a, i) + config_check_protocol(cfg, i) + check_group(cfg, i) +
 			    check_storage(a, i);
 		for (size_t k = 0; k < i; k++) {

@@ -36,6 +36,7 @@ enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_FILE };
 enum export_protocol { EXPORT_IPFIX, EXPORT_NETFLOW9, EXPORT_NETFLOW5 };
 enum exporter_options_kind { EXPORTER_OPTIONS_NONE, EXPORTER_OPTIONS_AUTO, EXPORTER_OPTIONS_ALL };
 enum biflow { BIFLOW_SPLIT, BIFLOW_RFC5103 };
+enum precision { PRECISION_PLAIN, PRECISION_FULL };
 enum group_mode { MODE_MIRROR, MODE_BALANCE, MODE_FAILOVER };
 enum output { OUTPUT_JSON, OUTPUT_TABLE, OUTPUT_NONE, OUTPUT_DEFAULT };
 
@@ -63,10 +64,13 @@ struct exporter_config {
 	char address[CONFIG_ADDRESS_MAX]; /* HOST:PORT, [V6]:PORT, or a path for a file */
 	int transport; /* enum transport                             */
 	int protocol; /* enum export_protocol                       */
+	int profile; /* enum profile; its decisions are in the members below */
 	uint32_t template_refresh_s; /* 1 .. 86400, of UDP; and of options records */
 	uint32_t mtu; /* octets of the IP packet, 0 = auto, else >= 512 */
 	uint32_t max_records_per_s; /* 0 = paced over the sweep interval          */
 	int biflow; /* enum biflow                                */
+	int precision; /* enum precision, of times and TCP flags      */
+	uint32_t max_records_per_message; /* 0 = as many as fit               */
 	int options; /* enum exporter_options_kind                 */
 	uint32_t fields; /* OR of GROUP_*, GROUP_BASE goes without saying */
 	uint32_t reconnect_s; /* least time between two attempts to connect; TCP only */
@@ -103,6 +107,7 @@ struct config {
 	int output; /* enum output; command line only */
 	int output_biflow; /* enum biflow, of JSON on stdout */
 	uint32_t output_fields; /* OR of GROUP_*, in JSON on stdout */
+	int collector_profile; /* enum profile, of --collector; command line only */
 	char read_path[CONFIG_PATH_MAX]; /* -r; empty = live; command line only */
 	double duration_s; /* 0 = until a signal; command line only */
 	uint32_t verbose; /* number of -v */
@@ -138,6 +143,12 @@ size_t config_check_protocol(const struct config *cfg, size_t i);
  * each exporter, and output_fields. Known as soon as *cfg is complete.
  */
 uint32_t fields_in_use(const struct config *cfg);
+
+/*
+ * What the layout of an exporter's records follows from: the groups of its fields, OR of
+ * GROUP_*, with GROUP_BIFLOW and GROUP_PRECISE where its protocol has these.
+ */
+uint32_t config_layout(const struct exporter_config *e);
 
 /* The group of this name, NULL if there is none. */
 const struct group_config *config_group(const struct config *cfg, const char *name);

@@ -19,6 +19,7 @@
 
 #include "probe/config_schema.h"
 #include "probe/log.h"
+#include "probe/profile.h"
 
 #define FILE_MAX_OCTETS (1 << 20)
 #define REASON_MAX	1024
@@ -390,6 +391,13 @@ static void load_pair(struct loader *l, const struct place *at, bool *seen)
 		load_value(l, &config_keys[index], &inner);
 }
 
+static bool is_exporter(const struct place *at)
+{
+	static const char path[] = "exporters[].";
+
+	return at->length == strlen(path) && !strncmp(at->schema, path, strlen(path));
+}
+
 static void load_mapping(struct loader *l, const struct place *at)
 {
 	yaml_mark_t start = l->event.start_mark;
@@ -404,6 +412,8 @@ static void load_mapping(struct loader *l, const struct place *at)
 		if (name && !strpbrk(name, ".[") && !key->fallback && !seen[i])
 			report(l, start, at->shown, "the key %s is missing", name);
 	}
+	if (is_exporter(at))
+		profile_apply(at->base, seen);
 }
 
 static void load_stream(struct loader *l)

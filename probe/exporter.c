@@ -140,6 +140,13 @@ void exporter_queue_stages(struct exporter *e)
 	}
 }
 
+static size_t max_records(const struct exporter *e)
+{
+	size_t most = e->cfg.max_records_per_message;
+
+	return most && most < e->protocol->max_records ? most : e->protocol->max_records;
+}
+
 void exporter_fit_stages(struct exporter *e)
 {
 	if (e->limit_octets == e->session.limit_octets)
@@ -150,7 +157,7 @@ void exporter_fit_stages(struct exporter *e)
 	size_t room = octets > headers ? octets - headers : 0;
 
 	for (int layout = 0; layout < template_layouts(e->groups); layout++) {
-		size_t fit = room / record_octets(e, layout), most = e->protocol->max_records;
+		size_t fit = room / record_octets(e, layout), most = max_records(e);
 
 		e->stages[layout].limit = fit < most ? fit : most;
 	}
@@ -194,9 +201,7 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	e->domain_id = domain_id;
 	e->enterprise_number = enterprise_number;
 	e->protocol = exporter_protocol_of(cfg->protocol);
-	bool is_biflow = cfg->biflow == BIFLOW_RFC5103 && e->protocol->encode_biflow;
-
-	e->groups = cfg->fields | GROUP_BASE | (is_biflow ? GROUP_BIFLOW : 0);
+	e->groups = config_layout(cfg);
 	/* a file takes what comes at once: nothing to spare it, nothing to lose */
 	e->is_paced = is_paced && cfg->transport != TRANSPORT_FILE;
 	/* ... and no sense in waiting for it */

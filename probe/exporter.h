@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "probe/config.h"
 #include "probe/record.h"
@@ -150,6 +151,13 @@ bool exporter_resend_templates(struct exporter *e);
 /* How many Templates it has, and the Template ID of each. */
 size_t exporter_templates(const struct exporter *e);
 uint16_t exporter_template_id(const struct exporter *e, size_t i);
+
+/*
+ * An answer to `templates` of xflowctl(8): what the keys a profile decides on came to
+ * be, and the elements of each Template in order. NULL, or with members missing, when
+ * memory is out; owned by the caller.
+ */
+json_t *exporter_describe(const struct exporter *e);
 
 const char *exporter_name(const struct exporter *e);
 const struct exporter_stats *exporter_stats(const struct exporter *e);

@@ -44,8 +44,8 @@ static bool append_reversed(fbTemplate_t *t, enum template_kind kind, uint32_t g
 	for (int i = 0; ok && i < N_IES; i++) {
 		if (!ie_is_reversed_in(&ie_table[i], kind, groups))
 			continue;
-		ie_reverse_name(&ie_table[i], name);
-		ok = append(t, name, ie_table[i].octets, err);
+		ie_reverse_name(ie_sent(i, groups), name);
+		ok = append(t, name, ie_sent(i, groups)->octets, err);
 	}
 	return ok;
 }
@@ -58,7 +58,7 @@ fbTemplate_t *templates_alloc(fbInfoModel_t *model, enum template_kind kind, uin
 
 	for (int i = 0; ok && i < N_IES; i++) {
 		if (ie_is_in(&ie_table[i], kind, groups))
-			ok = append(t, ie_table[i].name, ie_table[i].octets, err);
+			ok = append(t, ie_sent(i, groups)->name, ie_sent(i, groups)->octets, err);
 	}
 	if (ok)
 		return t;
@@ -69,11 +69,12 @@ fbTemplate_t *templates_alloc(fbInfoModel_t *model, enum template_kind kind, uin
 static int check_elements(fbInfoModel_t *model, const struct template_scheme *scheme)
 {
 	for (int i = 0; i < ie_count(scheme->groups); i++) {
-		int err = ie_check(&ie_table[i], model, scheme->enterprise_number);
+		const struct ie *ie = ie_sent(i, scheme->groups);
+		int err = ie_check(ie, model, scheme->enterprise_number);
 
 		if (err)
 			return log_errno(err, "look up element %s in libfixbuf's registry",
-					 ie_table[i].name);
+					 ie->name);
 	}
 	return 0;
 }

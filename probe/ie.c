@@ -26,6 +26,19 @@ const struct ie ie_table[N_IES] = {
 #undef IE
 };
 
+static const struct ie precise_table[N_IES] = {
+#define PRECISE(replaced, name, id, octets, type)                                                  \
+	[IE_##replaced] = {#name, id, octets, .size = octets, .kind = IE_KIND_##type},
+#include "probe/ie.def"
+#undef PRECISE
+};
+
+const struct ie *ie_sent(int ie, uint32_t groups)
+{
+	return groups & GROUP_PRECISE && precise_table[ie].name ? &precise_table[ie]
+								: &ie_table[ie];
+}
+
 /* A field never holds more than its element can say, nor a size no integer has. */
 #define SIZE_OK_U(size)	 ((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8)
 #define SIZE_OK_T(size)	 ((size) == 8)
@@ -122,7 +135,8 @@ static bool type_matches(const struct ie *ie, fbInfoElementDataType_t type)
 		return type == FB_MAC_ADDR;
 	case IE_KIND_O:
 		return type == FB_OCTET_ARRAY;
-		return type == FB_UINT_8;
+	case IE_KIND_N:
+		return type == FB_DT_NANOSEC;
 	default:
 		return type == FB_IP6_ADDR;
 	}

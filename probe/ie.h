@@ -37,6 +37,7 @@ enum ie_kind {
 	IE_KIND_A6, /* ipv6Address, network order */
 	IE_KIND_M, /* macAddress, network order */
 	IE_KIND_O, /* octetArray of fixed length, network order */
+	IE_KIND_N, /* dateTimeNanoseconds, of a field in ms and one of the rest */
 };
 
 /* Index of an element in ie_table: IE_octetDeltaCount, ... */
@@ -106,6 +107,27 @@ struct ie_type {
 
 /* That of one of our own elements, by ie.def and ie_own.def; what the latter lacks is 0. */
 struct ie_type ie_own_type(const struct ie *ie);
+
+/*
+ * The element (enum ie_index) as it is sent by an exporter of these groups: with
+ * GROUP_PRECISE some have another form. Name, id, octets and kind are of that; who
+ * has the element, and where it is in a record, only ie_table says.
+ */
+const struct ie *ie_sent(int ie, uint32_t groups);
+
+/* Octets of it on the wire, `octets` being those of ie.def: a constant where these are. */
+static inline __attribute__((always_inline)) uint16_t ie_precise_octets(int ie, uint16_t octets)
+{
+	switch (ie) {
+#define PRECISE(name, sent, id, precise_octets, kind)                                              \
+	case IE_##name:                                                                            \
+		return precise_octets;
+#include "probe/ie.def"
+#undef PRECISE
+	default:
+		return octets;
+	}
+}
 
 #define IE_NAME_MAX 63 /* octets of an element's name, also of its reverse */
 

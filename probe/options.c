@@ -13,6 +13,7 @@
 
 #include "probe/config_schema.h"
 #include "probe/log.h"
+#include "probe/profile.h"
 
 #define FIRST_LONG_ONLY 256 /* getopt's code of row i is i + this */
 #define HELP_COLUMN	34
@@ -34,6 +35,8 @@ static const struct config_key own_keys[] = {
 	 CONFIG_PATH_MAX - 1, NULL, NULL, NULL},
 	{"output", CONFIG_ENUM, offsetof(struct config, output), sizeof(int), NULL, 0, 0,
 	 "json | table | none", NULL, NULL},
+	{"profile", CONFIG_ENUM, offsetof(struct config, collector_profile), sizeof(int), NULL, 0,
+	 0, "nfcapd | silk | elastiflow | pmacct | full", NULL, NULL},
 	{"duration", CONFIG_SECONDS, offsetof(struct config, duration_s), sizeof(double), NULL, 0.1,
 	 366 * 86400., NULL, NULL, NULL},
 };
@@ -172,6 +175,8 @@ static const struct row rows[] = {
 	{"read", 'r', "FILE", "meter a capture file instead, - for standard input", "read", NULL},
 	{"collector", 0, "[udp:|tcp:|netflow9:|netflow5:]HOST:PORT|file:PATH",
 	 "export to a collector, IPFIX unless NetFlow is named; repeatable", NULL, handle_collector},
+	{"profile", 0, "nfcapd|silk|elastiflow|pmacct|full",
+	 "what that Collector needs, for --collector", "profile", NULL},
 	{"output", 'o', "json|table|none",
 	 "print Flow Records; json if there is no collector, else none", "output", NULL},
 	{"check", 'n', NULL, "check the configuration, print it and exit", NULL, handle_check},
@@ -349,6 +354,10 @@ void options_apply(struct config *cfg, const struct options *opt)
 		memcpy(cfg->exporters, opt->exporters, sizeof(cfg->exporters));
 		cfg->n_exporters = opt->n_exporters;
 		for (size_t i = 0; i < cfg->n_exporters; i++) {
+			if (is_given(opt, "profile")) {
+				cfg->exporters[i].profile = cfg->collector_profile;
+				profile_apply(&cfg->exporters[i], NULL);
+			}
 			if (is_given(opt, "output_fields"))
 				cfg->exporters[i].fields = cfg->output_fields;
 			if (is_given(opt, "output_biflow"))

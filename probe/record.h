@@ -46,6 +46,8 @@ enum {
 	/* Not a group to pick: what a record of both directions (RFC 5103) has besides. */
 	GROUP_INDEX_BIFLOW = N_GROUPS,
 	GROUP_BIFLOW = 1 << GROUP_INDEX_BIFLOW,
+	/* Nor this: elements of base in their precise form, see ie.def. */
+	GROUP_PRECISE = 1 << (N_GROUPS + 1),
 };
 
 /* biflowDirection, IE 239 (RFC 5103 6.3): who sent the forward direction. */
@@ -166,6 +168,8 @@ struct flow_record {
 	uint32_t egress;
 	uint32_t length_min; /* IP octets of the smallest packet                 */
 	uint32_t length_max;
+	uint32_t start_ms_rest; /* ns behind start_ms, 0 .. 999999                  */
+	uint32_t end_ms_rest; /* ... behind end_ms                               */
 	uint16_t source_port; /* host order; 0 where the protocol has none        */
 	uint16_t destination_port;
 	uint16_t icmp_type_code; /* type << 8 | code of an ICMP record              */
@@ -203,8 +207,8 @@ static inline size_t flow_record_octets(uint32_t groups)
 					      : FLOW_RECORD_BASE_OCTETS;
 }
 
-_Static_assert(FLOW_RECORD_BASE_OCTETS == 120, "no hidden padding");
-_Static_assert(sizeof(struct flow_record) == 408, "no hidden padding");
+_Static_assert(FLOW_RECORD_BASE_OCTETS == 128, "no hidden padding");
+_Static_assert(sizeof(struct flow_record) == 416, "no hidden padding");
 
 /*
  * Fill what follows from the rest: icmp, and ip.dscp and timing.duration_ms. Only

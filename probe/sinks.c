@@ -170,12 +170,7 @@ int sinks_templates(struct sinks *s, bool sends, json_t *list)
 
 	for (size_t i = 0; i < s->n_exporters && !err; i++) {
 		struct exporter *e = s->exporter[i];
-		json_t *ids = json_array();
-
-		for (size_t k = 0; k < exporter_templates(e); k++)
-			json_array_append_new(ids, json_integer(exporter_template_id(e, k)));
-		json_t *object = json_pack("{s:s, s:s, s:o}", "type", "templates", "exporter",
-					   exporter_name(e), "template_ids", ids);
+		json_t *object = exporter_describe(e);
 
 		if (object && sends)
 			json_object_set_new(object, "sent_again",

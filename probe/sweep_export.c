@@ -135,6 +135,28 @@ static uint64_t wall_ms(const struct sweep *s, uint64_t ns)
 	return wall_clock_ns(s->clock, ns) / NS_PER_MS;
 }
 
+/*
+ * The times of a record, exact to the ns but where two records of a Flow meet: the
+ * marks keep ms, and the next one starts where the last one ends.
+ */
+static void record_times(const struct sweep *s, const struct expiry_flow *flow, uint8_t end_reason,
+			 struct flow_record *r)
+{
+	uint64_t start_ns =
+		wall_clock_ns(s->clock, flow->exported_ns ? flow->exported_ns : flow->first_ns);
+	uint64_t end_ns = wall_clock_ns(s->clock, flow->last_ns);
+
+	r->start_ms = start_ns / NS_PER_MS;
+	r->start_ms_rest = flow->exported_ns ? 0 : (uint32_t)(start_ns % NS_PER_MS);
+	r->end_ms = end_ns / NS_PER_MS;
+	r->end_ms_rest = end_reason == FLOW_END_ACTIVE_TIMEOUT ? 0 : (uint32_t)(end_ns % NS_PER_MS);
+	if (r->end_ms > r->start_ms ||
+	    (r->end_ms == r->start_ms && r->end_ms_rest >= r->start_ms_rest))
+		return;
+	r->end_ms = r->start_ms;
+	r->end_ms_rest = r->start_ms_rest;
+}
+
 static uint8_t record_state(const struct sweep *s, const struct flow_table *t,
 			    const struct expiry_flow *flow, uint32_t reverse, uint8_t end_reason)
 {
@@ -165,10 +187,7 @@ bool sweep_take(struct sweep *s, enum flow_family family, uint32_t slot, uint32_
 	record_describe(s, family, slot, r);
 	r->packets = packets - mark->packets;
 	r->octets = octets - mark->octets;
-	r->start_ms = wall_ms(s, flow.exported_ns ? flow.exported_ns : flow.first_ns);
-	r->end_ms = wall_ms(s, flow.last_ns);
-	if (r->end_ms < r->start_ms)
-		r->end_ms = r->start_ms;
+	record_times(s, &flow, end_reason, r);
 	r->end_reason = end_reason;
 	r->connection_state = record_state(s, t, &flow, reverse, end_reason);
 	record_groups(s, family, slot, reverse, &flow, true, r);

@@ -15,8 +15,9 @@
 
 /*
  * Template ID of a layout; every set of groups has its own, and none is ever used
- * for another layout. 256 + kind for base alone, its biflow 16 more; else 32768 +
- * kind + 8 for each step of the set without GROUP_BASE, a biflow 4 more.
+ * for another layout. 256 + kind for base alone, its biflow 16 more, GROUP_PRECISE 32
+ * more; else 32768 + kind + 8 for each step of the set without GROUP_BASE, a biflow 4
+ * more, GROUP_PRECISE as many as there are sets. Another group moves the last.
  */
 uint16_t template_id(enum template_kind kind, uint32_t groups);
 

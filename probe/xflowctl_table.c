@@ -226,7 +226,18 @@ static void print_ledger(const json_t *ledger, FILE *out)
 		json_is_true(json_object_get(ledger, "balanced")) ? "yes" : "NO");
 }
 
-/* Any object as names and values, deeper ones indented; arrays one member after another. */
+static void print_texts(const json_t *array, const char *name, int indent, FILE *out)
+{
+	fprintf(out, "%*s%-*s", indent - 2, "", NAME_WIDTH - indent + 2, name);
+	for (size_t i = 0; i < json_array_size(array); i++)
+		fprintf(out, " %s", json_string_value(json_array_get(array, i)));
+	fputc('\n', out);
+}
+
+/*
+ * Any object as names and values, deeper ones indented; arrays one member after another,
+ * of texts in one line.
+ */
 static void print_members(json_t *value, const char *name, int indent, FILE *out)
 {
 	const char *key;
@@ -237,6 +248,10 @@ static void print_members(json_t *value, const char *name, int indent, FILE *out
 		if (*name)
 			fprintf(out, "%*s%s\n", indent - 2, "", name);
 		json_object_foreach(value, key, member) print_members(member, key, indent + 2, out);
+		return;
+	}
+	if (json_is_array(value) && json_is_string(json_array_get(value, 0))) {
+		print_texts(value, name, indent, out);
 		return;
 	}
 	if (json_is_array(value)) {

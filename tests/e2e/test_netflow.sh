@@ -8,6 +8,7 @@
 # timeout: 90
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
+. tests/lib/nfdump.sh
 need nfcapd nfdump nfacctd tshark dumpcap capinfos jq
 
 wire_check=no # that is of IPFIX
@@ -70,53 +71,13 @@ mv "$TEST_DIR/NFCAPD.log" "$TEST_DIR/NFCAPD5.log"
 NFCAPD=$NFCAPD9 && stop_bg NFCAPD
 stop_bg NFACCTD INT
 
-# The probe's record as nfdump writes it: of the left column the right one.
-# shellcheck disable=SC2016 # jq's variables
-nfdump_from_probe='
-	def flags: . as $f | [["F", 1], ["S", 2], ["R", 4], ["P", 8], ["A", 16], ["U", 32],
-		["E", 64], ["C", 128]] | reverse |
-		map(if ($f / .[1] | floor) % 2 == 1 then .[0] else "." end) | add;
-	select(.type == "flow") | (.icmpTypeCodeIPv4 // .icmpTypeCodeIPv6 // 0) as $icmp | {
-		first: .flowStartMilliseconds[:-1],
-		last: .flowEndMilliseconds[:-1],
-		in_packets: .packetDeltaCount,
-		in_bytes: .octetDeltaCount,
-		proto: .protocolIdentifier,
-		src_tos: .ipClassOfService,
-		input_snmp: .ingressInterface,
-		output_snmp: .egressInterface,
-	} + if .protocolIdentifier | IN(1, 58) # whatever the version of IP
-		then {icmp_type: ($icmp / 256 | floor), icmp_code: ($icmp % 256)}
-		else {src_port: .sourceTransportPort, dst_port: .destinationTransportPort,
-			tcp_flags: (.tcpControlBits // 0 | flags)} end
-	+ if .sourceIPv4Address
-		then {src4_addr: .sourceIPv4Address, dst4_addr: .destinationIPv4Address}
-		else {src6_addr: .sourceIPv6Address, dst6_addr: .destinationIPv6Address} end'
-v9_has_too='{direction: .flowDirection, src_vlan: .vlanId}'
-members='["first", "last", "in_packets", "in_bytes", "proto", "tcp_flags", "src_tos", "input_snmp",
-	"output_snmp", "src_port", "dst_port", "src4_addr", "dst4_addr", "src6_addr", "dst6_addr",
-	"icmp_type", "icmp_code"'
-
-in_nfdump()
-{
-	# interfaces that are both unknown it leaves out
-	nfdump_json "$TEST_DIR/$1" | jq -cS ".[] | {input_snmp: 0, output_snmp: 0} +
-		with_entries(select(.key | IN($members$2][])))" | sort
-}
-
-printed()
-{
-	jq -cS "select(.type == \"flow\") | select($1) | . as \$r | ($nfdump_from_probe) + (\$r | $2)" \
-		"$TEST_DIR/printed" | sort
-}
-
-printed true "$v9_has_too" >"$TEST_DIR/expected9"
-printed .sourceIPv4Address '{}' >"$TEST_DIR/expected5"
+nfdump_expected "$TEST_DIR/printed" true "$NFDUMP_BEYOND_V5" >"$TEST_DIR/expected9"
+nfdump_expected "$TEST_DIR/printed" .sourceIPv4Address '{}' >"$TEST_DIR/expected5"
 for pattern in '"proto":132' '"icmp_type":[1-9]' '"src6_addr"' '"src_vlan":[1-9]' '"proto":58'; do
 	grep -q "$pattern" "$TEST_DIR/expected9" || fail "no record with $pattern was sent"
 done
-assert_flows "v9 in nfdump" "cat $TEST_DIR/expected9" "in_nfdump v9 ', \"direction\", \"src_vlan\"'"
-assert_flows "v5 in nfdump" "cat $TEST_DIR/expected5" "in_nfdump v5 ''"
+assert_flows "v9 in nfdump" "cat $TEST_DIR/expected9" "nfdump_records $TEST_DIR/v9 direction src_vlan"
+assert_flows "v5 in nfdump" "cat $TEST_DIR/expected5" "nfdump_records $TEST_DIR/v5"
 for v in 9 5; do
 	grep -q 'Sequence Errors: 0, Bad Packets: 0' "$TEST_DIR/NFCAPD$v.log" ||
 		fail "nfcapd found faults in v$v: $(grep Ident: "$TEST_DIR/NFCAPD$v.log")"

@@ -12,7 +12,7 @@
 #include "probe/exporter.h"
 
 #define WIRE_MAX_OCTETS 65535
-#define WIRE_MAX_ID	40960 /* above every Template ID of ours */
+#define WIRE_MAX_ID	49152 /* above every Template ID of ours */
 
 /* One stream of Messages; a zeroed struct is a stream not begun. */
 struct wire {

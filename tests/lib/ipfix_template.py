@@ -254,7 +254,7 @@ class Template:
                     yield "B1", f"element {field.id} has no reverse"
                 if is_forward_seen:
                     yield "D7", f"reverse element {field.id} is behind a forward one"
-            else:
+            elif field.pen == 0:  # what a Collector could write over
                 is_forward_seen = True
         if any(f.pen == REVERSE_PEN for f in self.fields) and 239 not in self.iana:
             yield "B2", "a biflow without biflowDirection"

@@ -75,10 +75,10 @@ static void test_failover_between_unlike_records_is_refused(void **state)
 	struct config cfg;
 
 	(void)state;
-	assert_check_refuses_text(TWO_EXPORTERS
-				  " - {name: a, address: 'x:1', group: f}\n"
-				  " - {name: b, address: 'x:2', group: f, biflow: rfc5103}\n",
-				  "exporters[1]: differs from exporters[0] in fields or biflow");
+	assert_check_refuses_text(
+		TWO_EXPORTERS " - {name: a, address: 'x:1', group: f}\n"
+			      " - {name: b, address: 'x:2', group: f, biflow: rfc5103}\n",
+		"exporters[1]: differs from exporters[0] in fields, biflow or precision");
 	assert_int_equal(load(&cfg, TWO_EXPORTERS
 			      " - {name: a, address: 'x:1', group: f}\n"
 			      " - {name: b, address: 'x:2', group: f, transport: tcp}\n"

@@ -245,6 +245,67 @@ static void test_record_is_as_long_as_its_template(void **state)
 	}
 }
 
+static uint64_t get64(const uint8_t *p)
+{
+	return (uint64_t)get32(p) << 32 | get32(p + 4);
+}
+
+/* RFC 7011 6.1.10: seconds since 1900, which is 2208988800 s before 1970, and 2^-32 s. */
+static void test_precise_times_are_exact_to_the_nanosecond(void **state)
+{
+	uint64_t seed = 1;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		uint32_t ns = i < 2 ? (i ? 999999999 : 0) : next_random(&seed) % 1000000000;
+		struct flow_record r = {.start_ms = 1700000000000 + ns / 1000000,
+					.start_ms_rest = ns % 1000000,
+					.end_ms = 1700000001000};
+		uint8_t record[256];
+
+		encode_record(record, &r, TEMPLATE_V4, GROUP_BASE | GROUP_PRECISE);
+		assert_int_equal(get32(record), 1700000000u + 2208988800u);
+		assert_int_equal((uint64_t)get32(record + 4) * 1000000000 >> 32, ns);
+		assert_int_equal(get64(record + 8), (UINT64_C(1700000001) + 2208988800u) << 32);
+	}
+}
+
+/* But for the times and the width of the flags, with what lies in front of the elements. */
+static void test_precise_records_are_otherwise_as_plain_ones(void **state)
+{
+	uint8_t plain[2048], precise[2048];
+	struct flow_record r[2];
+	uint64_t seed = 7;
+
+	(void)state;
+	for (uint32_t i = 0; i < 2 * (GROUP_ALL + 1u); i++) {
+		enum template_kind kind = i % 2 ? TEMPLATE_V6 : TEMPLATE_V4;
+		uint32_t groups = i / 2 | GROUP_BASE | GROUP_BIFLOW;
+		uint32_t to = groups | GROUP_PRECISE;
+
+		fill(&r[0], &seed);
+		fill(&r[1], &seed);
+		encode_biflow(plain, &r[0], &r[1], kind, groups);
+		assert_ptr_equal(encode_biflow(precise, &r[0], &r[1], kind, to),
+				 precise + template_record_octets(kind, to));
+		for (int ie = 0; ie < N_IES; ie++) {
+			const uint8_t *a = plain + template_field_offset(kind, groups, ie);
+			const uint8_t *b = precise + template_field_offset(kind, to, ie);
+
+			if (!ie_is_in(&ie_table[ie], kind, groups) ||
+			    ie_table[ie].kind == IE_KIND_T)
+				continue;
+			if (ie == IE_tcpControlBits)
+				assert_int_equal(b[0] << 8 | b[1], r[0].tcp_flags);
+			else
+				assert_memory_equal(a, b, ie_table[ie].octets);
+		}
+		assert_memory_equal(
+			precise + template_reverse_offset(kind, to, IE_octetDeltaCount),
+			plain + template_reverse_offset(kind, groups, IE_octetDeltaCount), 8);
+	}
+}
+
 static void test_stamp_is_big_endian_and_touches_nothing_else(void **state)
 {
 	static const uint8_t expected[MESSAGE_HEADER_OCTETS] = {
@@ -266,6 +327,8 @@ int main(void)
 		cmocka_unit_test(test_icmpv6_records_are_as_libfixbuf_encodes_them),
 		cmocka_unit_test(test_biflows_are_as_libfixbuf_encodes_them),
 		cmocka_unit_test(test_record_is_as_long_as_its_template),
+		cmocka_unit_test(test_precise_times_are_exact_to_the_nanosecond),
+		cmocka_unit_test(test_precise_records_are_otherwise_as_plain_ones),
 		cmocka_unit_test(test_stamp_is_big_endian_and_touches_nothing_else),
 	};
 

@@ -31,9 +31,10 @@ static int encode(uint32_t groups)
 }
 
 /* Compares one reverse field of a Template Record; returns its end. */
-static const uint8_t *check_reverse_field(const uint8_t *p, const struct ie *ie)
+static const uint8_t *check_reverse_field(const uint8_t *p, int i, uint32_t groups)
 {
-	bool is_own = ie->owner == IE_OWNER_OWN;
+	const struct ie *ie = ie_sent(i, groups);
+	bool is_own = ie_table[i].owner == IE_OWNER_OWN;
 
 	assert_int_equal(get16(p), 0x8000u | ie->id | (is_own ? 0x4000u : 0));
 	assert_int_equal(get16(p + 2), ie->octets);
@@ -42,9 +43,10 @@ static const uint8_t *check_reverse_field(const uint8_t *p, const struct ie *ie)
 }
 
 /* Compares one field of a Template Record; returns its end. */
-static const uint8_t *check_field(const uint8_t *p, const struct ie *ie)
+static const uint8_t *check_field(const uint8_t *p, int i, uint32_t groups)
 {
-	bool is_own = ie->owner == IE_OWNER_OWN;
+	const struct ie *ie = ie_sent(i, groups);
+	bool is_own = ie_table[i].owner == IE_OWNER_OWN;
 
 	assert_int_equal(get16(p), ie->id | (is_own ? 0x8000u : 0));
 	assert_int_equal(get16(p + 2), ie->octets);
@@ -64,13 +66,13 @@ static const uint8_t *check_template(const uint8_t *p, enum template_kind kind, 
 	for (int i = 0; i < N_IES; i++) {
 		if (!ie_is_reversed_in(&ie_table[i], kind, groups))
 			continue;
-		p = check_reverse_field(p, &ie_table[i]);
+		p = check_reverse_field(p, i, groups);
 		n++;
 	}
 	for (int i = 0; i < N_IES; i++) {
 		if (!ie_is_in(&ie_table[i], kind, groups))
 			continue;
-		p = check_field(p, &ie_table[i]);
+		p = check_field(p, i, groups);
 		n++;
 	}
 	assert_int_equal(get16(start + 2), n);
@@ -132,6 +134,19 @@ static void test_templates_of_biflows_follow_and_have_reverse_elements_first(voi
 		check_messages(groups | GROUP_BIFLOW);
 }
 
+static void test_precise_templates_have_the_elements_of_precise_records(void **state)
+{
+	const uint8_t nanoseconds[] = {0, 156, 0, 8, 0, 157, 0, 8};
+
+	(void)state;
+	for (uint32_t groups = GROUP_BASE; groups <= GROUP_ALL; groups += 34) {
+		check_messages(groups | GROUP_PRECISE);
+		check_messages(groups | GROUP_PRECISE | GROUP_BIFLOW);
+	}
+	check_messages(GROUP_BASE | GROUP_PRECISE);
+	assert_memory_equal(messages + 20 + 4, nanoseconds, sizeof(nanoseconds));
+}
+
 static void test_too_little_room_is_an_error(void **state)
 {
 	const struct template_scheme scheme = {7, ENTERPRISE_NUMBER, GROUP_BASE};
@@ -154,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_one_message_has_each_base_template_once_in_order),
 		cmocka_unit_test(test_templates_of_every_set_of_groups_fit_the_smallest_mtu),
 		cmocka_unit_test(test_templates_of_biflows_follow_and_have_reverse_elements_first),
+		cmocka_unit_test(test_precise_templates_have_the_elements_of_precise_records),
 		cmocka_unit_test(test_too_little_room_is_an_error),
 	};
 

@@ -31,6 +31,22 @@ static void test_every_element_is_as_the_registry_says(void **state)
 	}
 }
 
+static void test_every_precise_element_is_as_the_registry_says(void **state)
+{
+	int n = 0;
+
+	for (int i = 0; i < N_IES; i++) {
+		const struct ie *ie = ie_sent(i, GROUP_PRECISE);
+
+		if (ie_check(ie, *state, 32473))
+			fail_msg("%s: id, type or length", ie->name);
+		n += ie != &ie_table[i];
+		assert_int_equal(ie_precise_octets(i, ie_table[i].octets), ie->octets);
+		assert_ptr_equal(ie_sent(i, GROUP_ALL), &ie_table[i]);
+	}
+	assert_int_equal(n, 3);
+}
+
 static void test_every_element_is_in_a_template_and_once(void **state)
 {
 	(void)state;
@@ -154,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_element_is_as_the_registry_says),
+		cmocka_unit_test(test_every_precise_element_is_as_the_registry_says),
 		cmocka_unit_test(test_every_element_is_in_a_template_and_once),
 		cmocka_unit_test(test_own_elements_are_registered_as_published),
 		cmocka_unit_test(test_every_reverse_element_is_known_to_the_registry),

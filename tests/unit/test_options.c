@@ -14,6 +14,7 @@
 
 #include "probe/log.h"
 #include "probe/options.h"
+#include "probe/profile.h"
 #include "probe/record.h"
 #include "tests/lib/capture_stderr.h"
 
@@ -158,6 +159,21 @@ static void test_biflow_is_of_the_output_and_of_each_collector(void **state)
 	assert_false(biflow_in_use(&cfg)); /* a table has a line for each direction */
 	cfg = apply("-i lo -o json --collector h:1");
 	assert_false(biflow_in_use(&cfg));
+}
+
+static void test_profile_is_that_of_each_collector_but_for_other_options(void **state)
+{
+	struct config cfg = apply("-i lo --profile full --collector h:1 --collector h:2 "
+				  "--biflow split");
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(cfg.exporters[i].profile, PROFILE_FULL);
+		assert_int_equal(cfg.exporters[i].precision, PRECISION_FULL);
+		assert_int_equal(cfg.exporters[i].fields, GROUP_ALL);
+		assert_int_equal(cfg.exporters[i].biflow, BIFLOW_SPLIT);
+	}
+	assert_refused("--profile splunk", "allowed: nfcapd | silk | elastiflow | pmacct | full");
 }
 
 static void test_output_is_json_without_a_collector(void **state)
@@ -432,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_knobs_set_their_keys),
 		cmocka_unit_test(test_fields_are_those_of_the_output_and_of_each_collector),
 		cmocka_unit_test(test_biflow_is_of_the_output_and_of_each_collector),
+		cmocka_unit_test(test_profile_is_that_of_each_collector_but_for_other_options),
 		cmocka_unit_test(test_output_is_json_without_a_collector),
 		cmocka_unit_test(test_file_to_read_is_taken_as_it_is),
 		cmocka_unit_test(test_file_to_read_has_room_for_more_flows),

@@ -114,6 +114,28 @@ static void test_active_reports_are_differences_that_add_up(void **state)
 	assert_int_equal(octets, 401 * 60 + 400 * 401 / 2);
 }
 
+/* Of where they meet the marks keep ms. */
+static void test_first_start_and_last_end_are_exact_to_the_ns(void **state)
+{
+	struct fixture_packet p = {.id = 7};
+
+	(void)state;
+	f.sweep.timeouts.active_ns = 20 * FIXTURE_S;
+	for (uint64_t at = 0; at <= 20; at += 5)
+		fixture_meter(&f, START + at * FIXTURE_S + 123456, &p);
+	sweep(20100);
+	fixture_meter(&f, START + 22 * FIXTURE_S + 999999, &p);
+	sweep(38000);
+	assert_int_equal(f.n_records, 2);
+	assert_int_equal(f.record[0].end_reason, FLOW_END_ACTIVE_TIMEOUT);
+	assert_int_equal(f.record[0].start_ms_rest, 123456);
+	assert_int_equal(f.record[0].end_ms_rest, 0);
+	assert_int_equal(f.record[1].start_ms, f.record[0].end_ms);
+	assert_int_equal(f.record[1].start_ms_rest, 0);
+	assert_int_equal(f.record[1].end_ms, START / FIXTURE_MS + 22000);
+	assert_int_equal(f.record[1].end_ms_rest, 999999);
+}
+
 static void test_silence_after_an_active_report_makes_no_empty_record(void **state)
 {
 	(void)state;
@@ -434,6 +456,7 @@ int main(void)
 		WITH_CACHE(test_idle_flow_leaves_with_all_it_counted),
 		WITH_CACHE(test_both_directions_leave_together),
 		WITH_CACHE(test_active_reports_are_differences_that_add_up),
+		WITH_CACHE(test_first_start_and_last_end_are_exact_to_the_ns),
 		WITH_CACHE(test_silence_after_an_active_report_makes_no_empty_record),
 		WITH_CACHE(test_groups_hold_what_follows_from_base),
 		WITH_CACHE(test_successor_has_an_id_of_its_own),

@@ -44,12 +44,16 @@ static void test_every_layout_has_an_id_of_its_own(void **state)
 	(void)state;
 	for (uint32_t groups = GROUP_BASE; groups <= GROUP_ALL; groups += 2) {
 		for (int i = 0; i < N_LAYOUTS_MAX; i++) {
-			uint16_t id = template_id(layout_kind(i),
-						  layout_groups(i, groups | GROUP_BIFLOW));
+			uint32_t of = layout_groups(i, groups | GROUP_BIFLOW);
 
-			assert_true(id >= 256);
-			assert_false(is_taken[id]);
-			is_taken[id] = 1;
+			for (int k = 0; k < 2; k++) {
+				uint16_t id =
+					template_id(layout_kind(i), of | (k ? GROUP_PRECISE : 0));
+
+				assert_true(id >= 256);
+				assert_false(is_taken[id]);
+				is_taken[id] = 1;
+			}
 		}
 	}
 }
@@ -66,6 +70,20 @@ static void test_ids_stay(void **state)
 	assert_int_equal(template_id(TEMPLATE_V4, GROUP_BASE | GROUP_BIFLOW), 272);
 	assert_int_equal(template_id(TEMPLATE_V6, GROUP_BASE | GROUP_BIFLOW), 273);
 	assert_int_equal(template_id(TEMPLATE_V6, GROUP_BASE | GROUP_L2 | GROUP_BIFLOW), 32781);
+}
+
+static void test_precise_records_differ_in_octets_of_flags_only(void **state)
+{
+	uint32_t groups = GROUP_BASE | GROUP_PRECISE;
+
+	(void)state;
+	assert_int_equal(template_id(TEMPLATE_V4, groups), 288);
+	assert_int_equal(template_id(TEMPLATE_V6, groups | GROUP_BIFLOW), 305);
+	assert_int_equal(template_record_octets(TEMPLATE_V4, groups), 77 + 1);
+	assert_int_equal(template_record_octets(TEMPLATE_ICMP4, groups), 74);
+	assert_int_equal(template_record_octets(TEMPLATE_V4, groups | GROUP_BIFLOW),
+			 77 + 53 + 1 + 2);
+	assert_int_equal(template_field_offset(TEMPLATE_V4, groups, IE_octetDeltaCount), 32);
 }
 
 static void test_reverse_elements_come_first(void **state)
@@ -86,6 +104,7 @@ int main(void)
 		cmocka_unit_test(test_record_picks_its_template),
 		cmocka_unit_test(test_every_layout_has_an_id_of_its_own),
 		cmocka_unit_test(test_ids_stay),
+		cmocka_unit_test(test_precise_records_differ_in_octets_of_flags_only),
 		cmocka_unit_test(test_reverse_elements_come_first),
 		cmocka_unit_test(test_record_length_is_the_sum_of_its_elements),
 	};
