@@ -53,6 +53,9 @@ struct exporter_stats {
 	uint32_t sequence; /* next Sequence Number */
 };
 
+/* Add all counts up; the Sequence Number is that of `v`. */
+void exporter_stats_add(struct exporter_stats *to, const struct exporter_stats *v);
+
 /*
  * Open the exporter `cfg`. A name that does not resolve, an unreachable or
  * refusing collector is no error: it is retried and counted. A file that

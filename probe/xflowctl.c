@@ -21,11 +21,11 @@
 #define SOCKET_WAIT_S  30
 
 static const char *const commands[] = {"status", "ledger",  "flows",	"top",
-				       "events", "explain", "templates"};
+				       "events", "explain", "templates", "reload"};
 
 static const char usage_line[] =
 	"usage: xflowctl [-s SOCKET] [--json] status|ledger|flows [FILTER]|"
-	"top [flows|hosts|ports] [N]|events|explain ID|templates [--send]\n";
+	"top [flows|hosts|ports] [N]|events|explain ID|templates [--send]|reload\n";
 
 static const char help[] =
 	"\n"
@@ -47,7 +47,8 @@ static const char help[] =
 	"  events                anomalies that go on, or ended in the last five minutes\n"
 	"  explain ID            what was seen, why it is an event, what would have silenced it\n"
 	"  templates             Template IDs of each exporter\n"
-	"      --send            and send them again, three times, over UDP\n";
+	"      --send            and send them again, three times, over UDP\n"
+	"  reload                read the configuration again, as SIGHUP does, and say what changed\n";
 
 struct options {
 	const char *socket_path;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* New values of keys that an exporter's session does not notice. See exporter.h. */
+/* What a reload asks of exporters: new values for one, counts of those that left. */
 #include "probe/exporter_private.h"
 
 #include "probe/clock.h"
@@ -27,4 +27,19 @@ void exporter_adjust(struct exporter *e, const struct exporter_config *cfg)
 	not_later(&e->options.due_ns, e->now_ns, cfg->template_refresh_s);
 	if (cfg->transport == TRANSPORT_TCP)
 		not_later(&e->session.retry_ns, e->now_ns, cfg->reconnect_s);
+}
+
+void exporter_stats_add(struct exporter_stats *to, const struct exporter_stats *v)
+{
+	const size_t n_volumes =
+		offsetof(struct exporter_stats, messages) / sizeof(struct exporter_volume);
+
+	for (size_t i = 0; i < n_volumes; i++)
+		volume_add((struct exporter_volume *)to + i, (const struct exporter_volume *)v + i);
+	to->messages += v->messages;
+	to->message_octets += v->message_octets;
+	to->templates_sent += v->templates_sent;
+	to->send_errors += v->send_errors;
+	to->spool_octets = v->spool_octets;
+	to->sequence = v->sequence;
 }
