@@ -14,16 +14,16 @@
 /* The columns offset, size and reload; each member of a struct needs as much as the others but for some. */
 #define MEMBER(type, member, reload)                                                               \
 	offsetof(struct type, member), sizeof(((struct type *)0)->member), reload
-#define TOP(member)		  MEMBER(config, member, CONFIG_RESTART)
-#define TOP_AT_ONCE(member)	  MEMBER(config, member, CONFIG_AT_ONCE)
-#define CACHE(member)		  TOP(flow_cache.member)
-#define CACHE_AT_ONCE(member)	  TOP_AT_ONCE(flow_cache.member)
-#define INTERFACE(member)	  MEMBER(interface_config, member, CONFIG_RESTART)
-#define EXPORTER(member)	  MEMBER(exporter_config, member, CONFIG_SESSION)
+#define TOP(member)		 MEMBER(config, member, CONFIG_RESTART)
+#define TOP_AT_ONCE(member)	 MEMBER(config, member, CONFIG_AT_ONCE)
+#define CACHE(member)		 TOP(flow_cache.member)
+#define CACHE_AT_ONCE(member)	 TOP_AT_ONCE(flow_cache.member)
+#define INTERFACE(member)	 MEMBER(interface_config, member, CONFIG_RESTART)
+#define EXPORTER(member)	 MEMBER(exporter_config, member, CONFIG_SESSION)
 #define EXPORTER_AT_ONCE(member) MEMBER(exporter_config, member, CONFIG_AT_ONCE)
-#define EXPORTERS_GROUP(member)	  MEMBER(group_config, member, CONFIG_AT_ONCE)
-#define ANOMALY(member)		  TOP_AT_ONCE(anomaly.member)
-#define NOWHERE			  0, 0, CONFIG_RESTART
+#define EXPORTERS_GROUP(member)	 MEMBER(group_config, member, CONFIG_AT_ONCE)
+#define ANOMALY(member)		 TOP_AT_ONCE(anomaly.member)
+#define NOWHERE			 0, 0, CONFIG_RESTART
 
 #define TEXT_(number) #number
 #define TEXT(number)  TEXT_(number)

@@ -174,8 +174,8 @@ static int reload(struct live *l, struct config *next, json_t *answers)
 static void copy_error(void *arg, enum log_level level, const char *message)
 {
 	if (level == LOG_ERROR)
-		json_array_append_new(
-			arg, json_pack("{s:s, s:s}", "type", "error", "error", message));
+		json_array_append_new(arg,
+				      json_pack("{s:s, s:s}", "type", "error", "error", message));
 }
 
 int live_reload(struct live *l, json_t *answers)

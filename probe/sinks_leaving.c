@@ -49,8 +49,7 @@ static void finish(struct leaving *l, size_t i, uint64_t now_ns, uint32_t time_s
 		log_info("exporter %s: has left", cfg->name);
 	exporter_close(e);
 	l->n_leaving--;
-	memmove(&l->leaving[i], &l->leaving[i + 1],
-		(l->n_leaving - i) * sizeof(l->leaving[0]));
+	memmove(&l->leaving[i], &l->leaving[i + 1], (l->n_leaving - i) * sizeof(l->leaving[0]));
 }
 
 void leaving_add(struct leaving *l, struct exporter *e, uint64_t now_ns, uint32_t time_s,

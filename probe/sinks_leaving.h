@@ -29,7 +29,8 @@ struct leaving_exporter {
 struct leaving {
 	struct leaving_exporter leaving[CONFIG_MAX_EXPORTERS]; /* the earliest first */
 	size_t n_leaving;
-	struct left_exporter left[CONFIG_MAX_EXPORTERS + 1]; /* the last: all there is no place for */
+	struct left_exporter
+		left[CONFIG_MAX_EXPORTERS + 1]; /* the last: all there is no place for */
 	size_t n_left;
 };
 

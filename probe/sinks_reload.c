@@ -14,8 +14,7 @@ static bool has_to_wait(const struct sinks *s, const struct reload_plan *plan,
 			const struct exporter_config *cfg)
 {
 	for (size_t k = 0; k < s->n_exporters; k++)
-		if (plan->leaves[k] &&
-		    leaving_is_in_the_way(exporter_config(s->exporter[k]), cfg))
+		if (plan->leaves[k] && leaving_is_in_the_way(exporter_config(s->exporter[k]), cfg))
 			return true;
 	return leaving_blocks(&s->leaving, cfg);
 }

@@ -20,7 +20,7 @@
 #define EXIT_USAGE     2
 #define SOCKET_WAIT_S  30
 
-static const char *const commands[] = {"status", "ledger",  "flows",	"top",
+static const char *const commands[] = {"status", "ledger",  "flows",	 "top",
 				       "events", "explain", "templates", "reload"};
 
 static const char usage_line[] =
@@ -48,7 +48,8 @@ static const char help[] =
 	"  explain ID            what was seen, why it is an event, what would have silenced it\n"
 	"  templates             Template IDs of each exporter\n"
 	"      --send            and send them again, three times, over UDP\n"
-	"  reload                read the configuration again, as SIGHUP does, and say what changed\n";
+	"  reload                read the configuration again, as SIGHUP does, and say what "
+	"changed\n";
 
 struct options {
 	const char *socket_path;
