@@ -57,6 +57,12 @@ static int list_templates(void *arg, bool sends, json_t *list)
 		list, json_pack("{s:s, s:b}", "type", "templates", "sent_again", sends));
 }
 
+static int reload(void *arg, json_t *answers)
+{
+	(void)arg;
+	return json_array_append_new(answers, json_pack("{s:s}", "type", "reload"));
+}
+
 static void check_lines(const char *reply, size_t length)
 {
 	const char *end = reply + length;
@@ -75,8 +81,10 @@ static void check_lines(const char *reply, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct control_ops ops = {
-		.status = give_status, .templates = list_templates, .each_flow = each_flow};
+	const struct control_ops ops = {.status = give_status,
+					.templates = list_templates,
+					.reload = reload,
+					.each_flow = each_flow};
 	char *request = fuzz_copy(data, size), *reply = NULL;
 	size_t length = 0;
 	FILE *out = open_memstream(&reply, &length);

@@ -35,6 +35,20 @@ static int list_templates(void *arg, bool sends, json_t *list)
 	return json_array_append_new(list, json_pack("{s:s}", "type", "templates"));
 }
 
+static int reload(void *arg, json_t *answers)
+{
+	struct control_fixture *f = arg;
+
+	f->n_reloads++;
+	if (!f->reload_err)
+		json_array_append_new(answers,
+				      json_pack("{s:s, s:[s]}", "type", "reload", "kept", "local"));
+	for (int i = 0; i < 2 && f->reload_err; i++)
+		json_array_append_new(
+			answers, json_pack("{s:s, s:s}", "type", "error", "error", "a.yaml:1:2"));
+	return f->reload_err;
+}
+
 void control_fixture_give_ledger(struct control_fixture *f)
 {
 	const struct ledger l = {.exported = {.packets = (uint64_t)f->n_ledgers}};
@@ -110,6 +124,7 @@ int control_fixture_open(void **state)
 				      .groups = GROUP_BASE,
 				      .status = give_status,
 				      .templates = list_templates,
+				      .reload = reload,
 				      .ledger = ask_ledger,
 				      .each_flow = each_flow,
 				      .each_event = each_event};

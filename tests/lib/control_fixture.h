@@ -24,6 +24,8 @@ struct control_fixture {
 	bool is_slow; /* keeps the ledger's answer until control_fixture_give_ledger() */
 	int n_ledgers; /* asked for so far */
 	int n_sends; /* of Templates, asked for */
+	int n_reloads; /* asked for */
+	int reload_err; /* 0 or -errno, returned by it, with two errors in the answer */
 	control_ledger_fn done; /* waits for the ledger, or NULL */
 	void *done_ctx;
 };
