@@ -64,6 +64,7 @@ static void family_begin(struct sweep *s, uint8_t family)
 		s->slice_places = s->n_retired_max - SLICE_OVERRUN;
 }
 
+/* Those that are retiring leave in the next harvest, before anybody looks at them. */
 void sweep_look_again(struct sweep *s)
 {
 	for (int f = 0; f < FLOW_FAMILIES; f++) {
@@ -71,8 +72,7 @@ void sweep_look_again(struct sweep *s)
 
 		memset(t->chunk_due_ns, 0, t->n_chunks * sizeof(*t->chunk_due_ns));
 		for (uint32_t slot = 0; slot < t->n_slots; slot++)
-			if (t->due[slot] != DUE_RETIRED)
-				t->due[slot] = DUE_NEW;
+			t->due[slot] = DUE_NEW;
 	}
 }
 

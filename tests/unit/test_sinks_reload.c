@@ -141,22 +141,33 @@ static void test_new_values_of_some_keys_need_no_new_session(void **state)
 {
 	(void)state;
 	add_exporter(&f.cfg, "a", 0)->max_records_per_s = 1000;
-	f.cfg.exporters[0].template_refresh_s = 86400;
 	open_sinks();
 	record_samples(3000);
 	pass_seconds(1);
 	assert_true(f.c[0].w[0]->data.records < 1200);
 	f.next.exporters[0].max_records_per_s = 0;
-	f.next.exporters[0].template_refresh_s = 15;
 	reload();
 	pass_seconds(1);
 	assert_int_equal(f.c[0].n_streams, 1);
 	assert_stream(0, 0, 3000);
-	pass_seconds(15);
+}
+
+static void test_a_shorter_refresh_does_not_wait_for_the_longer_one(void **state)
+{
+	(void)state;
+	add_exporter(&f.cfg, "a", 0)->template_refresh_s = 86400;
+	open_sinks();
+	pass_seconds(12); /* the copies at start */
 	uint64_t templates = f.c[0].w[0]->templates;
 
-	pass_seconds(15);
+	pass_seconds(20);
+	assert_int_equal(f.c[0].w[0]->templates, templates);
+	f.next.exporters[0].template_refresh_s = 15;
+	reload();
+	pass_seconds(16);
 	assert_int_equal(f.c[0].w[0]->templates, templates + 4);
+	pass_seconds(15);
+	assert_int_equal(f.c[0].w[0]->templates, templates + 8);
 }
 
 /* Begun again before the one before has left. */
@@ -280,6 +291,7 @@ int main(void)
 		RELOAD_TEST(test_a_changed_one_ends_before_it_begins_anew),
 		RELOAD_TEST(test_another_address_begins_at_once),
 		RELOAD_TEST(test_new_values_of_some_keys_need_no_new_session),
+		RELOAD_TEST(test_a_shorter_refresh_does_not_wait_for_the_longer_one),
 		RELOAD_TEST(test_reloads_may_follow_one_another),
 		RELOAD_TEST(test_many_that_left_are_counted_together),
 		RELOAD_TEST(test_a_file_that_cannot_be_made_changes_nothing),
