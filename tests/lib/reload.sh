@@ -19,11 +19,12 @@ assert_records_at()
 	assert_eq "records at $1" "$2" "$(jq -s 'map(select(.type == "summary").records) | add' "$TEST_DIR/at.$1")"
 }
 
-# reconfigure LINE...: write the lines as the configuration away_probe was given.
+# reconfigure LINE...: write the lines as the configuration away_probe was given; besides,
+# more_cache is more of flow_cache.
 reconfigure()
 {
 	probe_config 'interfaces: [{name: veth0}]' \
-		'flow_cache: {idle_timeout_s: 1, sweep_interval_s: 0.2}' "$@" >/dev/null
+		"flow_cache: {idle_timeout_s: 1, sweep_interval_s: 0.2${more_cache:-}}" "$@" >/dev/null
 }
 
 # reload LINE...: the same, and have it read; what was done is in $TEST_DIR/reloaded.
