@@ -17,6 +17,7 @@ collector_at udp 9991
 stays='exporters: [{name: stays, address: "10.77.1.2:9991"}]'
 away_probe "$stays"
 away_send 500
+wait_exporter ".sent_records == 500" 5
 before=$(live_ledger | jq -c '.exporters[0] | [.messages, .templates_sent, .sequence]')
 
 # assert_told PATTERN: it is in the answer, and in the log as well.
@@ -71,8 +72,11 @@ ns_exec client $SEND_PORTS veth0 100
 wait_for "live_ledger | jq -e '.in_cache_flows == 100'" 5
 sleep 2.5 # sweeps that leave them
 live_ledger | jq -e '.in_cache_flows == 100' >/dev/null || fail "the longer timeout is not in force"
-reload "$stays"
-assert_reloaded '.kept == ["stays"] and .keys == ["flow_cache.idle_timeout_s", "flow_cache.sweep_interval_s"]'
+reload "$stays" 'log: {format: json}'
+assert_reloaded '.kept == ["stays"] and
+	.keys == ["flow_cache.idle_timeout_s", "flow_cache.sweep_interval_s", "log.format"]'
+tail -n 1 "$TEST_DIR/PROBE.log" | jq -e '.type == "log" and (.message | test("1 kept"))' >/dev/null ||
+	fail "the log is not in JSON: $(tail -n 1 "$TEST_DIR/PROBE.log")"
 wait_for "live_ledger | jq -e '.in_cache_flows == 0'" 3
 stop_bg PROBE || fail "the probe ended with status $?"
 assert_balanced

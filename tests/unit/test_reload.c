@@ -308,6 +308,8 @@ static void test_the_manual_says_of_every_key_what_its_row_says(void **state)
 		const struct config_key *key = &config_keys[i];
 		size_t best[3];
 
+		if (!key->size) /* has one value */
+			continue;
 		for (int k = 0; k < 3; k++)
 			best[k] = listed(page, headings[k], key->path);
 		for (int k = 0; k < 3; k++)
