@@ -42,7 +42,7 @@ static bool is_active(const struct sinks *s, const struct exporter *e)
 
 void sinks_form_groups(struct sinks *s, const struct config *cfg)
 {
-	bool was_active[CONFIG_MAX_EXPORTERS];
+	bool was_active[CONFIG_MAX_EXPORTERS] = {0};
 
 	for (size_t i = 0; i < s->n_exporters; i++)
 		was_active[i] = is_active(s, s->exporter[i]);

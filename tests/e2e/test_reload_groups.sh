@@ -28,14 +28,11 @@ assert_nfcapd_at()
 	assert_eq "records at $1" "$2" "$(nfdump_json "$TEST_DIR/nf.$1" | jq length)"
 }
 
-# common LINE...: exporters and groups of all configurations, and these.
-common()
-{
-	printf '%s\n' 'groups: {share: {mode: balance}, pair: {mode: failover, stable_s: 86400}}' 'exporters:' \
-		'  - {name: nine, address: "10.77.1.2:9981", protocol: netflow9}' \
-		'  - {name: one, address: "10.77.1.2:9991", group: share}' \
-		'  - {name: second, address: "10.77.1.2:9995", group: pair}' "$@"
-}
+common='groups: {share: {mode: balance}, pair: {mode: failover, stable_s: 86400}}
+exporters:
+  - {name: nine, address: "10.77.1.2:9981", protocol: netflow9}
+  - {name: one, address: "10.77.1.2:9991", group: share}
+  - {name: second, address: "10.77.1.2:9995", group: pair}'
 first='  - {name: first, address: "10.77.1.2:9994", group: pair}'
 far="  - {name: far, address: '10.77.1.2:9996', transport: tcp, reconnect_s: 1, spool: {path: $TEST_DIR/spool"
 away_setup
@@ -46,14 +43,14 @@ for port in 9991 9992 9993 9995; do
 	collector_at udp $port
 done
 # The preferred one of the pair is not there.
-away_probe "$(common)" "$first" "$far}}" \
+away_probe "$common" "$first" "$far}}" \
 	'  - {name: two, address: "10.77.1.2:9992", group: share}' \
 	'  - {name: five, address: "10.77.1.2:9982", protocol: netflow5}'
 away_send 2000
 wait_for "[ \"\$(exporter second sent_records)\" = 2000 ]" 5
 wait_for "[ \"\$(exporter far spooled_records)\" = 2000 ]" 8
 
-reload "$(common)" "$first" "$far, max_mib: 64}}" \
+reload "$common" "$first" "$far, max_mib: 64}}" \
 	'  - {name: two, address: "10.77.1.2:9992", group: share}' \
 	'  - {name: three, address: "10.77.1.2:9993", group: share}' \
 	'  - {name: five, address: "10.77.1.2:9983", protocol: netflow5}'

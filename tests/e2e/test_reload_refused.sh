@@ -26,8 +26,8 @@ assert_told()
 	grep -q "$1" "$TEST_DIR/refused" || fail "not told: $1: $(cat "$TEST_DIR/refused")"
 	grep -q "$1" "$TEST_DIR/PROBE.log" || fail "not in the log: $1"
 }
-refused 'exporters: [{name: other, addres: "10.77.1.2:9992"}]'
-assert_told 'probe.yaml:3:27: exporters\[0\].addres: unknown key, perhaps address is meant'
+refused 'exporters: [{name: other, mtus: 1400, address: "10.77.1.2:9992"}]'
+assert_told 'probe.yaml:3:27: exporters\[0\].mtus: unknown key, perhaps mtu is meant'
 refused 'exporters: [{name: other, address: "10.77.1.2"}]'
 assert_told 'exporters\[0\].address: 10.77.1.2: no port'
 refused 'exporters: ['
