@@ -19,6 +19,20 @@ static bool has_to_wait(const struct sinks *s, const struct reload_plan *plan,
 	return leaving_blocks(&s->leaving, cfg);
 }
 
+/* Those that stay of the failover group that exporter number k is in. */
+static uint32_t heirs_of(const struct sinks *s, size_t k, const struct config *next,
+			 const struct reload_plan *plan)
+{
+	uint32_t heirs = 0;
+
+	for (size_t i = 0; i < next->n_exporters; i++)
+		if (!is_fresh(plan, i) && s->share[k] &&
+		    s->share[plan->exporter[i].old] == s->share[k] &&
+		    s->group[s->share[k] - 1].cfg->mode == MODE_FAILOVER)
+			heirs |= 1u << i;
+	return heirs;
+}
+
 /* Files last: one that is there is emptied, which nothing after it may be in vain for. */
 static int begin_all(struct sinks_fresh *fresh, const struct config *next, bool are_files)
 {
@@ -37,6 +51,8 @@ int sinks_reload_prepare(struct sinks *s, const struct config *next, const struc
 	int err = 0;
 
 	*fresh = (struct sinks_fresh){0};
+	for (size_t k = 0; k < s->n_exporters; k++)
+		fresh->heirs[k] = heirs_of(s, k, next, plan);
 	for (size_t i = 0; i < next->n_exporters && !err; i++) {
 		const struct exporter_config *cfg = &next->exporters[i];
 
@@ -74,6 +90,21 @@ static void check_so_far(struct sinks *s, const struct exporter_volume *exported
 	ledger.exported = *exported;
 	sinks_ledger(s, &ledger);
 	s->was_unbalanced = !ledger_exporters_are_balanced(&ledger);
+}
+
+/* What waits for a Collector that is away is for others of its failover group to send. */
+static void hand_over(struct exporter *e, uint32_t heirs, struct exporter *const *next)
+{
+	struct exporter *heir = NULL;
+
+	for (; heirs && exporter_is_away(e); heirs &= heirs - 1) {
+		struct exporter *one = next[__builtin_ctz(heirs)];
+
+		if (!heir || (exporter_is_away(heir) && !exporter_is_away(one)))
+			heir = one;
+	}
+	if (heir)
+		exporter_hand_over(e, heir);
 }
 
 static void let_leave(struct sinks *s, size_t k, const struct sinks_moment *at)
@@ -114,9 +145,12 @@ void sinks_reload_commit(struct sinks *s, const struct config *cfg, const struct
 		else if (is_fresh(plan, i) && !waits[i])
 			leaving_hand_spool(&s->leaving, next[i]);
 	}
-	for (size_t k = 0; k < s->n_exporters; k++)
-		if (plan->leaves[k])
-			let_leave(s, k, at);
+	for (size_t k = 0; k < s->n_exporters; k++) {
+		if (!plan->leaves[k])
+			continue;
+		hand_over(s->exporter[k], fresh->heirs[k], next);
+		let_leave(s, k, at);
+	}
 	memcpy(s->exporter, next, sizeof(next));
 	memcpy(s->waits, waits, sizeof(waits));
 	s->n_exporters = cfg->n_exporters;

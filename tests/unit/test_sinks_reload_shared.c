@@ -128,6 +128,31 @@ static void test_failover_goes_on_with_whom_it_had(void **state)
 	assert_stream(2, 0, 1000);
 }
 
+static void test_failover_loses_nothing_with_one_that_is_away_and_goes(void **state)
+{
+	(void)state;
+	add_exporter(&f.cfg, "a", 0);
+	add_exporter(&f.cfg, "b", 1);
+	put_in_group(&f.cfg, MODE_FAILOVER);
+	for (int i = 0; i < 2; i++) {
+		close(f.c[i].fd);
+		f.c[i].fd = -1;
+	}
+	open_sinks();
+	record_samples(1000);
+	pass_seconds(3); /* with both away they wait with the first */
+	assert_int_equal(stats_of("a", false)->queued.records, 1000);
+	f.next.exporters[0] = f.next.exporters[1];
+	f.next.n_exporters = 1;
+	reload();
+	assert_int_equal(stats_of("a", true)->moved.records, 1000);
+	f.c[1].fd = collector_open(AF_INET, &f.c[1].port);
+	record_samples(100);
+	pass_seconds(20);
+	assert_stream(1, 0, 1100);
+	assert_int_equal(stats_of("b", false)->sent.records, 1100);
+}
+
 /* Where the old one was a source of NetFlow there is another one: each counts from 0. */
 static void test_netflow_changes_as_ipfix_does(void **state)
 {
@@ -176,6 +201,7 @@ int main(void)
 		RELOAD_TEST(test_what_one_that_goes_has_spooled_stays_for_the_next_of_its_name),
 		RELOAD_TEST(test_one_may_join_and_leave_those_that_share),
 		RELOAD_TEST(test_failover_goes_on_with_whom_it_had),
+		RELOAD_TEST(test_failover_loses_nothing_with_one_that_is_away_and_goes),
 		RELOAD_TEST(test_netflow_changes_as_ipfix_does),
 	};
 
