@@ -227,16 +227,13 @@ int exporter_begin(struct exporter *e)
 int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
 		  uint32_t enterprise_number, bool is_paced)
 {
-	struct exporter *e;
-	int err = exporter_prepare(&e, cfg, domain_id, enterprise_number, is_paced);
+	int err = exporter_prepare(out, cfg, domain_id, enterprise_number, is_paced);
 
 	if (err)
 		return err;
-	err = exporter_begin(e);
+	err = exporter_begin(*out);
 	if (err)
-		exporter_close(e);
-	else
-		*out = e;
+		exporter_close(*out);
 	return err;
 }
 
