@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "probe/anomaly_private.h"
 #include "probe/anomaly_waiting.h"
@@ -214,15 +215,40 @@ static void on_sweep(void *arg, uint64_t now_ns)
 		second_tell(a, now_ns);
 }
 
-static int states_open(struct anomaly *a)
+static bool is_wanted(int i, const struct anomaly_config *cfg)
+{
+	return !detectors[i]->is_enabled || detectors[i]->is_enabled(cfg);
+}
+
+static void states_close(void **state)
+{
+	for (int i = 0; i < N_DETECTORS; i++)
+		free(state[i]);
+}
+
+/* A state for each detector that cfg wants and `has` does not have. */
+static int states_open(void **state, void *const *has, const struct anomaly_config *cfg)
 {
 	for (int i = 0; i < N_DETECTORS; i++) {
-		if (detectors[i]->is_enabled && !detectors[i]->is_enabled(a->cfg))
+		if (has[i] || !is_wanted(i, cfg))
 			continue;
-		a->state[i] = calloc(1, detectors[i]->state_octets);
-		if (!a->state[i])
-			return log_errno(-ENOMEM, "allocate the tables of anomaly detection");
+		state[i] = calloc(1, detectors[i]->state_octets);
+		if (state[i])
+			continue;
+		states_close(state);
+		memset(state, 0, N_DETECTORS * sizeof(*state));
+		return log_errno(-ENOMEM, "allocate the tables of anomaly detection");
 	}
+	return 0;
+}
+
+static int tables_open(struct anomaly *a)
+{
+	static void *const nothing[N_DETECTORS];
+	int err = states_open(a->state, nothing, a->cfg);
+
+	if (err)
+		return err;
 	a->waiting = calloc(1, sizeof(*a->waiting));
 	if (!a->waiting)
 		return log_errno(-ENOMEM, "allocate the tables of anomaly detection");
@@ -237,20 +263,45 @@ int anomaly_open(struct anomaly **opened, const struct anomaly_setup *setup)
 	if (!a)
 		return log_errno(-ENOMEM, "start anomaly detection");
 	a->observer = (struct sweep_observer){.arg = a, .on_flow = on_flow, .on_sweep = on_sweep};
-	a->cfg = setup->cfg;
+	a->config = *setup->cfg;
+	a->cfg = &a->config;
 	a->clock = setup->clock;
 	a->seed = setup->seed;
 	a->incidents.clock = setup->clock;
-	a->incidents.allow = &setup->cfg->allow;
+	a->incidents.allow = &a->config.allow;
 	a->incidents.sink = setup->sink;
 	a->incidents.sink_arg = setup->sink_arg;
 	a->incidents.is_dry_run = setup->cfg->dry_run;
-	err = states_open(a);
+	err = tables_open(a);
 	if (err)
 		anomaly_close(a);
 	else
 		*opened = a;
 	return err;
+}
+
+int anomaly_reload(struct anomaly *a, const struct anomaly_config *cfg, uint64_t now_ns)
+{
+	void *fresh[N_DETECTORS] = {0};
+	int err = states_open(fresh, a->state, cfg);
+
+	if (err)
+		return err;
+	for (int i = 0; i < N_DETECTORS; i++) {
+		if (!is_wanted(i, cfg)) {
+			free(a->state[i]);
+			a->state[i] = NULL;
+		} else if (fresh[i]) {
+			a->state[i] = fresh[i];
+		}
+	}
+	a->config = *cfg;
+	for (int i = 0; i < N_DETECTORS; i++)
+		if (a->state[i] && detectors[i]->on_reload)
+			detectors[i]->on_reload(a, a->state[i]);
+	incidents_advance(&a->incidents, now_ns);
+	incidents_reload(&a->incidents, cfg->dry_run);
+	return 0;
 }
 
 const struct sweep_observer *anomaly_observer(const struct anomaly *a)
@@ -296,8 +347,7 @@ void anomaly_close(struct anomaly *a)
 {
 	if (!a)
 		return;
-	for (int i = 0; i < N_DETECTORS; i++)
-		free(a->state[i]);
+	states_close(a->state);
 	free(a->waiting);
 	incidents_close(&a->incidents);
 	free(a);

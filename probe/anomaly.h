@@ -4,7 +4,7 @@
  * (anomaly_detector.def), what they find becomes incidents, and those become events.
  * Time is packet time, whatever clock that is: a capture gives the events that the
  * same traffic gives live. Nothing in here reads a clock or does I/O, and nothing is
- * allocated after anomaly_open().
+ * allocated after anomaly_open() and anomaly_reload().
  */
 #pragma once
 
@@ -20,7 +20,7 @@ struct anomaly;
 
 /* What the detectors have to do with. */
 struct anomaly_setup {
-	const struct anomaly_config *cfg;
+	const struct anomaly_config *cfg; /* copied */
 	const struct wall_clock *clock;
 	anomaly_sink_fn sink;
 	void *sink_arg;
@@ -32,6 +32,18 @@ struct anomaly_setup {
  * Returns 0 or -ENOMEM, printed.
  */
 int anomaly_open(struct anomaly **a, const struct anomaly_setup *setup);
+
+/*
+ * Go on with another configuration: thresholds count from now on, a detector that is
+ * switched on starts with nothing known, one that is switched off forgets all. An
+ * incident whose host is on the allow-list now ends at once; one that was only noted
+ * (dry_run) and goes on is told of as if it began, when that is switched off.
+ *
+ * now_ns  of the packets' clock; what happens is of this moment
+ *
+ * Returns 0, or -ENOMEM, printed: nothing has changed.
+ */
+int anomaly_reload(struct anomaly *a, const struct anomaly_config *cfg, uint64_t now_ns);
 
 /* What struct sweep takes; part of *a. */
 const struct sweep_observer *anomaly_observer(const struct anomaly *a);

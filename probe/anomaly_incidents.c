@@ -144,6 +144,18 @@ static bool is_allowed(const struct incidents *s, const struct anomaly_event *e)
 	return e->has_destination && networks_have(s->allow, &e->destination);
 }
 
+/* Tell that it begins, or hold that back. */
+static void incident_announce(struct incidents *s, struct incident *i)
+{
+	i->is_silent = !budget_take(s);
+	if (!i->is_silent) {
+		incident_tell(s, i, ANOMALY_START);
+		return;
+	}
+	s->held_back[i->event.class]++;
+	s->n_held_back++;
+}
+
 static void incident_start(struct incidents *s, const struct incident_report *r)
 {
 	struct incident *i = incident_place(s, r->key);
@@ -159,17 +171,11 @@ static void incident_start(struct incidents *s, const struct incident_report *r)
 		.fresh_ns = s->now_ns,
 		.quiet_ns = r->quiet_ms * NS_PER_MS,
 		.life = INCIDENT_OPEN,
-		.is_silent = !budget_take(s),
 	};
 	i->event.event_id = distinct_mix(r->key, r->event->start_ms) & EVENT_ID_MAX;
 	i->event.sequence = 0;
 	i->event.suppressed = 0;
-	if (i->is_silent) {
-		s->held_back[r->event->class]++;
-		s->n_held_back++;
-		return;
-	}
-	incident_tell(s, i, ANOMALY_START);
+	incident_announce(s, i);
 }
 
 /* Take over what is reported; what identifies the incident stays. */
@@ -312,6 +318,20 @@ void incidents_tick(struct incidents *s)
 		incident_tick(s, &s->incident[i]);
 	if (s->n_held_back && s->now_ns >= s->summary_due_ns && budget_take(s))
 		summary_tell(s);
+}
+
+void incidents_reload(struct incidents *s, bool is_dry_run)
+{
+	bool is_first_told = s->is_dry_run && !is_dry_run;
+
+	/* those of a dry run end in it */
+	for (uint32_t i = 0; i < s->n_used; i++)
+		if (s->incident[i].life == INCIDENT_OPEN && is_allowed(s, &s->incident[i].event))
+			incident_end(s, &s->incident[i]);
+	s->is_dry_run = is_dry_run;
+	for (uint32_t i = 0; is_first_told && i < s->n_used; i++)
+		if (s->incident[i].life == INCIDENT_OPEN)
+			incident_announce(s, &s->incident[i]);
 }
 
 uint64_t incidents_next_due_ns(const struct incidents *s)

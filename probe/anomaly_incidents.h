@@ -74,6 +74,12 @@ bool incidents_has(const struct incidents *s, uint64_t key);
 /* All reports of this moment are in: updates that waited, ends, the summary. */
 void incidents_tick(struct incidents *s);
 
+/*
+ * The allow-list, or is_dry_run, has changed: what is allowed ends now, and if nothing
+ * was told so far what is open starts to be.
+ */
+void incidents_reload(struct incidents *s, bool is_dry_run);
+
 /* When something ends or is due by itself; UINT64_MAX: nothing is open. */
 uint64_t incidents_next_due_ns(const struct incidents *s);
 

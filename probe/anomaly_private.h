@@ -18,6 +18,9 @@ struct detector {
 	/* Whether it is configured at all; NULL: always. */
 	bool (*is_enabled)(const struct anomaly_config *cfg);
 
+	/* Thresholds have changed. NULL: looked up each time. */
+	void (*on_reload)(const struct anomaly *a, void *state);
+
 	/* News of a Flow. NULL: not wanted. */
 	void (*on_flow)(struct anomaly *a, void *state, const struct anomaly_flow *flow);
 
@@ -50,7 +53,8 @@ struct waiting;
 
 struct anomaly {
 	struct sweep_observer observer;
-	const struct anomaly_config *cfg;
+	const struct anomaly_config *cfg; /* &config */
+	struct anomaly_config config;
 	const struct wall_clock *clock;
 	uint64_t seed;
 	uint64_t now_ns; /* of the sweep, or the latest packet during it */

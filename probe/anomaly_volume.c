@@ -140,6 +140,11 @@ static void least_set(struct volume *v, const struct ddos_config *cfg)
 		v->least[MEASURE_PACKETS] = UINT32_MAX;
 }
 
+static void on_reload(const struct anomaly *a, void *state)
+{
+	least_set(state, &a->cfg->ddos);
+}
+
 static bool rough_is_much(const struct volume *v, const struct rough *r)
 {
 	return r->packets >= v->least[MEASURE_PACKETS] || r->octets >= v->least[MEASURE_OCTETS] ||
@@ -347,6 +352,7 @@ static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
 const struct detector detector_volume = {
 	.state_octets = sizeof(struct volume),
 	.is_enabled = is_enabled,
+	.on_reload = on_reload,
 	.on_flow = on_flow,
 	.on_second = on_second,
 };

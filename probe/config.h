@@ -124,6 +124,10 @@ void config_init(struct config *cfg);
  */
 int config_load(struct config *cfg, const char *path);
 
+/* The same, and note in *places where each value stands. */
+struct config_places;
+int config_load_places(struct config *cfg, const char *path, struct config_places *places);
+
 /*
  * Checks that need more than one key or more than a range (an interface twice,
  * nothing to observe, two exporters of one name, an address without a port,

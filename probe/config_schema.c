@@ -11,14 +11,19 @@
 #include "probe/config.h"
 #include "probe/record.h"
 
-#define MEMBER(type, member)	offsetof(struct type, member), sizeof(((struct type *)0)->member)
-#define TOP(member)		MEMBER(config, member)
-#define CACHE(member)		TOP(flow_cache.member)
-#define INTERFACE(member)	MEMBER(interface_config, member)
-#define EXPORTER(member)	MEMBER(exporter_config, member)
-#define EXPORTERS_GROUP(member) MEMBER(group_config, member)
-#define ANOMALY(member)		TOP(anomaly.member)
-#define NOWHERE			0, 0
+/* The columns offset, size and reload; each member of a struct needs as much as the others but for some. */
+#define MEMBER(type, member, reload)                                                               \
+	offsetof(struct type, member), sizeof(((struct type *)0)->member), reload
+#define TOP(member)		 MEMBER(config, member, CONFIG_RESTART)
+#define TOP_AT_ONCE(member)	 MEMBER(config, member, CONFIG_AT_ONCE)
+#define CACHE(member)		 TOP(flow_cache.member)
+#define CACHE_AT_ONCE(member)	 TOP_AT_ONCE(flow_cache.member)
+#define INTERFACE(member)	 MEMBER(interface_config, member, CONFIG_RESTART)
+#define EXPORTER(member)	 MEMBER(exporter_config, member, CONFIG_SESSION)
+#define EXPORTER_AT_ONCE(member) MEMBER(exporter_config, member, CONFIG_AT_ONCE)
+#define EXPORTERS_GROUP(member)	 MEMBER(group_config, member, CONFIG_AT_ONCE)
+#define ANOMALY(member)		 TOP_AT_ONCE(anomaly.member)
+#define NOWHERE			 0, 0, CONFIG_RESTART
 
 #define TEXT_(number) #number
 #define TEXT(number)  TEXT_(number)
@@ -56,15 +61,15 @@ const struct config_key config_keys[] = {
 	{"flow_cache.max_flows_ipv6", CONFIG_U32, CACHE(max_flows_ipv6), "auto", 1024, FLOWS_MAX, "auto",
 	 NULL, "IPv6 Flows the Flow Cache has room for; auto = " TEXT(CONFIG_MAX_FLOWS_IPV6) ", of a file "
 	 TEXT(CONFIG_FILE_MAX_FLOWS_IPV6)},
-	{"flow_cache.active_timeout_s", CONFIG_SECONDS, CACHE(active_timeout_s), "60", 1, 86400, NULL, NULL,
+	{"flow_cache.active_timeout_s", CONFIG_SECONDS, CACHE_AT_ONCE(active_timeout_s), "60", 1, 86400, NULL, NULL,
 	 "a Flow that lasts longer is reported in parts of this many seconds"},
-	{"flow_cache.idle_timeout_s", CONFIG_SECONDS, CACHE(idle_timeout_s), "15", 1, 86400, NULL, NULL,
+	{"flow_cache.idle_timeout_s", CONFIG_SECONDS, CACHE_AT_ONCE(idle_timeout_s), "15", 1, 86400, NULL, NULL,
 	 "seconds without a packet after which a Flow ends"},
 	{"flow_cache.timestamps", CONFIG_ENUM, CACHE(timestamps), "tick", 0, 0, "tick | precise", NULL,
 	 "clock of a packet: the kernel's timer tick, or one read for each packet"},
-	{"flow_cache.sweep_interval_s", CONFIG_SECONDS, CACHE(sweep_interval_s), "1", 0.1, 60, NULL, NULL,
+	{"flow_cache.sweep_interval_s", CONFIG_SECONDS, CACHE_AT_ONCE(sweep_interval_s), "1", 0.1, 60, NULL, NULL,
 	 "seconds between two searches for Flows that have ended"},
-	{"flow_cache.high_water_pct", CONFIG_U32, CACHE(high_water_pct), "75", 1, 100, NULL, NULL,
+	{"flow_cache.high_water_pct", CONFIG_U32, CACHE_AT_ONCE(high_water_pct), "75", 1, 100, NULL, NULL,
 	 "per cent of max_flows above which Flows are expired early"},
 	{"flow_cache.persist", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true",
 	 "keep the Flow Cache when the probe ends"},
@@ -89,11 +94,11 @@ const struct config_key config_keys[] = {
 	{"exporters[].profile", CONFIG_ENUM, EXPORTER(profile), "nfcapd", 0, 0,
 	 "nfcapd | silk | elastiflow | pmacct | full", NULL,
 	 "Collector that decides on the keys the entry leaves out"},
-	{"exporters[].template_refresh_s", CONFIG_U32, EXPORTER(template_refresh_s), "60", 1, 86400, NULL,
+	{"exporters[].template_refresh_s", CONFIG_U32, EXPORTER_AT_ONCE(template_refresh_s), "60", 1, 86400, NULL,
 	 NULL, "seconds after which Templates are sent again over UDP, and options records"},
 	{"exporters[].mtu", CONFIG_U32, EXPORTER(mtu), "auto", 512, 65535, "auto", NULL,
 	 "largest IP packet in octets; auto = that of the path. UDP only"},
-	{"exporters[].max_records_per_s", CONFIG_U32, EXPORTER(max_records_per_s), "0", 0, UINT32_MAX, NULL,
+	{"exporters[].max_records_per_s", CONFIG_U32, EXPORTER_AT_ONCE(max_records_per_s), "0", 0, UINT32_MAX, NULL,
 	 NULL, "Flow Records sent in a second at most; 0 = spread over the sweep interval"},
 	{"exporters[].events", CONFIG_BOOL, NOWHERE, "false", 0, 0, "false", "true",
 	 "send events to this Collector"},
@@ -107,11 +112,11 @@ const struct config_key config_keys[] = {
 	 "what the Collector is told of the probe itself: statistics, losses, names, types"},
 	{"exporters[].fields", CONFIG_WORDS, EXPORTER(fields), "[base]", 0, 0, group_words,
 	 later_groups, "groups of Information Elements in a record; base goes without saying"},
-	{"exporters[].reconnect_s", CONFIG_U32, EXPORTER(reconnect_s), "60", 1, 86400, NULL, NULL,
+	{"exporters[].reconnect_s", CONFIG_U32, EXPORTER_AT_ONCE(reconnect_s), "60", 1, 86400, NULL, NULL,
 	 "seconds between two attempts to connect at least; TCP only"},
-	{"exporters[].file.rotate_mib", CONFIG_U32, EXPORTER(rotate_mib), "0", 0, 1048576, NULL, NULL,
+	{"exporters[].file.rotate_mib", CONFIG_U32, EXPORTER_AT_ONCE(rotate_mib), "0", 0, 1048576, NULL, NULL,
 	 "MiB of Messages after which a new file is begun; 0 = none is for its size"},
-	{"exporters[].file.rotate_s", CONFIG_U32, EXPORTER(rotate_s), "0", 0, 31536000, NULL, NULL,
+	{"exporters[].file.rotate_s", CONFIG_U32, EXPORTER_AT_ONCE(rotate_s), "0", 0, 31536000, NULL, NULL,
 	 "seconds after which a new file is begun; 0 = none is for its age"},
 	{"exporters[].file.compress", CONFIG_BOOL, EXPORTER(compress), "false", 0, 0, "false | true",
 	 NULL, "compress files, as gzip does"},
@@ -120,22 +125,22 @@ const struct config_key config_keys[] = {
 	 "folder that keeps records on disk while the Collector is away; empty = none"},
 	{"exporters[].spool.max_mib", CONFIG_U32, EXPORTER(spool_max_mib), "256", 1, 1048576, NULL, NULL,
 	 "MiB the spool of this exporter takes at most; the oldest go first"},
-	{"exporters[].spool.max_records_per_s", CONFIG_U32, EXPORTER(spool_max_records_per_s), "20000", 1,
+	{"exporters[].spool.max_records_per_s", CONFIG_U32, EXPORTER_AT_ONCE(spool_max_records_per_s), "20000", 1,
 	 UINT32_MAX, NULL, NULL, "Flow Records taken from the spool in a second at most"},
-	{"exporters[].group", CONFIG_STRING, EXPORTER(group), "main", 1, STRING_MAX(CONFIG_NAME_MAX),
+	{"exporters[].group", CONFIG_STRING, EXPORTER_AT_ONCE(group), "main", 1, STRING_MAX(CONFIG_NAME_MAX),
 	 NULL, NULL, "group the exporter belongs to, one of groups"},
 	{"groups[].mode", CONFIG_ENUM, EXPORTERS_GROUP(mode), "mirror", 0, 0,
 	 "mirror | balance | failover", NULL,
 	 "how exporters of the group share records: each gets all; by Flow; the first in order gets all"},
 	{"groups[].stable_s", CONFIG_U32, EXPORTERS_GROUP(stable_s), "10", 1, 86400, NULL, NULL,
 	 "failover: seconds an exporter is in order before records go back to it"},
-	{"output_biflow", CONFIG_ENUM, TOP(output_biflow), "split", 0, 0, "split | rfc5103", NULL,
+	{"output_biflow", CONFIG_ENUM, TOP_AT_ONCE(output_biflow), "split", 0, 0, "split | rfc5103", NULL,
 	 "in JSON on stdout one record for each direction, or one for both"},
-	{"output_fields", CONFIG_WORDS, TOP(output_fields), "[base]", 0, 0, group_words, later_groups,
+	{"output_fields", CONFIG_WORDS, TOP_AT_ONCE(output_fields), "[base]", 0, 0, group_words, later_groups,
 	 "groups of Information Elements in JSON on stdout; xflowctl(8) has those of exporters too"},
 	{"enterprise_number", CONFIG_U32, TOP(enterprise_number), "32473", 1, UINT32_MAX, NULL, NULL,
 	 "Private Enterprise Number of the probe's own Information Elements; not 29305"},
-	{"anomaly.enabled", CONFIG_BOOL, ANOMALY(enabled), "false", 0, 0, "false | true", NULL,
+	{"anomaly.enabled", CONFIG_BOOL, TOP(anomaly.enabled), "false", 0, 0, "false | true", NULL,
 	 "look for anomalies"},
 	{"anomaly.dry_run", CONFIG_BOOL, ANOMALY(dry_run), "false", 0, 0, "false | true", NULL,
 	 "raise no events; xflowctl(8) shows those there would have been"},
@@ -192,9 +197,9 @@ const struct config_key config_keys[] = {
 	 "learn what is usual"},
 	{"control.socket", CONFIG_STRING, TOP(control_socket), "/run/xflow-probe/control.sock", 0,
 	 SOCKET_PATH_MAX, NULL, NULL, "path of the socket xflowctl(8) talks to; empty = none"},
-	{"log.level", CONFIG_ENUM, TOP(log_level), "info", 0, 0, LEVELS, NULL,
+	{"log.level", CONFIG_ENUM, TOP_AT_ONCE(log_level), "info", 0, 0, LEVELS, NULL,
 	 "least important messages that are printed"},
-	{"log.format", CONFIG_ENUM, TOP(log_json), "text", 0, 0, "text | json", NULL,
+	{"log.format", CONFIG_ENUM, TOP_AT_ONCE(log_json), "text", 0, 0, "text | json", NULL,
 	 "form of the messages on standard error"},
 };
 

@@ -19,6 +19,13 @@ enum config_type {
 	CONFIG_STRING, /* text without control characters; a char[]    */
 };
 
+/* What a new value needs when the configuration is read again. */
+enum config_reload {
+	CONFIG_RESTART, /* the probe has to be started anew: such a file is refused */
+	CONFIG_SESSION, /* the exporter begins a new Transport Session              */
+	CONFIG_AT_ONCE, /* nothing                                                  */
+};
+
 #define CONFIG_KEYS_MAX	      128
 #define CONFIG_PATH_TEXT_MAX  96 /* octets of a key's path with its list index   */
 #define CONFIG_VALUE_TEXT_MAX 1600 /* octets of a value as YAML, quotes escaped   */
@@ -28,6 +35,7 @@ struct config_key {
 	enum config_type type;
 	size_t offset; /* of the member in struct config, or in the item of its list    */
 	size_t size; /* octets of the member; 0 = the value is checked but not kept   */
+	enum config_reload reload;
 	const char *fallback; /* the default, as written in YAML; NULL = required              */
 	double min; /* least value, or octets of a string                            */
 	double max; /* largest value, or octets of a string                          */
@@ -105,6 +113,12 @@ int config_key_set_words(const struct config_key *key, void *base, const char *l
 /* The same for a CONFIG_NETWORKS; `[]` is a list of none. */
 int config_key_set_networks(const struct config_key *key, void *base, const char *list,
 			    const char **reason);
+
+/* True when the values kept in both bases are the same. */
+bool config_key_equals(const struct config_key *key, const void *a, const void *b);
+
+/* Take the value kept in one base over into another. */
+void config_key_copy(const struct config_key *key, void *to, const void *from);
 
 /* What `key` may be, for people: `1 .. 86400`, `udp | tcp | file`. */
 void config_key_allowed(const struct config_key *key, char out[static CONFIG_VALUE_TEXT_MAX]);

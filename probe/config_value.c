@@ -213,6 +213,21 @@ int config_key_set_networks(const struct config_key *key, void *base, const char
 	return 0;
 }
 
+bool config_key_equals(const struct config_key *key, const void *a, const void *b)
+{
+	const char *x = (const char *)a + key->offset, *y = (const char *)b + key->offset;
+
+	if (key->type == CONFIG_STRING && key->size)
+		return !strcmp(x, y);
+	return !memcmp(x, y, key->size); /* no padding in any, nothing behind the end of a list */
+}
+
+void config_key_copy(const struct config_key *key, void *to, const void *from)
+{
+	if (key->size)
+		memcpy((char *)to + key->offset, (const char *)from + key->offset, key->size);
+}
+
 static void format_seconds(double value, char out[static CONFIG_VALUE_TEXT_MAX])
 {
 	for (int decimals = 0; decimals <= DECIMALS_MAX; decimals++) {

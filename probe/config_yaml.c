@@ -5,24 +5,21 @@
  * only broken YAML ends it. Aliases, anchors and tags are refused: a value
  * stands where it is used.
  */
-#include "probe/config.h"
+#include "probe/config_yaml.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <yaml.h>
 
+#include "probe/config_places.h"
 #include "probe/config_schema.h"
 #include "probe/log.h"
 #include "probe/profile.h"
 
-#define FILE_MAX_OCTETS (1 << 20)
-#define REASON_MAX	1024
+#define REASON_MAX 1024
 
 struct loader {
 	yaml_parser_t parser;
@@ -30,6 +27,7 @@ struct loader {
 	const char *file;
 	const char *text; /* whole file, for the position of a bad octet */
 	struct config cfg;
+	struct config_places *places; /* of its values; NULL: not wanted */
 	size_t n_errors;
 	bool is_broken; /* no more events: not YAML */
 };
@@ -54,6 +52,15 @@ report(struct loader *l, yaml_mark_t mark, const char *path, const char *fmt, ..
 	log_error("%s:%zu:%zu: %s%s%s", l->file, mark.line + 1, mark.column + 1, path,
 		  *path ? ": " : "", reason);
 	l->n_errors++;
+}
+
+/* The current event is the value of `path`. */
+static void note_place(struct loader *l, const char *path)
+{
+	yaml_mark_t mark = l->event.start_mark;
+
+	if (l->places)
+		config_places_add(l->places, path, mark.line + 1, mark.column + 1);
 }
 
 /* libyaml gives an octet that is not UTF-8 an offset only. */
@@ -232,6 +239,7 @@ static void *next_item(struct loader *l, const struct config_list *list, size_t 
 	else if (i == list->max)
 		report(l, l->event.start_mark, item->shown, "one too many (allowed: %zu entries)",
 		       list->max);
+	note_place(l, item->shown);
 	memset(base, 0, list->item_size);
 	config_set_defaults(list, base);
 	return base;
@@ -387,8 +395,10 @@ static void load_pair(struct loader *l, const struct place *at, bool *seen)
 		return;
 	}
 	seen[index] = true;
-	if (advance(l))
-		load_value(l, &config_keys[index], &inner);
+	if (!advance(l))
+		return;
+	note_place(l, inner.shown);
+	load_value(l, &config_keys[index], &inner);
 }
 
 static bool is_exporter(const struct place *at)
@@ -438,26 +448,8 @@ static void load_stream(struct loader *l)
 	}
 }
 
-/* Read all of fd into text[FILE_MAX_OCTETS + 1]; the length, or -errno. */
-static ssize_t read_all(int fd, char *text)
-{
-	size_t n = 0;
-
-	while (n <= FILE_MAX_OCTETS) {
-		ssize_t got = read(fd, text + n, FILE_MAX_OCTETS + 1 - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			return n;
-		n += got;
-	}
-	return -EFBIG;
-}
-
-static int parse(struct config *cfg, const char *path, const char *text, size_t length)
+int config_parse(struct config *cfg, const char *path, struct config_places *places,
+		 const char *text, size_t length)
 {
 	struct loader *l = calloc(1, sizeof(*l));
 	int err = 0;
@@ -469,6 +461,7 @@ static int parse(struct config *cfg, const char *path, const char *text, size_t 
 	l->file = path;
 	l->text = text;
 	l->cfg = *cfg;
+	l->places = places;
 	yaml_parser_set_encoding(&l->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&l->parser, (const unsigned char *)text, length);
 	load_stream(l);
@@ -479,24 +472,5 @@ static int parse(struct config *cfg, const char *path, const char *text, size_t 
 	yaml_event_delete(&l->event);
 	yaml_parser_delete(&l->parser);
 	free(l);
-	return err;
-}
-
-int config_load(struct config *cfg, const char *path)
-{
-	int err, fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length;
-	char *text;
-
-	if (fd < 0)
-		return log_errno(-errno, "read configuration %s", path);
-	text = malloc(FILE_MAX_OCTETS + 1);
-	length = text ? read_all(fd, text) : -ENOMEM;
-	close(fd);
-	if (length < 0)
-		err = log_errno(length, "read configuration %s (at most 1 MiB)", path);
-	else
-		err = parse(cfg, path, text, length);
-	free(text);
 	return err;
 }

@@ -2,7 +2,8 @@
 /*
  * The control socket: one request line in, JSON lines out, end of connection.
  * Requests: `status`, `ledger`, `flows [FILTER]`, `top [flows|hosts|ports] [N]`,
- * `events`, `explain ID`, `templates [send]`, `protocols [NAME|NUMBER [on|off]]`.
+ * `events`, `explain ID`, `templates [send]`, `protocols [NAME|NUMBER [on|off]]`,
+ * `reload`.
  * Whatever a client sends or does not read, the loop goes on.
  */
 #pragma once
@@ -38,6 +39,12 @@ struct control_ops {
 	 * again if its transport has that. Returns 0 or -errno.
 	 */
 	int (*templates)(void *arg, bool sends, json_t *list);
+
+	/*
+	 * Read the configuration again. Adds an object that tells what was done, or one of
+	 * the type "error" for each of them. Returns 0 or -errno.
+	 */
+	int (*reload)(void *arg, json_t *answers);
 
 	/*
 	 * Read the ledger and call done(ctx, ...) exactly once: at once, or later

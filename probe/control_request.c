@@ -211,6 +211,14 @@ static void answer_explain(const struct control_ops *ops, const char *words, FIL
 				    (unsigned long long)finder.id);
 }
 
+/* Each on a line; gives the list away. */
+static void print_list(FILE *reply, json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		control_print_line(reply, json_incref(json_array_get(list, i)));
+	json_decref(list);
+}
+
 static void answer_templates(const struct control_ops *ops, const char *words, FILE *reply)
 {
 	bool sends = !strcmp(words, "send");
@@ -221,9 +229,17 @@ static void answer_templates(const struct control_ops *ops, const char *words, F
 				    words);
 	else if (ops->templates(ops->arg, sends, list))
 		control_print_error(reply, "out of memory");
-	for (size_t i = 0; i < json_array_size(list); i++)
-		control_print_line(reply, json_incref(json_array_get(list, i)));
-	json_decref(list);
+	print_list(reply, list);
+}
+
+static void answer_reload(const struct control_ops *ops, FILE *reply)
+{
+	json_t *answers = json_array();
+	int err = ops->reload(ops->arg, answers);
+
+	if (err && !json_array_size(answers))
+		control_print_error(reply, "reload: %s", strerror(-err));
+	print_list(reply, answers);
 }
 
 static bool is_text(const char *request, size_t n_octets)
@@ -270,12 +286,14 @@ enum control_answer control_answer_request(const struct control_ops *ops, const 
 		answer_templates(ops, words, reply);
 	else if (!strcmp(line, "protocols"))
 		control_answer_protocols(ops, words, reply);
+	else if (!strcmp(line, "reload") && !*words)
+		answer_reload(ops, reply);
 	else
 		control_print_error(reply,
 				    "unknown request '%.64s%s' (allowed: status, ledger, "
 				    "flows [FILTER], top [flows|hosts|ports] [N], events, "
 				    "explain ID, templates [send], "
-				    "protocols [NAME|NUMBER [on|off]])",
+				    "protocols [NAME|NUMBER [on|off]], reload)",
 				    line, *words ? " ..." : "");
 	return CONTROL_ANSWERED;
 }

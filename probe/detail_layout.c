@@ -42,3 +42,12 @@ struct xfp_detail_layout detail_layout(uint32_t set)
 	layout.octets = end ? record_octets(end) : 0;
 	return layout;
 }
+
+uint32_t detail_layout_set(const struct xfp_detail_layout *layout)
+{
+	uint32_t set = 0;
+
+	for (int d = 0; d < XFP_N_DETAILS; d++)
+		set |= (uint32_t)(layout->at[d] != XFP_DETAIL_OFF) << d;
+	return set;
+}

@@ -18,3 +18,6 @@
  * 16, 32 or a multiple of 64 octets long.
  */
 struct xfp_detail_layout detail_layout(uint32_t set);
+
+/* The set a layout was made for. */
+uint32_t detail_layout_set(const struct xfp_detail_layout *layout);

@@ -190,8 +190,8 @@ static void open_stages(struct exporter *e, uint32_t domain_id)
 	exporter_fit_stages(e);
 }
 
-int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
-		  uint32_t enterprise_number, bool is_paced)
+int exporter_prepare(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
+		     uint32_t enterprise_number, bool is_paced)
 {
 	struct exporter *e = calloc(1, sizeof(*e));
 
@@ -213,8 +213,6 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 		err = exporter_options_open(e);
 	if (!err)
 		err = session_open(&e->session, &e->cfg);
-	if (!err)
-		err = exporter_open_spool(e);
 	if (err) {
 		exporter_close(e);
 		return err;
@@ -222,6 +220,26 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	open_stages(e, domain_id);
 	*out = e;
 	return 0;
+}
+
+int exporter_begin(struct exporter *e)
+{
+	int err = session_begin(&e->session), spool_err = exporter_open_spool(e);
+
+	return err ? err : spool_err;
+}
+
+int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
+		  uint32_t enterprise_number, bool is_paced)
+{
+	int err = exporter_prepare(out, cfg, domain_id, enterprise_number, is_paced);
+
+	if (err)
+		return err;
+	err = exporter_begin(*out);
+	if (err)
+		exporter_close(*out);
+	return err;
 }
 
 /* Account for what was encoded up to `end`, and close the Message when it is full. */
@@ -358,6 +376,11 @@ size_t exporter_templates(const struct exporter *e)
 uint16_t exporter_template_id(const struct exporter *e, size_t i)
 {
 	return template_id(layout_kind((int)i), layout_groups((int)i, e->groups));
+}
+
+const struct exporter_config *exporter_config(const struct exporter *e)
+{
+	return &e->cfg;
 }
 
 const char *exporter_name(const struct exporter *e)

@@ -54,6 +54,9 @@ struct exporter_stats {
 	uint32_t sequence; /* next Sequence Number */
 };
 
+/* Add all counts up; the Sequence Number is that of `v`. */
+void exporter_stats_add(struct exporter_stats *to, const struct exporter_stats *v);
+
 /*
  * Open the exporter `cfg`. A name that does not resolve, an unreachable or
  * refusing collector is no error: it is retried and counted. A file that
@@ -68,6 +71,25 @@ struct exporter_stats {
  */
 int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
 		  uint32_t enterprise_number, bool is_paced);
+
+/*
+ * The first half of that: it takes records, but exporter_run() sends nothing and no file
+ * or spool is opened before exporter_begin(). For one that waits until another one has
+ * left what both of them need. Returns 0 or -ENOMEM, printed.
+ */
+int exporter_prepare(struct exporter **out, const struct exporter_config *cfg, uint32_t domain_id,
+		     uint32_t enterprise_number, bool is_paced);
+
+/*
+ * The second half. Returns 0 or -errno of file or spool, printed: it may go on
+ * nonetheless, without that spool and trying that file again.
+ */
+int exporter_begin(struct exporter *e);
+
+/* Take over from cfg, with the session going on, the keys that may change so (CONFIG_AT_ONCE). */
+void exporter_adjust(struct exporter *e, const struct exporter_config *cfg);
+
+const struct exporter_config *exporter_config(const struct exporter *e);
 
 /*
  * What to tell the Collector about the probe (exporter_options.h), besides of the

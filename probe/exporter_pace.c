@@ -6,12 +6,21 @@
 
 #define CREDIT_MAX_NS 10000000ull /* of unused cap that may be caught up: 10 ms */
 
+void pace_limit(struct pace *p, uint32_t max_records_per_s)
+{
+	/* Rounded up: the cap is hard. */
+	uint64_t record_ns =
+		max_records_per_s ? (NS_PER_S + max_records_per_s - 1) / max_records_per_s : 0;
+
+	if (record_ns != p->record_ns)
+		p->records_free_ns = 0; /* was reckoned with the other one */
+	p->record_ns = record_ns;
+}
+
 void pace_init(struct pace *p, uint32_t max_records_per_s)
 {
 	*p = (struct pace){0};
-	/* Rounded up: the cap is hard. */
-	if (max_records_per_s)
-		p->record_ns = (NS_PER_S + max_records_per_s - 1) / max_records_per_s;
+	pace_limit(p, max_records_per_s);
 }
 
 void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages)

@@ -22,6 +22,9 @@ struct pace {
 /* max_records_per_s  0 = no cap */
 void pace_init(struct pace *p, uint32_t max_records_per_s);
 
+/* Another limit from now on. */
+void pace_limit(struct pace *p, uint32_t max_records_per_s);
+
 /* Spread n_messages from now over 90 % of interval_ns. */
 void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages);
 

@@ -86,7 +86,7 @@ int session_open(struct session *s, const struct exporter_config *cfg)
 	*s = (struct session){.cfg = cfg, .fd = -1};
 	s->limit_octets = SESSION_STREAM_OCTETS;
 	if (cfg->transport == TRANSPORT_FILE)
-		return open_file(s);
+		return 0;
 	if (config_split_address(cfg->address, s->host, &s->port, &reason)) {
 		log_error("exporter %s: address %s: %s", cfg->name, cfg->address, reason);
 		return -EINVAL;
@@ -94,8 +94,13 @@ int session_open(struct session *s, const struct exporter_config *cfg)
 	/* Until the address family is known, what fits either. */
 	if (cfg->transport == TRANSPORT_UDP)
 		s->limit_octets = (cfg->mtu ? cfg->mtu : MTU_DEFAULT) - HEADERS_V6;
-	s->state = SESSION_WAITING;
 	return 0;
+}
+
+int session_begin(struct session *s)
+{
+	s->state = SESSION_WAITING;
+	return transport(s) == TRANSPORT_FILE ? open_file(s) : 0;
 }
 
 void session_update_limit(struct session *s)

@@ -20,7 +20,7 @@
 #define SESSION_REFUSED_OCTETS 20 /* headers of Message and Set */
 
 enum session_state {
-	SESSION_CLOSED,
+	SESSION_CLOSED, /* or not begun */
 	SESSION_WAITING, /* for retry_ns */
 	SESSION_RESOLVING, /* a name server is being asked */
 	SESSION_CONNECTING, /* TCP handshake */
@@ -52,10 +52,16 @@ struct session {
 };
 
 /*
- * Prepare a session; only a file is opened now.
- * Returns 0, -EINVAL (address), or -errno of the file; was printed.
+ * Prepare a session that has not begun: session_advance() does nothing. The limit of a
+ * Message is known. Returns 0 or -EINVAL (address), printed.
  */
 int session_open(struct session *s, const struct exporter_config *cfg);
+
+/*
+ * Let it begin: a file is opened now.
+ * Returns 0, or -errno of the file, printed: session_advance() tries again.
+ */
+int session_begin(struct session *s);
 
 /* Go on with resolving and connecting; notice a connection closed by the collector. */
 void session_advance(struct session *s, uint64_t now_ns);

@@ -178,6 +178,13 @@ static bool is_exporter_balanced(const struct exporter_stats *stats)
 	return is_equal(&from, &to);
 }
 
+static void take_volume(struct exporter_volume *from, const struct exporter_volume *v)
+{
+	from->records -= v->records;
+	from->packets -= v->packets;
+	from->octets -= v->octets;
+}
+
 /* What the exporters that share records with this one accepted is what was exported, once. */
 static bool has_all_records(const struct ledger *l, const struct ledger_exporter *one)
 {
@@ -185,13 +192,16 @@ static bool has_all_records(const struct ledger *l, const struct ledger_exporter
 
 	if (!one->has_all_records)
 		return true;
+	take_volume(&expected, &l->exported_before);
 	for (size_t i = 0; i < l->n_exporters; i++) {
 		const struct ledger_exporter *e = &l->exporters[i];
 
 		if (e != one && (!one->share || e->share != one->share))
 			continue;
 		add_volume(&accepted, &e->stats.accepted);
+		take_volume(&accepted, &e->accepted_before);
 		add_volume(&expected, &e->stats.moved); /* accepted twice */
+		take_volume(&expected, &e->moved_before);
 	}
 	return is_equal(&accepted, &expected);
 }
@@ -222,13 +232,18 @@ static bool are_accounts_balanced(const struct ledger *l)
 	       a->accounted_ip_octets == l->exported.octets + l->in_cache.octets + overflow.octets;
 }
 
-bool ledger_is_balanced(const struct ledger *ledger)
+bool ledger_exporters_are_balanced(const struct ledger *ledger)
 {
 	for (size_t i = 0; i < ledger->n_exporters; i++)
 		if (!is_exporter_balanced(&ledger->exporters[i].stats) ||
 		    !has_all_records(ledger, &ledger->exporters[i]))
 			return false;
-	return are_accounts_balanced(ledger);
+	return !ledger->was_unbalanced;
+}
+
+bool ledger_is_balanced(const struct ledger *ledger)
+{
+	return ledger_exporters_are_balanced(ledger) && are_accounts_balanced(ledger);
 }
 
 /* jansson keeps the order of insertion; setting a member of NULL fails and does nothing. */
@@ -254,6 +269,8 @@ static json_t *exporter_to_json(const struct ledger_exporter *e)
 	json_t *object = json_object();
 
 	json_object_set_new(object, "name", json_string(e->name));
+	if (e->is_removed)
+		json_object_set_new(object, "removed", json_true());
 	for (size_t i = 0; i < N_VOLUMES; i++)
 		set_volume(object, volumes[i].name, volume_at(&e->stats, i));
 	set_number(object, "messages", e->stats.messages);

@@ -6,6 +6,7 @@
  *   accounted = exported + in the Flow Cache + overflow packets, IP octets
  *   accepted + recovered = sent + queued + spooled + moved + sum of the losses    per exporter
  *   exported  = accepted - moved, over the exporters of a group that share records
+ * The last one holds for all since they share: from the start, or the latest reload.
  */
 #pragma once
 
@@ -18,10 +19,16 @@
 #include "probe/config.h"
 #include "probe/exporter.h"
 
+/* Those in force, those leaving, those that have left, and one for more of these. */
+#define LEDGER_MAX_EXPORTERS (3 * CONFIG_MAX_EXPORTERS + 1)
+
 struct ledger_exporter {
 	char name[CONFIG_NAME_MAX];
 	struct exporter_stats stats;
-	bool has_all_records; /* there since the first record, alone or with those of its share */
+	struct exporter_volume accepted_before; /* when it began to share as it does now */
+	struct exporter_volume moved_before;
+	bool has_all_records; /* since then, alone or with those of its share */
+	bool is_removed; /* by a reload; it takes no more */
 	uint32_t share; /* number of the group that shares records; 0 = it gets all */
 };
 
@@ -38,7 +45,9 @@ struct ledger {
 	struct exporter_volume in_cache; /* Flows, and what no record has told yet  */
 	struct xfp_volume protocols[XFP_N_PROTOCOLS]; /* accounted; IP octets      */
 	uint64_t stranded; /* places found BUSY after a grace period  */
-	struct ledger_exporter exporters[CONFIG_MAX_EXPORTERS];
+	struct exporter_volume exported_before; /* when exporters began to share as they do now */
+	bool was_unbalanced; /* then, or before */
+	struct ledger_exporter exporters[LEDGER_MAX_EXPORTERS];
 	size_t n_exporters;
 };
 
@@ -71,6 +80,9 @@ struct xfp_volume ledger_sum_overflow(const struct xfp_ledger_row *row);
 
 /* Records, packets and octets that the exporter could not send, over all causes. */
 struct exporter_volume ledger_sum_not_sent(const struct exporter_stats *stats);
+
+/* The identities of the exporters alone; part of ledger_is_balanced(). */
+bool ledger_exporters_are_balanced(const struct ledger *ledger);
 
 /*
  * True when every identity holds. With packets arriving between the two

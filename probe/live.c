@@ -22,8 +22,10 @@ static void on_signal(void *arg, int signo)
 	struct live *l = arg;
 
 	if (signo == SIGHUP) {
-		log_warning(
-			"SIGHUP: the configuration is read at start only; restart to change it");
+		json_t *nobody = json_array();
+
+		live_reload(l, nobody);
+		json_decref(nobody);
 		return;
 	}
 	log_info("%s: expiring and exporting everything", strsignal(signo));
@@ -81,37 +83,33 @@ static void timers_start(struct live *l)
 	l->started_ns = now;
 	loop_timer_set(&l->sweep_timer, now + l->interval_ns, 0);
 	loop_timer_set(&l->export_timer, now, 0);
-	if (l->cfg->duration_s > 0)
+	if (l->cfg.duration_s > 0)
 		loop_timer_set(&l->duration_timer,
-			       now + (uint64_t)(l->cfg->duration_s * (double)NS_PER_S), 0);
+			       now + (uint64_t)(l->cfg.duration_s * (double)NS_PER_S), 0);
 }
 
 static int sweep_setup(struct live *l)
 {
-	const struct flow_cache_config *fc = &l->cfg->flow_cache;
+	const struct flow_cache_config *fc = &l->cfg.flow_cache;
 
 	l->interval_ns = (uint64_t)(fc->sweep_interval_s * (double)NS_PER_S);
 	l->sweep.cache = &l->cache;
 	l->sweep.clock = &l->clock;
 	l->sweep.obs = &l->obs.table;
-	l->sweep.timeouts.active_ns = (uint64_t)(fc->active_timeout_s * (double)NS_PER_S);
-	l->sweep.timeouts.idle_ns = (uint64_t)(fc->idle_timeout_s * (double)NS_PER_S);
-	l->sweep.high_water_pct = fc->high_water_pct;
 	l->sweep.sink = sinks_record;
-	l->sweep.biflow_sink = biflow_in_use(l->cfg) ? sinks_biflow : NULL;
 	l->sweep.sink_arg = &l->sinks;
-	l->sweep.groups = fields_in_use(l->cfg);
 	l->sweep.observer = l->anomaly ? anomaly_observer(l->anomaly) : NULL;
+	live_sweep_configure(l);
 	return sweep_open(&l->sweep);
 }
 
 /* Metering goes on without a control socket; a second probe may well hold it. */
 static void control_setup(struct live *l)
 {
-	if (!l->cfg->control_socket[0])
+	if (!l->cfg.control_socket[0])
 		return;
 	live_control_ops(l, &l->control_ops);
-	if (control_open(&l->control, &l->loop, l->cfg->control_socket, &l->control_ops))
+	if (control_open(&l->control, &l->loop, l->cfg.control_socket, &l->control_ops))
 		log_warning("going on without a control socket: xflowctl cannot ask this probe "
 			    "(set control.socket)");
 }
@@ -119,13 +117,13 @@ static void control_setup(struct live *l)
 static int anomaly_setup(struct live *l)
 {
 	struct anomaly_setup setup = {
-		.cfg = &l->cfg->anomaly,
+		.cfg = &l->cfg.anomaly,
 		.clock = &l->clock,
 		.sink = sinks_event,
 		.sink_arg = &l->sinks,
 	};
 
-	if (!l->cfg->anomaly.enabled)
+	if (!l->cfg.anomaly.enabled)
 		return 0;
 	if (getrandom(&setup.seed, sizeof(setup.seed), 0) != sizeof(setup.seed))
 		return log_errno(-errno, "draw the secret of anomaly detection from getrandom()");
@@ -134,12 +132,12 @@ static int anomaly_setup(struct live *l)
 
 static int cache_setup(struct live *l)
 {
-	const struct flow_cache_config *fc = &l->cfg->flow_cache;
+	const struct flow_cache_config *fc = &l->cfg.flow_cache;
 	struct flow_cache_params params;
 	int err = flow_cache_params_init(&params, fc->max_flows, fc->max_flows_ipv6);
 
-	params.detail = detail_layout(sweep_details_of_groups(fields_in_use(l->cfg)));
-	params.is_watched = l->cfg->anomaly.enabled;
+	params.detail = detail_layout(sweep_details_of_groups(fields_in_use(&l->cfg)));
+	params.is_watched = l->cfg.anomaly.enabled;
 	params.has_switches = fc->protocols.is_given;
 	params.joins_points = fc->deduplicate;
 	if (!err)
@@ -148,11 +146,11 @@ static int cache_setup(struct live *l)
 }
 
 /* Exporting Process first, Observation Points last. */
-static int live_open(struct live *l, const struct config *cfg)
+static int live_open(struct live *l)
 {
+	const struct config *cfg = &l->cfg;
 	int err;
 
-	l->cfg = cfg;
 	wall_clock_update(&l->clock); /* the first Templates leave before the first sweep */
 	err = loop_open(&l->loop, on_signal, l);
 	if (!err)
@@ -203,7 +201,7 @@ static int live_finish(struct live *l)
 	sinks_drain(&l->sinks, now, live_time_s(l, clock_monotonic_ns()));
 	live_ledger(l, &ledger);
 	ledger.seen_before = ledger.seen_after;
-	if (l->sinks.is_json || l->cfg->verbose)
+	if (l->sinks.is_json || l->cfg.verbose)
 		sinks_print_ledger(&l->sinks, &ledger);
 	if (!ledger_is_balanced(&ledger))
 		log_warning("the ledger does not balance: please report it with the output of "
@@ -228,10 +226,14 @@ static void live_close(struct live *l)
 	loop_close(&l->loop);
 }
 
-int live_run(const struct config *cfg)
+int live_run(const struct config *cfg, const struct options *opt)
 {
 	static struct live l;
-	int err = live_open(&l, cfg);
+	int err;
+
+	l.cfg = *cfg;
+	l.opt = opt;
+	err = live_open(&l);
 
 	if (!err) {
 		timers_start(&l);

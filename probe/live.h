@@ -6,10 +6,15 @@
 #pragma once
 
 #include "probe/config.h"
+#include "probe/options.h"
 
 /*
  * Observe the configured interfaces until a signal or the end of
- * cfg->duration_s; then detach, expire and export everything.
+ * cfg->duration_s; then detach, expire and export everything. SIGHUP, or a request
+ * over the control socket, reads the configuration again.
+ *
+ * opt  what *cfg was made from; outlives the call
+ *
  * Returns 0 or -errno, printed.
  */
-int live_run(const struct config *cfg);
+int live_run(const struct config *cfg, const struct options *opt);

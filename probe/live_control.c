@@ -61,6 +61,12 @@ static json_t *anomaly_describe(const struct live *l)
 			 (json_int_t)stats.memory_octets);
 }
 
+static json_t *reload_describe(const struct live *l)
+{
+	return json_pack("{s:I, s:I}", "reloads", (json_int_t)l->reloads, "failed",
+			 (json_int_t)l->failed_reloads);
+}
+
 static int ops_status(void *arg, json_t *into)
 {
 	const struct live *l = arg;
@@ -74,6 +80,7 @@ static int ops_status(void *arg, json_t *into)
 	err |= json_object_set_new(into, "sweep", sweep_describe_stats(l));
 	if (l->anomaly)
 		err |= json_object_set_new(into, "anomaly", anomaly_describe(l));
+	err |= json_object_set_new(into, "reload", reload_describe(l));
 	return err ? -ENOMEM : 0;
 }
 
@@ -108,6 +115,11 @@ static int ops_switch_protocol(void *arg, uint8_t number, bool is_on)
 	if (!err)
 		log_info("protocol %u is switched %s", number, is_on ? "on" : "off");
 	return err;
+}
+
+static int ops_reload(void *arg, json_t *answers)
+{
+	return live_reload(arg, answers);
 }
 
 static void ops_ledger(void *arg, control_ledger_fn done, void *ctx)
@@ -147,6 +159,7 @@ void live_control_ops(struct live *l, struct control_ops *ops)
 		.templates = ops_templates,
 		.protocols = ops_protocols,
 		.switch_protocol = ops_switch_protocol,
+		.reload = ops_reload,
 		.ledger = ops_ledger,
 		.each_flow = ops_each_flow,
 		.each_event = ops_each_event,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Between live.c (open, run, close), live_sweep.c (the sweep as steps of the
- * loop) and live_control.c (what the control socket answers).
+ * loop), live_reload.c (another configuration) and live_control.c (what the control
+ * socket answers).
  */
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "probe/grace.h"
 #include "probe/loop.h"
 #include "probe/obs_point.h"
+#include "probe/options.h"
 #include "probe/sinks.h"
 #include "probe/sweep.h"
 
@@ -35,7 +37,8 @@ enum grace_owner {
 };
 
 struct live {
-	const struct config *cfg;
+	struct config cfg; /* in force */
+	const struct options *opt;
 	struct loop loop;
 	struct flow_cache cache;
 	struct obs_points obs;
@@ -64,7 +67,21 @@ struct live {
 	uint32_t n_readers; /* waiting                          */
 	uint32_t n_reading; /* of them, served by the grace period in progress */
 	struct xfp_volume seen_before;
+	uint64_t reloads; /* done */
+	uint64_t failed_reloads;
 };
+
+/* Tell the sweep what the configuration says of it. */
+void live_sweep_configure(struct live *l);
+
+/*
+ * Read the configuration again: take all of it, or say why not and change nothing.
+ *
+ * answers  gets an object that tells what was done, or those of the errors (JSON array)
+ *
+ * Returns 0 or -errno, printed.
+ */
+int live_reload(struct live *l, json_t *answers);
 
 /* Start a sweep now, unless one is in progress. */
 void live_sweep_begin(struct live *l, uint64_t now_ns);

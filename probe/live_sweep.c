@@ -17,6 +17,18 @@ uint32_t live_time_s(const struct live *l, uint64_t now_ns)
 	return (uint32_t)(wall_clock_ns(&l->clock, now_ns) / NS_PER_S);
 }
 
+void live_sweep_configure(struct live *l)
+{
+	const struct flow_cache_config *fc = &l->cfg.flow_cache;
+	struct sweep *s = &l->sweep;
+
+	s->timeouts.active_ns = (uint64_t)(fc->active_timeout_s * (double)NS_PER_S);
+	s->timeouts.idle_ns = (uint64_t)(fc->idle_timeout_s * (double)NS_PER_S);
+	s->high_water_pct = fc->high_water_pct;
+	s->biflow_sink = biflow_in_use(&l->cfg) ? sinks_biflow : NULL;
+	s->groups = fields_in_use(&l->cfg);
+}
+
 void live_export(struct live *l, uint64_t now_ns)
 {
 	uint64_t next = sinks_run(&l->sinks, now_ns, live_time_s(l, clock_monotonic_ns()));

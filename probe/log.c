@@ -29,12 +29,20 @@ static const char *const level_names[] = {
 static struct {
 	enum log_level level;
 	bool is_json;
+	log_copy_fn copy;
+	void *copy_arg;
 } settings = {.level = LOG_INFO};
 
 void log_setup(enum log_level level, bool json)
 {
 	settings.level = level;
 	settings.is_json = json;
+}
+
+void log_copy(log_copy_fn fn, void *arg)
+{
+	settings.copy = fn;
+	settings.copy_arg = arg;
 }
 
 bool log_enabled(enum log_level level)
@@ -107,6 +115,8 @@ void log_print(enum log_level level, const char *fmt, ...)
 	format(message, fmt, args);
 	va_end(args);
 	write_line(level, message);
+	if (settings.copy)
+		settings.copy(settings.copy_arg, level, message);
 	errno = saved;
 }
 

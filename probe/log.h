@@ -21,6 +21,10 @@ void log_setup(enum log_level level, bool json);
 /* True when a message of this level would be printed. */
 bool log_enabled(enum log_level level);
 
+/* Hand each message that is printed to fn as well, until that is NULL; for one thread. */
+typedef void (*log_copy_fn)(void *arg, enum log_level level, const char *message);
+void log_copy(log_copy_fn fn, void *arg);
+
 /* Print one message; no newline at its end. */
 void log_print(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "probe/config.h"
+#include "probe/configure.h"
 #include "probe/live.h"
 #include "probe/log.h"
 #include "probe/offline.h"
@@ -22,19 +23,6 @@ static bool is_usage(int err)
 	       err == -EINVAL || err == -EISDIR || err == -EPROTONOSUPPORT || err == -EBADMSG ||
 	       err == -EBUSY || err == -EEXIST || err == -EADDRINUSE || err == -EOPNOTSUPP ||
 	       err == -ENOTDIR || err == -EROFS;
-}
-
-static int configure(struct config *cfg, const struct options *opt)
-{
-	int err = 0;
-
-	config_init(cfg);
-	if (opt->config_path)
-		err = config_load(cfg, opt->config_path);
-	if (err)
-		return err;
-	options_apply(cfg, opt);
-	return config_check(cfg);
 }
 
 int main(int argc, char **argv)
@@ -53,13 +41,13 @@ int main(int argc, char **argv)
 		puts("xflow-probe " XFP_VERSION);
 		return 0;
 	}
-	if (configure(&cfg, &opt))
+	if (configure(&cfg, &opt, NULL))
 		return EXIT_USAGE;
 	if (opt.is_check_only)
 		return config_print(&cfg, stdout) ? EXIT_RUNNING : 0;
 
 	log_setup((enum log_level)cfg.log_level, cfg.log_json);
-	err = cfg.read_path[0] ? offline_run(&cfg) : live_run(&cfg);
+	err = cfg.read_path[0] ? offline_run(&cfg) : live_run(&cfg, &opt);
 	if (!err)
 		return 0;
 	return is_usage(err) ? EXIT_USAGE : EXIT_RUNNING;

@@ -31,14 +31,14 @@ struct row {
 
 /* What only the command line can say; offsets are in struct config. */
 static const struct config_key own_keys[] = {
-	{"read", CONFIG_STRING, offsetof(struct config, read_path), CONFIG_PATH_MAX, NULL, 1,
-	 CONFIG_PATH_MAX - 1, NULL, NULL, NULL},
-	{"output", CONFIG_ENUM, offsetof(struct config, output), sizeof(int), NULL, 0, 0,
-	 "json | table | none", NULL, NULL},
-	{"profile", CONFIG_ENUM, offsetof(struct config, collector_profile), sizeof(int), NULL, 0,
-	 0, "nfcapd | silk | elastiflow | pmacct | full", NULL, NULL},
-	{"duration", CONFIG_SECONDS, offsetof(struct config, duration_s), sizeof(double), NULL, 0.1,
-	 366 * 86400., NULL, NULL, NULL},
+	{"read", CONFIG_STRING, offsetof(struct config, read_path), CONFIG_PATH_MAX, CONFIG_RESTART,
+	 NULL, 1, CONFIG_PATH_MAX - 1, NULL, NULL, NULL},
+	{"output", CONFIG_ENUM, offsetof(struct config, output), sizeof(int), CONFIG_RESTART, NULL,
+	 0, 0, "json | table | none", NULL, NULL},
+	{"profile", CONFIG_ENUM, offsetof(struct config, collector_profile), sizeof(int),
+	 CONFIG_RESTART, NULL, 0, 0, "nfcapd | silk | elastiflow | pmacct | full", NULL, NULL},
+	{"duration", CONFIG_SECONDS, offsetof(struct config, duration_s), sizeof(double),
+	 CONFIG_RESTART, NULL, 0.1, 366 * 86400., NULL, NULL, NULL},
 };
 
 static int handle_config(struct options *opt, const char *value)

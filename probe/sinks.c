@@ -14,35 +14,62 @@
 #include "probe/log.h"
 
 #define DRAIN_TIMEOUT_MS 5000
+#define LEAVE_TIMEOUT_MS 500 /* those have had their time, or most of it */
 
 /* The one that need not be configured. */
 static const struct group_config main_group = {.name = "main", .mode = MODE_MIRROR};
 
-static void join_group(struct sinks *s, const struct config *cfg, size_t i)
+/* The place of a group among those that have exporters, made if it is not there. */
+static size_t place_group(struct sinks *s, const struct group_config *cfg)
 {
-	const struct group_config *group = config_group(cfg, cfg->exporters[i].group);
 	size_t k = 0;
 
-	if (!group)
-		group = &main_group;
-	while (k < s->n_groups && s->group[k].cfg != group)
+	while (k < s->n_groups && s->group[k].cfg != cfg)
 		k++;
 	if (k == s->n_groups)
-		s->group[s->n_groups++].cfg = group;
-	exporter_group_add(&s->group[k], s->exporter[i]);
-	if (group->mode != MODE_MIRROR)
-		s->share[i] = (uint32_t)k + 1;
+		s->group[s->n_groups++] = (struct exporter_group){.cfg = cfg};
+	return k;
+}
+
+/* Of what was formed before; its configuration may be gone. */
+static bool is_active(const struct sinks *s, const struct exporter *e)
+{
+	for (size_t k = 0; k < s->n_groups; k++)
+		if (s->group[k].member[s->group[k].active] == e)
+			return true;
+	return false;
+}
+
+void sinks_form_groups(struct sinks *s, const struct config *cfg)
+{
+	bool was_active[CONFIG_MAX_EXPORTERS] = {0};
+
+	for (size_t i = 0; i < s->n_exporters; i++)
+		was_active[i] = is_active(s, s->exporter[i]);
+	s->n_groups = 0;
+	for (size_t i = 0; i < s->n_exporters; i++) {
+		const struct group_config *group = config_group(cfg, cfg->exporters[i].group);
+		size_t k = place_group(s, group ? group : &main_group);
+
+		exporter_group_add(&s->group[k], s->exporter[i]);
+		if (was_active[i])
+			s->group[k].active = s->group[k].n_members - 1;
+		s->share[i] = s->group[k].cfg->mode == MODE_MIRROR ? 0 : (uint32_t)k + 1;
+	}
+}
+
+uint32_t sinks_output_groups(const struct config *cfg)
+{
+	return cfg->output_fields | (cfg->output_biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0);
 }
 
 int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 {
 	int err = 0;
 
+	s->is_paced = is_paced;
 	if (cfg->output == OUTPUT_JSON || cfg->output == OUTPUT_TABLE) {
-		uint32_t biflow = cfg->output_biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0;
-
-		err = output_open(&s->output, STDOUT_FILENO, cfg->output,
-				  cfg->output_fields | biflow);
+		err = output_open(&s->output, STDOUT_FILENO, cfg->output, sinks_output_groups(cfg));
 		s->has_output = !err;
 		s->is_json = cfg->output == OUTPUT_JSON;
 	}
@@ -53,13 +80,13 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 	for (size_t i = 0; i < cfg->n_exporters && !err; i++) {
 		err = exporter_open(&s->exporter[i], &cfg->exporters[i], cfg->observation_domain_id,
 				    cfg->enterprise_number, is_paced);
-		if (!err) {
-			exporter_set_facts(s->exporter[s->n_exporters], &s->facts);
-			join_group(s, cfg, s->n_exporters++);
-		}
+		if (!err)
+			exporter_set_facts(s->exporter[s->n_exporters++], &s->facts);
 	}
 	if (err)
 		sinks_close(s);
+	else
+		sinks_form_groups(s, cfg);
 	return err;
 }
 
@@ -127,13 +154,30 @@ void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)
 		output_flush(&s->output);
 }
 
+/* True while the exporter waits for another one to leave. */
+static bool check_waiting(struct sinks *s, size_t i)
+{
+	struct exporter *e = s->exporter[i];
+
+	if (!s->waits[i])
+		return false;
+	if (leaving_blocks(&s->leaving, exporter_config(e)))
+		return true;
+	s->waits[i] = false;
+	exporter_begin(e); /* what fails was printed, and is tried again or done without */
+	leaving_hand_spool(&s->leaving, e);
+	return false;
+}
+
 uint64_t sinks_run(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 {
-	uint64_t next = UINT64_MAX;
+	uint64_t next = leaving_run(&s->leaving, now_ns, time_s);
 
 	for (size_t i = 0; i < s->n_groups; i++)
 		exporter_group_run(&s->group[i], now_ns);
 	for (size_t i = 0; i < s->n_exporters; i++) {
+		if (check_waiting(s, i))
+			continue;
 		uint64_t due = exporter_run(s->exporter[i], now_ns, time_s);
 
 		if (due < next)
@@ -147,8 +191,11 @@ void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 	uint64_t start_ns = clock_monotonic_ns();
 	uint64_t deadline_ns = start_ns + DRAIN_TIMEOUT_MS * NS_PER_MS;
 
+	leaving_drain(&s->leaving, now_ns, time_s, LEAVE_TIMEOUT_MS);
 	/* one deadline for all: collectors that are away do not add up */
 	for (size_t i = 0; i < s->n_exporters; i++) {
+		check_waiting(s, i);
+
 		uint64_t clock_ns = clock_monotonic_ns();
 		uint64_t left_ns = deadline_ns > clock_ns ? deadline_ns - clock_ns : 0;
 
@@ -188,9 +235,15 @@ void sinks_ledger(const struct sinks *s, struct ledger *ledger)
 
 		snprintf(e->name, sizeof(e->name), "%s", exporter_name(s->exporter[i]));
 		e->stats = *exporter_stats(s->exporter[i]);
+		e->accepted_before = s->accepted_before[i];
+		e->moved_before = s->moved_before[i];
 		e->has_all_records = true;
+		e->is_removed = false;
 		e->share = s->share[i];
 	}
+	ledger->exported_before = s->exported_before;
+	ledger->was_unbalanced = s->was_unbalanced;
+	leaving_ledger(&s->leaving, ledger);
 }
 
 void sinks_print_ledger(struct sinks *s, const struct ledger *ledger)
@@ -216,6 +269,7 @@ void sinks_close(struct sinks *s)
 {
 	for (size_t i = 0; i < s->n_exporters; i++)
 		exporter_close(s->exporter[i]);
+	leaving_close(&s->leaving);
 	if (s->has_output)
 		output_close(&s->output);
 	memset(s, 0, sizeof(*s));

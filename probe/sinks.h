@@ -16,14 +16,22 @@
 #include "probe/exporter_options.h"
 #include "probe/ledger.h"
 #include "probe/output.h"
+#include "probe/sinks_leaving.h"
 
 struct sinks {
 	struct exporter *exporter[CONFIG_MAX_EXPORTERS];
+	bool waits[CONFIG_MAX_EXPORTERS]; /* for one that is leaving: not begun */
 	size_t n_exporters;
+	struct leaving leaving;
+	bool is_paced;
 	struct options_facts facts; /* for the exporters; read_interfaces is the owner's to set */
 	struct exporter_group group[CONFIG_MAX_GROUPS + 1]; /* those that have exporters */
 	size_t n_groups;
 	uint32_t share[CONFIG_MAX_EXPORTERS]; /* of the ledger, by exporter */
+	struct exporter_volume exported_before; /* the ledger's, as are these: at the last reload */
+	struct exporter_volume accepted_before[CONFIG_MAX_EXPORTERS];
+	struct exporter_volume moved_before[CONFIG_MAX_EXPORTERS];
+	bool was_unbalanced;
 	struct output_stream output;
 	bool has_output; /* Flow Records go to it, too, unless is_for_events */
 	bool is_for_events;
@@ -73,6 +81,12 @@ void sinks_ledger(const struct sinks *s, struct ledger *ledger);
 
 /* Print the ledger as a JSON line on stdout, behind the records. */
 void sinks_print_ledger(struct sinks *s, const struct ledger *ledger);
+
+/* Put the exporters into the groups that cfg says, which outlives the sinks. */
+void sinks_form_groups(struct sinks *s, const struct config *cfg);
+
+/* The elements of JSON on stdout, OR of GROUP_*. */
+uint32_t sinks_output_groups(const struct config *cfg);
 
 /* Close; idempotent. */
 void sinks_close(struct sinks *s);

@@ -64,6 +64,18 @@ static void family_begin(struct sweep *s, uint8_t family)
 		s->slice_places = s->n_retired_max - SLICE_OVERRUN;
 }
 
+/* Those that are retiring leave in the next harvest, before anybody looks at them. */
+void sweep_look_again(struct sweep *s)
+{
+	for (int f = 0; f < FLOW_FAMILIES; f++) {
+		struct flow_table *t = &s->cache->table[f];
+
+		memset(t->chunk_due_ns, 0, t->n_chunks * sizeof(*t->chunk_due_ns));
+		for (uint32_t slot = 0; slot < t->n_slots; slot++)
+			t->due[slot] = DUE_NEW;
+	}
+}
+
 void sweep_begin(struct sweep *s, uint64_t now_ns)
 {
 	s->now_ns = now_ns;

@@ -92,6 +92,9 @@ uint32_t sweep_details_of_groups(uint32_t groups);
  */
 int sweep_open(struct sweep *s);
 
+/* The timeouts or high_water_pct were changed: what was put off by the old ones is looked at again. */
+void sweep_look_again(struct sweep *s);
+
 /* Start over at the first slot. now_ns: the clock of the slots' times. */
 void sweep_begin(struct sweep *s, uint64_t now_ns);
 

@@ -20,13 +20,13 @@
 #define EXIT_USAGE     2
 #define SOCKET_WAIT_S  30
 
-static const char *const commands[] = {"status", "ledger",  "flows",	 "top",
-				       "events", "explain", "templates", "protocols"};
+static const char *const commands[] = {"status",  "ledger",    "flows",	    "top",   "events",
+				       "explain", "templates", "protocols", "reload"};
 
 static const char usage_line[] =
 	"usage: xflowctl [-s SOCKET] [--json] status|ledger|flows [FILTER]|"
 	"top [flows|hosts|ports] [N]|events|explain ID|templates [--send]|"
-	"protocols [NAME|NUMBER [on|off]]\n";
+	"protocols [NAME|NUMBER [on|off]]|reload\n";
 
 static const char help[] =
 	"\n"
@@ -50,7 +50,9 @@ static const char help[] =
 	"  templates             Template IDs of each exporter\n"
 	"      --send            and send them again, three times, over UDP\n"
 	"  protocols [NAME|NUMBER [on|off]]\n"
-	"                        packets and octets of each IP protocol; meter one, or no longer\n";
+	"                        packets and octets of each IP protocol; meter one, or no longer\n"
+	"  reload                read the configuration again, as SIGHUP does, and say what "
+	"changed\n";
 
 struct options {
 	const char *socket_path;

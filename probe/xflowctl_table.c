@@ -175,12 +175,14 @@ static bool ends_with_records(const char *name, size_t *stem)
 /* Each counter X_records of an exporter stands beside X_packets and X_octets. */
 static void print_exporter(json_t *exporter, FILE *out)
 {
+	char title[128];
 	const char *name;
 	json_t *value;
 	size_t stem;
 
-	fprintf(out, "\n%-*s %20s %20s  RECORDS\n", NAME_WIDTH, text_at(exporter, "name"),
-		"PACKETS", "OCTETS");
+	snprintf(title, sizeof(title), "%s%s", text_at(exporter, "name"),
+		 json_is_true(json_object_get(exporter, "removed")) ? " (removed)" : "");
+	fprintf(out, "\n%-*s %20s %20s  RECORDS\n", NAME_WIDTH, title, "PACKETS", "OCTETS");
 	json_object_foreach(exporter, name, value)
 	{
 		char label[64], account[48], records[32];

@@ -72,6 +72,12 @@ static int switch_protocol(void *arg, uint8_t number, bool is_on)
 	return number == 6 && is_on ? -EPERM : 0;
 }
 
+static int reload(void *arg, json_t *answers)
+{
+	(void)arg;
+	return json_array_append_new(answers, json_pack("{s:s}", "type", "reload"));
+}
+
 static void check_lines(const char *reply, size_t length)
 {
 	const char *end = reply + length;
@@ -94,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					.templates = list_templates,
 					.protocols = list_protocols,
 					.switch_protocol = switch_protocol,
+					.reload = reload,
 					.each_flow = each_flow};
 	char *request = fuzz_copy(data, size), *reply = NULL;
 	size_t length = 0;

@@ -55,6 +55,20 @@ static int switch_protocol(void *arg, uint8_t number, bool is_on)
 	return f->has_switches ? 0 : -EPERM;
 }
 
+static int reload(void *arg, json_t *answers)
+{
+	struct control_fixture *f = arg;
+
+	f->n_reloads++;
+	if (!f->reload_err)
+		json_array_append_new(answers,
+				      json_pack("{s:s, s:[s]}", "type", "reload", "kept", "local"));
+	for (int i = 0; i < 2 && f->reload_err; i++)
+		json_array_append_new(
+			answers, json_pack("{s:s, s:s}", "type", "error", "error", "a.yaml:1:2"));
+	return f->reload_err;
+}
+
 void control_fixture_give_ledger(struct control_fixture *f)
 {
 	const struct ledger l = {.exported = {.packets = (uint64_t)f->n_ledgers}};
@@ -132,6 +146,7 @@ int control_fixture_open(void **state)
 				      .templates = list_templates,
 				      .protocols = list_protocols,
 				      .switch_protocol = switch_protocol,
+				      .reload = reload,
 				      .ledger = ask_ledger,
 				      .each_flow = each_flow,
 				      .each_event = each_event};

@@ -26,6 +26,8 @@ struct control_fixture {
 	int n_sends; /* of Templates, asked for */
 	bool has_switches; /* protocols can be switched, of which 6 and 17 are told of */
 	bool is_off[256]; /* as was asked for */
+	int n_reloads; /* asked for */
+	int reload_err; /* 0 or -errno, returned by it, with two errors in the answer */
 	control_ledger_fn done; /* waits for the ledger, or NULL */
 	void *done_ctx;
 };

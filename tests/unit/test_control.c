@@ -69,6 +69,20 @@ static void test_protocol_is_switched_and_told_of(void **state)
 	assert_false(f->is_off[17]);
 }
 
+static void test_reload_is_answered_by_what_was_done_or_every_error(void **state)
+{
+	struct control_fixture *f = *state;
+
+	check_reply(f, "reload\n", "{\"type\":\"reload\",\"kept\":[\"local\"]}\n");
+	check_lines(f, "reload\n", 1);
+	f->reload_err = -EINVAL;
+	check_lines(f, "reload\n", 2);
+	check_reply(f, "reload\n", "{\"type\":\"error\",\"error\":\"a.yaml:1:2\"}\n");
+	assert_int_equal(f->n_reloads, 4);
+	check_reply(f, "reload now\n", "unknown request 'reload ...'");
+	assert_int_equal(f->n_reloads, 4);
+}
+
 static void test_flows_are_filtered(void **state)
 {
 	struct control_fixture *f = *state;
@@ -211,6 +225,7 @@ int main(void)
 		TEST(test_templates_are_listed_and_sent_when_asked_to),
 		TEST(test_protocols_are_listed_all_or_one),
 		TEST(test_protocol_is_switched_and_told_of),
+		TEST(test_reload_is_answered_by_what_was_done_or_every_error),
 		TEST(test_flows_are_filtered),
 		TEST(test_top_lists_the_largest_first),
 		TEST(test_top_sums_up_what_finds_no_place),

@@ -157,6 +157,55 @@ static void test_exporters_of_a_share_have_every_record_between_them(void **stat
 	assert_false(ledger_is_balanced(&l));
 }
 
+/* 4 records went to one that is gone now, 2 to one that came then. */
+static void test_since_a_reload_what_was_before_is_set_aside(void **state)
+{
+	struct ledger l = balanced_ledger();
+	struct ledger_exporter *stays = &l.exporters[0], *comes = &l.exporters[1];
+	struct ledger_exporter *gone = &l.exporters[2];
+
+	(void)state;
+	l.n_exporters = 3;
+	l.exported_before = (struct exporter_volume){4, 40, 4000};
+	stays->accepted_before = l.exported_before;
+	comes->has_all_records = gone->is_removed = true;
+	comes->stats.accepted = comes->stats.sent = (struct exporter_volume){2, 20, 1000};
+	gone->stats.accepted = gone->stats.sent = l.exported_before;
+	assert_true(ledger_is_balanced(&l));
+	comes->stats.accepted.octets = comes->stats.sent.octets = 999;
+	assert_false(ledger_is_balanced(&l));
+	comes->stats.accepted.octets = comes->stats.sent.octets = 1000;
+	stays->accepted_before.packets++;
+	assert_false(ledger_is_balanced(&l));
+	stays->accepted_before.packets--;
+	gone->stats.sent.records--;
+	assert_false(ledger_is_balanced(&l));
+	gone->stats.sent.records++;
+	l.was_unbalanced = true;
+	assert_false(ledger_is_balanced(&l));
+}
+
+static void test_those_that_share_may_have_handed_over_before_a_reload(void **state)
+{
+	struct ledger l = balanced_ledger();
+	struct ledger_exporter *first = &l.exporters[0], *second = &l.exporters[1];
+
+	(void)state;
+	l.n_exporters = 2;
+	first->share = second->share = 1;
+	second->has_all_records = true;
+	first->stats.moved = first->stats.queued;
+	first->stats.queued = (struct exporter_volume){0};
+	second->stats.accepted = second->stats.sent = first->stats.moved;
+	first->accepted_before = first->stats.accepted;
+	first->moved_before = first->stats.moved;
+	second->accepted_before = second->stats.accepted;
+	l.exported_before = l.exported;
+	assert_true(ledger_is_balanced(&l));
+	first->moved_before.records = 0;
+	assert_false(ledger_is_balanced(&l));
+}
+
 static void test_records_of_an_earlier_run_are_no_exported_ones(void **state)
 {
 	struct ledger l = balanced_ledger();
@@ -327,6 +376,8 @@ int main(void)
 		cmocka_unit_test(test_under_load_accounts_lie_between_both_readings_of_seen),
 		cmocka_unit_test(test_later_exporter_need_not_have_every_record),
 		cmocka_unit_test(test_exporters_of_a_share_have_every_record_between_them),
+		cmocka_unit_test(test_since_a_reload_what_was_before_is_set_aside),
+		cmocka_unit_test(test_those_that_share_may_have_handed_over_before_a_reload),
 		cmocka_unit_test(test_records_of_an_earlier_run_are_no_exported_ones),
 		cmocka_unit_test(test_rows_of_all_cpus_are_added_up),
 		cmocka_unit_test(test_json_has_every_number_under_its_name),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -39,6 +40,33 @@ static void test_json_line_is_one_object(void **state)
 	log_info("a \"b\" \\ c\n\033");
 	assert_printed("{\"type\":\"log\",\"level\":\"info\","
 		       "\"message\":\"a \\\"b\\\" \\\\ c\\u000a\\u001b\"}\n");
+}
+
+static void keep_copy(void *arg, enum log_level level, const char *message)
+{
+	snprintf(arg, 64, "%d %s", (int)level, message);
+}
+
+static void test_messages_may_be_copied_while_they_are_printed(void **state)
+{
+	char copy[64] = "";
+
+	(void)state;
+	log_setup(LOG_WARNING, true);
+	log_copy(keep_copy, copy);
+	capture_begin();
+	log_info("not printed");
+	free(capture_end());
+	assert_string_equal(copy, "");
+	capture_begin();
+	log_errno(-ENOENT, "open \"%s\"", "x");
+	free(capture_end());
+	assert_string_equal(copy, "0 open \"x\": No such file or directory");
+	log_copy(NULL, NULL);
+	capture_begin();
+	log_error("other");
+	free(capture_end());
+	assert_string_equal(copy, "0 open \"x\": No such file or directory");
 }
 
 static void test_control_characters_do_not_reach_the_terminal(void **state)
@@ -113,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_line_names_program_and_level),
 		cmocka_unit_test(test_json_line_is_one_object),
+		cmocka_unit_test(test_messages_may_be_copied_while_they_are_printed),
 		cmocka_unit_test(test_control_characters_do_not_reach_the_terminal),
 		cmocka_unit_test(test_what_is_not_utf8_is_replaced),
 		cmocka_unit_test(test_messages_above_the_level_are_left_out),

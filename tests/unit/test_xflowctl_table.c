@@ -146,6 +146,14 @@ static void test_ledger_has_a_row_for_every_account(void **state)
 	check_text(line, "balanced: NO\n");
 }
 
+static void test_ledger_tells_an_exporter_that_left_from_its_namesake(void **state)
+{
+	(void)state;
+	check_text(
+		"{\"type\":\"ledger\",\"exporters\":[{\"name\":\"local\",\"removed\":true}]}",
+		"\nlocal (removed)                       PACKETS               OCTETS  RECORDS\n");
+}
+
 static void test_other_objects_are_names_and_values(void **state)
 {
 	(void)state;
@@ -179,6 +187,7 @@ int main(void)
 		cmocka_unit_test(test_counts_have_three_digits_and_a_unit),
 		cmocka_unit_test(test_heading_is_printed_once_above_equal_rows),
 		cmocka_unit_test(test_ledger_has_a_row_for_every_account),
+		cmocka_unit_test(test_ledger_tells_an_exporter_that_left_from_its_namesake),
 		cmocka_unit_test(test_other_objects_are_names_and_values),
 		cmocka_unit_test(test_protocols_are_found_by_name_and_number),
 	};

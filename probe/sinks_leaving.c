@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exporters that leave. See sinks_leaving.h. */
+#include "probe/sinks_leaving.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "probe/clock.h"
+#include "probe/log.h"
+
+#define TIMEOUT_NS  (5 * NS_PER_S)
+#define SPREAD_NS   NS_PER_S /* longest interval over which what is queued is sent */
+#define OTHERS_NAME "(others)"
+
+/* Where the counts of one that leaves go: those of an earlier one of its name are added to. */
+static struct left_exporter *place_of(struct leaving *l, const struct exporter_config *cfg)
+{
+	const char *name = cfg->name;
+	bool is_full = l->n_left >= CONFIG_MAX_EXPORTERS;
+
+	for (size_t i = 0; i < l->n_left; i++)
+		if (!strcmp(l->left[i].name, name))
+			return &l->left[i];
+	if (is_full && l->n_left > CONFIG_MAX_EXPORTERS)
+		return &l->left[CONFIG_MAX_EXPORTERS];
+	struct left_exporter *place = &l->left[l->n_left++];
+
+	*place = (struct left_exporter){0};
+	snprintf(place->name, sizeof(place->name), "%s", is_full ? OTHERS_NAME : name);
+	return place;
+}
+
+/* It has sent what it could: count the rest, keep the counts, close it. */
+static void finish(struct leaving *l, size_t i, uint64_t now_ns, uint32_t time_s, int timeout_ms)
+{
+	struct exporter *e = l->leaving[i].exporter;
+	const struct exporter_config *cfg = exporter_config(e);
+	struct left_exporter *place = place_of(l, cfg);
+
+	exporter_drain(e, now_ns, time_s, timeout_ms);
+	const struct exporter_stats *stats = exporter_stats(e);
+
+	exporter_stats_add(&place->stats, stats);
+	snprintf(place->spool_path, sizeof(place->spool_path), "%s", cfg->spool_path);
+	if (stats->spooled.records)
+		log_info("exporter %s: has left; %llu records stay in its spool %s", cfg->name,
+			 (unsigned long long)stats->spooled.records, cfg->spool_path);
+	else
+		log_info("exporter %s: has left", cfg->name);
+	exporter_close(e);
+	l->n_leaving--;
+	memmove(&l->leaving[i], &l->leaving[i + 1], (l->n_leaving - i) * sizeof(l->leaving[0]));
+}
+
+void leaving_add(struct leaving *l, struct exporter *e, uint64_t now_ns, uint32_t time_s,
+		 uint64_t interval_ns)
+{
+	if (l->n_leaving == CONFIG_MAX_EXPORTERS)
+		finish(l, 0, now_ns, time_s, 0);
+	exporter_flush(e, now_ns, interval_ns < SPREAD_NS ? interval_ns : SPREAD_NS);
+	l->leaving[l->n_leaving++] = (struct leaving_exporter){e, now_ns + TIMEOUT_NS};
+}
+
+bool leaving_is_in_the_way(const struct exporter_config *a, const struct exporter_config *b)
+{
+	bool has_spool = *a->spool_path && !strcmp(a->spool_path, b->spool_path);
+
+	return (a->transport == b->transport && !strcmp(a->address, b->address)) ||
+	       (has_spool && !strcmp(a->name, b->name));
+}
+
+bool leaving_blocks(const struct leaving *l, const struct exporter_config *cfg)
+{
+	for (size_t i = 0; i < l->n_leaving; i++)
+		if (leaving_is_in_the_way(exporter_config(l->leaving[i].exporter), cfg))
+			return true;
+	return false;
+}
+
+void leaving_make_way(struct leaving *l, const struct exporter_config *cfg, uint64_t now_ns,
+		      uint32_t time_s)
+{
+	for (size_t i = l->n_leaving; i-- > 0;)
+		if (leaving_is_in_the_way(exporter_config(l->leaving[i].exporter), cfg))
+			finish(l, i, now_ns, time_s, 0);
+}
+
+/* Of what is there at most as much as is wanted. */
+static uint64_t take(uint64_t *there, uint64_t wanted)
+{
+	uint64_t taken = wanted < *there ? wanted : *there;
+
+	*there -= taken;
+	return taken;
+}
+
+void leaving_hand_spool(struct leaving *l, const struct exporter *e)
+{
+	const struct exporter_config *cfg = exporter_config(e);
+	const struct exporter_volume *found = &exporter_stats(e)->recovered;
+
+	for (size_t i = 0; i < l->n_left; i++) {
+		struct left_exporter *left = &l->left[i];
+		struct exporter_stats *s = &left->stats;
+
+		if (strcmp(left->name, cfg->name) != 0 ||
+		    strcmp(left->spool_path, cfg->spool_path) != 0)
+			continue;
+		s->moved.records += take(&s->spooled.records, found->records);
+		s->moved.packets += take(&s->spooled.packets, found->packets);
+		s->moved.octets += take(&s->spooled.octets, found->octets);
+	}
+}
+
+uint64_t leaving_run(struct leaving *l, uint64_t now_ns, uint32_t time_s)
+{
+	uint64_t next_ns = UINT64_MAX;
+
+	for (size_t i = l->n_leaving; i-- > 0;) {
+		const struct leaving_exporter *one = &l->leaving[i];
+		uint64_t due_ns = exporter_run(one->exporter, now_ns, time_s);
+		const struct exporter_volume *queued = &exporter_stats(one->exporter)->queued;
+
+		if (now_ns >= one->deadline_ns || (!queued->records && !queued->packets)) {
+			finish(l, i, now_ns, time_s, 0);
+			continue;
+		}
+		due_ns = due_ns < one->deadline_ns ? due_ns : one->deadline_ns;
+		next_ns = due_ns < next_ns ? due_ns : next_ns;
+	}
+	return next_ns;
+}
+
+void leaving_drain(struct leaving *l, uint64_t now_ns, uint32_t time_s, int timeout_ms)
+{
+	uint64_t start_ns = clock_monotonic_ns();
+
+	while (l->n_leaving) {
+		uint64_t took_ns = clock_monotonic_ns() - start_ns;
+		int left_ms = timeout_ms - (int)(took_ns / NS_PER_MS);
+
+		finish(l, 0, now_ns + took_ns, time_s + clock_round_s(took_ns),
+		       left_ms > 0 ? left_ms : 0);
+	}
+}
+
+static void add_to_ledger(struct ledger *ledger, const char *name,
+			  const struct exporter_stats *stats)
+{
+	struct ledger_exporter *e = &ledger->exporters[ledger->n_exporters++];
+
+	*e = (struct ledger_exporter){.stats = *stats, .is_removed = true};
+	snprintf(e->name, sizeof(e->name), "%s", name);
+}
+
+void leaving_ledger(const struct leaving *l, struct ledger *ledger)
+{
+	for (size_t i = 0; i < l->n_leaving; i++)
+		add_to_ledger(ledger, exporter_name(l->leaving[i].exporter),
+			      exporter_stats(l->leaving[i].exporter));
+	for (size_t i = 0; i < l->n_left; i++)
+		add_to_ledger(ledger, l->left[i].name, &l->left[i].stats);
+}
+
+void leaving_close(struct leaving *l)
+{
+	for (size_t i = 0; i < l->n_leaving; i++)
+		exporter_close(l->leaving[i].exporter);
+	*l = (struct leaving){0};
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Exporters that a reload took out. Each sends what it has, for a few seconds at most;
+ * what it cannot send is counted as at the end of a run, and then only its counts stay.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "probe/config.h"
+#include "probe/exporter.h"
+#include "probe/ledger.h"
+
+/* One that has left. */
+struct left_exporter {
+	char name[CONFIG_LABEL_MAX];
+	char spool_path[CONFIG_PATH_MAX];
+	struct exporter_stats stats;
+};
+
+struct leaving_exporter {
+	struct exporter *exporter;
+	uint64_t deadline_ns; /* as now_ns */
+};
+
+/* A zeroed one is empty. */
+struct leaving {
+	struct leaving_exporter leaving[CONFIG_MAX_EXPORTERS]; /* the earliest first */
+	size_t n_leaving;
+	struct left_exporter
+		left[CONFIG_MAX_EXPORTERS + 1]; /* the last: all there is no place for */
+	size_t n_left;
+};
+
+/*
+ * Take an exporter over, to send what it has. If there are too many, the earliest has
+ * no more time.
+ *
+ * interval_ns  as of exporter_flush()
+ */
+void leaving_add(struct leaving *l, struct exporter *e, uint64_t now_ns, uint32_t time_s,
+		 uint64_t interval_ns);
+
+/* True when one of the two has to be gone before the other begins: they share Collector, file or spool. */
+bool leaving_is_in_the_way(const struct exporter_config *a, const struct exporter_config *b);
+
+/* True while one that leaves is in the way of `cfg`. */
+bool leaving_blocks(const struct leaving *l, const struct exporter_config *cfg);
+
+/* Those in the way of `cfg` have no more time. */
+void leaving_make_way(struct leaving *l, const struct exporter_config *cfg, uint64_t now_ns,
+		      uint32_t time_s);
+
+/* An exporter has begun: what it found in its spool may be what another one left there. */
+void leaving_hand_spool(struct leaving *l, const struct exporter *e);
+
+/* Send what is due; as exporter_run(). */
+uint64_t leaving_run(struct leaving *l, uint64_t now_ns, uint32_t time_s);
+
+/* End of the run: all leave, and take timeout_ms together at most to wait for Collectors. */
+void leaving_drain(struct leaving *l, uint64_t now_ns, uint32_t time_s, int timeout_ms);
+
+/* Add their part to the ledger. */
+void leaving_ledger(const struct leaving *l, struct ledger *ledger);
+
+/* Nothing is sent. */
+void leaving_close(struct leaving *l);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exporters that come, go and change. See sinks_reload.h. */
+#include "probe/sinks_reload.h"
+
+#include <string.h>
+
+static bool is_fresh(const struct reload_plan *plan, size_t i)
+{
+	return plan->exporter[i].action == RELOAD_ADD || plan->exporter[i].action == RELOAD_CHANGE;
+}
+
+/* True when one that leaves, now or since an earlier reload, has to be gone before. */
+static bool has_to_wait(const struct sinks *s, const struct reload_plan *plan,
+			const struct exporter_config *cfg)
+{
+	for (size_t k = 0; k < s->n_exporters; k++)
+		if (plan->leaves[k] && leaving_is_in_the_way(exporter_config(s->exporter[k]), cfg))
+			return true;
+	return leaving_blocks(&s->leaving, cfg);
+}
+
+/* Those that stay of the failover group that exporter number k is in. */
+static uint32_t heirs_of(const struct sinks *s, size_t k, const struct config *next,
+			 const struct reload_plan *plan)
+{
+	uint32_t heirs = 0;
+
+	for (size_t i = 0; i < next->n_exporters; i++)
+		if (!is_fresh(plan, i) && s->share[k] &&
+		    s->share[plan->exporter[i].old] == s->share[k] &&
+		    s->group[s->share[k] - 1].cfg->mode == MODE_FAILOVER)
+			heirs |= 1u << i;
+	return heirs;
+}
+
+/* Files last: one that is there is emptied, which nothing after it may be in vain for. */
+static int begin_all(struct sinks_fresh *fresh, const struct config *next, bool are_files)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < next->n_exporters && !err; i++)
+		if (fresh->exporter[i] && !fresh->waits[i] &&
+		    (next->exporters[i].transport == TRANSPORT_FILE) == are_files)
+			err = exporter_begin(fresh->exporter[i]);
+	return err;
+}
+
+int sinks_reload_prepare(struct sinks *s, const struct config *next, const struct reload_plan *plan,
+			 struct sinks_fresh *fresh)
+{
+	int err = 0;
+
+	*fresh = (struct sinks_fresh){0};
+	for (size_t k = 0; k < s->n_exporters; k++)
+		fresh->heirs[k] = heirs_of(s, k, next, plan);
+	for (size_t i = 0; i < next->n_exporters && !err; i++) {
+		const struct exporter_config *cfg = &next->exporters[i];
+
+		if (!is_fresh(plan, i))
+			continue;
+		err = exporter_prepare(&fresh->exporter[i], cfg, next->observation_domain_id,
+				       next->enterprise_number, s->is_paced);
+		if (err)
+			break;
+		exporter_set_facts(fresh->exporter[i], &s->facts);
+		fresh->waits[i] = has_to_wait(s, plan, cfg);
+	}
+	if (!err)
+		err = begin_all(fresh, next, false);
+	if (!err)
+		err = begin_all(fresh, next, true);
+	if (err)
+		sinks_reload_abandon(fresh);
+	return err;
+}
+
+void sinks_reload_abandon(struct sinks_fresh *fresh)
+{
+	for (size_t i = 0; i < CONFIG_MAX_EXPORTERS; i++)
+		exporter_close(fresh->exporter[i]);
+	*fresh = (struct sinks_fresh){0};
+}
+
+/* What does not balance now is not forgotten. */
+static void check_so_far(struct sinks *s, const struct exporter_volume *exported)
+{
+	static struct ledger ledger;
+
+	memset(&ledger, 0, sizeof(ledger));
+	ledger.exported = *exported;
+	sinks_ledger(s, &ledger);
+	s->was_unbalanced = !ledger_exporters_are_balanced(&ledger);
+}
+
+/* What waits for a Collector that is away is for others of its failover group to send. */
+static void hand_over(struct exporter *e, uint32_t heirs, struct exporter *const *next)
+{
+	struct exporter *heir = NULL;
+
+	for (; heirs && exporter_is_away(e); heirs &= heirs - 1) {
+		struct exporter *one = next[__builtin_ctz(heirs)];
+
+		if (!heir || (exporter_is_away(heir) && !exporter_is_away(one)))
+			heir = one;
+	}
+	if (heir)
+		exporter_hand_over(e, heir);
+}
+
+static void let_leave(struct sinks *s, size_t k, const struct sinks_moment *at)
+{
+	struct exporter *e = s->exporter[k];
+
+	if (s->waits[k]) {
+		leaving_make_way(&s->leaving, exporter_config(e), at->now_ns, at->time_s);
+		exporter_begin(e);
+		leaving_hand_spool(&s->leaving, e);
+	}
+	leaving_add(&s->leaving, e, at->now_ns, at->time_s, at->interval_ns);
+}
+
+static void count_from_here(struct sinks *s, const struct exporter_volume *exported)
+{
+	s->exported_before = *exported;
+	for (size_t i = 0; i < s->n_exporters; i++) {
+		s->accepted_before[i] = exporter_stats(s->exporter[i])->accepted;
+		s->moved_before[i] = exporter_stats(s->exporter[i])->moved;
+	}
+}
+
+void sinks_reload_commit(struct sinks *s, const struct config *cfg, const struct reload_plan *plan,
+			 struct sinks_fresh *fresh, const struct sinks_moment *at)
+{
+	struct exporter *next[CONFIG_MAX_EXPORTERS] = {0};
+	bool waits[CONFIG_MAX_EXPORTERS] = {0};
+
+	check_so_far(s, &at->exported);
+	for (size_t i = 0; i < cfg->n_exporters; i++) {
+		size_t old = plan->exporter[i].old;
+
+		next[i] = is_fresh(plan, i) ? fresh->exporter[i] : s->exporter[old];
+		waits[i] = is_fresh(plan, i) ? fresh->waits[i] : s->waits[old];
+		if (plan->exporter[i].action == RELOAD_ADJUST)
+			exporter_adjust(next[i], &cfg->exporters[i]);
+		else if (is_fresh(plan, i) && !waits[i])
+			leaving_hand_spool(&s->leaving, next[i]);
+	}
+	for (size_t k = 0; k < s->n_exporters; k++) {
+		if (!plan->leaves[k])
+			continue;
+		hand_over(s->exporter[k], fresh->heirs[k], next);
+		let_leave(s, k, at);
+	}
+	memcpy(s->exporter, next, sizeof(next));
+	memcpy(s->waits, waits, sizeof(waits));
+	s->n_exporters = cfg->n_exporters;
+	sinks_form_groups(s, cfg);
+	count_from_here(s, &at->exported);
+	if (s->has_output && !s->is_for_events)
+		s->output.groups = sinks_output_groups(cfg);
+	*fresh = (struct sinks_fresh){0};
+}
