@@ -14,12 +14,27 @@ void pace_init(struct pace *p, uint32_t max_records_per_s)
 		p->record_ns = (NS_PER_S + max_records_per_s - 1) / max_records_per_s;
 }
 
-void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages)
+void pace_restart(struct pace *p, uint64_t now_ns, uint64_t n_messages)
 {
 	p->start_ns = now_ns;
-	p->window_ns = interval_ns / 10 * 9;
 	p->total = n_messages;
 	p->done = 0;
+}
+
+void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages)
+{
+	uint64_t window_ns = interval_ns / 10 * 9, end_ns = p->start_ns + p->window_ns;
+	uint64_t n_before = p->total > p->done ? p->total - p->done : 0;
+
+	if (n_before && n_before <= n_messages && end_ns > now_ns) {
+		double at_least_ns =
+			(double)(end_ns - now_ns) * (double)n_messages / (double)n_before;
+
+		if (at_least_ns < (double)window_ns)
+			window_ns = (uint64_t)at_least_ns;
+	}
+	p->window_ns = window_ns;
+	pace_restart(p, now_ns, n_messages);
 }
 
 uint64_t pace_due(const struct pace *p, uint64_t now_ns)

@@ -22,8 +22,14 @@ struct pace {
 /* max_records_per_s  0 = no cap */
 void pace_init(struct pace *p, uint32_t max_records_per_s);
 
-/* Spread n_messages from now over 90 % of interval_ns. */
+/*
+ * Spread n_messages from now over 90 % of interval_ns. What of them was to leave before
+ * that still does: while sweeps follow faster than their interval, nothing is put off again.
+ */
 void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages);
+
+/* Spread n_messages as if there had been none before, though some were put off. */
+void pace_restart(struct pace *p, uint64_t now_ns, uint64_t n_messages);
 
 /* How many Messages may leave now, at most PACE_BURST_MESSAGES. */
 uint64_t pace_due(const struct pace *p, uint64_t now_ns);

@@ -117,7 +117,7 @@ static void begin_session(struct exporter *e)
 	e->stats.sequence = 0;
 	exporter_options_begin(e);
 	/* What gathered meanwhile is no reason for a burst. */
-	pace_spread(&e->pace, e->now_ns, e->pace.window_ns, e->queue.n_messages);
+	pace_restart(&e->pace, e->now_ns, e->queue.n_messages);
 }
 
 /* True when Messages are not to be tried on the Collector. */
