@@ -4,6 +4,7 @@
 
 #include "probe/clock.h"
 
+#define LATE_MAX_NS   1000000ull
 #define CREDIT_MAX_NS 10000000ull /* of unused cap that may be caught up: 10 ms */
 
 void pace_init(struct pace *p, uint32_t max_records_per_s)
@@ -12,6 +13,12 @@ void pace_init(struct pace *p, uint32_t max_records_per_s)
 	/* Rounded up: the cap is hard. */
 	if (max_records_per_s)
 		p->record_ns = (NS_PER_S + max_records_per_s - 1) / max_records_per_s;
+}
+
+/* From one Message to the next. */
+static double message_ns(const struct pace *p)
+{
+	return (double)p->window_ns / (double)p->total;
 }
 
 void pace_restart(struct pace *p, uint64_t now_ns, uint64_t n_messages)
@@ -23,15 +30,13 @@ void pace_restart(struct pace *p, uint64_t now_ns, uint64_t n_messages)
 
 void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages)
 {
-	uint64_t window_ns = interval_ns / 10 * 9, end_ns = p->start_ns + p->window_ns;
-	uint64_t n_before = p->total > p->done ? p->total - p->done : 0;
+	uint64_t window_ns = interval_ns / 10 * 9;
 
-	if (n_before && n_before <= n_messages && end_ns > now_ns) {
-		double at_least_ns =
-			(double)(end_ns - now_ns) * (double)n_messages / (double)n_before;
+	if (p->done < p->total) {
+		double as_before_ns = message_ns(p) * (double)n_messages;
 
-		if (at_least_ns < (double)window_ns)
-			window_ns = (uint64_t)at_least_ns;
+		if (as_before_ns < (double)window_ns)
+			window_ns = (uint64_t)as_before_ns;
 	}
 	p->window_ns = window_ns;
 	pace_restart(p, now_ns, n_messages);
@@ -63,6 +68,13 @@ void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records)
 	if (p->records_free_ns < oldest_ns)
 		p->records_free_ns = oldest_ns;
 	p->records_free_ns += n_records * p->record_ns;
+}
+
+uint64_t pace_late_ns(const struct pace *p)
+{
+	double ns = p->total ? message_ns(p) * PACE_BURST_MESSAGES / 2 : 0;
+
+	return ns < LATE_MAX_NS ? (uint64_t)ns : LATE_MAX_NS;
 }
 
 uint64_t pace_next(const struct pace *p)

@@ -23,8 +23,9 @@ struct pace {
 void pace_init(struct pace *p, uint32_t max_records_per_s);
 
 /*
- * Spread n_messages from now over 90 % of interval_ns. What of them was to leave before
- * that still does: while sweeps follow faster than their interval, nothing is put off again.
+ * Spread n_messages from now over 90 % of interval_ns, or at the pace there is while it has
+ * not come to its end and is faster: when sweeps follow faster than their interval,
+ * nothing is put off again.
  */
 void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages);
 
@@ -39,6 +40,12 @@ int pace_allows_records(const struct pace *p, uint64_t now_ns);
 
 /* One Message of n_records has left or was dropped. */
 void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records);
+
+/*
+ * After how many ns, at most 1 ms, one that is late may send the next burst: at twice the
+ * pace. The Collector was held up too, if it was a busy machine.
+ */
+uint64_t pace_late_ns(const struct pace *p);
 
 /* When the next Message is due; UINT64_MAX when all of them are done. */
 uint64_t pace_next(const struct pace *p);

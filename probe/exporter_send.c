@@ -14,7 +14,7 @@
 #include "probe/log.h"
 
 #define STEP_NS		  1000000ull /* between two looks at a backlog */
-#define STEP_FAST_NS	  250000ull /* ... that one burst did not bring up to date */
+#define STEP_FAST_NS	  250000ull /* ... that one burst did not bring up to date, at least */
 #define CONFIRM_NS	  (100 * NS_PER_MS) /* between two looks at what has arrived */
 #define TEMPLATE_COPIES	  3 /* RFC 7011 8.4: several before use */
 #define TEMPLATE_COPY_NS  (4 * NS_PER_S)
@@ -212,7 +212,14 @@ static uint64_t next_call(const struct exporter *e, bool is_behind)
 		next_ns = earliest(next_ns, e->now_ns + CONFIRM_NS);
 	if (queue_first(&e->queue) && !is_held(e))
 		next_ns = earliest(next_ns, pace_next(&e->pace));
-	uint64_t step_ns = e->now_ns + (is_behind ? STEP_FAST_NS : STEP_NS);
+	uint64_t step_ns = STEP_NS;
+
+	if (is_behind) {
+		step_ns = pace_late_ns(&e->pace);
+		if (step_ns < STEP_FAST_NS)
+			step_ns = STEP_FAST_NS;
+	}
+	step_ns += e->now_ns;
 
 	return e->is_blocked || next_ns < step_ns ? step_ns : next_ns;
 }

@@ -67,15 +67,35 @@ static void test_what_was_put_off_is_spread_anew_by_a_new_session(void **state)
 	assert_in_range(send_until(&p, T0 + 890 * MS, T0 + 1340 * MS), 445, 455);
 }
 
-static void test_messages_that_are_late_are_spread_anew(void **state)
+static void test_one_that_is_late_sends_at_twice_the_pace(void **state)
 {
 	struct pace p;
 
 	(void)state;
 	pace_init(&p, 0);
-	pace_spread(&p, T0, S, 900);
-	pace_spread(&p, T0 + S, S, 1800);
-	assert_in_range(send_until(&p, T0 + S, T0 + 1450 * MS), 895, 905);
+	pace_spread(&p, T0, S, 90000); /* 100 in a millisecond */
+	assert_int_equal(pace_due(&p, T0 + 50 * MS), PACE_BURST_MESSAGES);
+	assert_in_range(pace_late_ns(&p), MS * 64 / 201, MS * 64 / 199);
+	pace_restart(&p, T0, 900); /* a slow pace has 64 in a millisecond, too */
+	assert_int_equal(pace_late_ns(&p), MS);
+}
+
+static void test_message_that_is_due_leaves_however_rarely_that_is(void **state)
+{
+	struct pace p;
+	uint64_t now_ns = T0;
+
+	(void)state;
+	pace_init(&p, 0);
+	pace_spread(&p, T0, 1000 * S, 10);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(pace_due(&p, now_ns), 1);
+		pace_count(&p, now_ns, 1);
+		assert_int_equal(pace_due(&p, now_ns), 0);
+		assert_true(pace_next(&p) > now_ns);
+		now_ns = pace_next(&p);
+	}
+	assert_int_equal(now_ns, UINT64_MAX);
 }
 
 int main(void)
@@ -85,7 +105,8 @@ int main(void)
 			test_messages_leave_within_the_interval_though_sweeps_follow_faster),
 		cmocka_unit_test(test_what_is_new_does_not_put_off_what_was_there),
 		cmocka_unit_test(test_what_was_put_off_is_spread_anew_by_a_new_session),
-		cmocka_unit_test(test_messages_that_are_late_are_spread_anew),
+		cmocka_unit_test(test_one_that_is_late_sends_at_twice_the_pace),
+		cmocka_unit_test(test_message_that_is_due_leaves_however_rarely_that_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
