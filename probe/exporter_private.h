@@ -97,6 +97,9 @@ struct exporter_volume *exporter_account_of(struct exporter *e, int err);
 int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets,
 			  const struct message_stamp *earliest);
 
+/* The base_ms of a Message without a Flow, by the time it is stamped with. */
+uint64_t exporter_base(struct exporter *e);
+
 /* Write into the header of a Message what is known as it leaves; earliest as above. */
 void exporter_stamp(struct exporter *e, uint8_t *message, const struct message_stamp *earliest);
 

@@ -44,8 +44,7 @@ static void schedule_templates(struct exporter *e)
 		e->templates_due_ns = e->now_ns + refresh_ns;
 }
 
-/* The base of Messages without a Flow, by the time they are stamped with. */
-static uint64_t templates_base(struct exporter *e)
+uint64_t exporter_base(struct exporter *e)
 {
 	uint32_t time_s = e->export_time_s > e->time_s ? e->export_time_s : e->time_s;
 
@@ -57,7 +56,7 @@ static uint64_t templates_base(struct exporter *e)
 /* The Messages of Templates from where it stopped. Returns 0 or -errno. */
 static int send_template_messages(struct exporter *e)
 {
-	uint64_t base_ms = templates_base(e);
+	uint64_t base_ms = exporter_base(e);
 
 	while (e->templates_at < e->templates_octets) {
 		uint8_t *message = e->templates + e->templates_at;
