@@ -20,11 +20,13 @@
 #define TEMPLATE_COPY_NS  (4 * NS_PER_S)
 #define TEMPLATE_RETRY_NS NS_PER_S
 /*
- * UDP at the end of a run, or of a file: in a millisecond. Of 90 datagrams that a
- * Collector's socket has room for, if it asked for no more, it may fall behind by four fifths.
+ * Over UDP without a pace, in a millisecond. A Collector's socket has room for some 90 datagrams
+ * if it did not ask for more: it may be held up for 5 or 10 ms.
  */
-#define UNPACED_BURST_MESSAGES 16
-#define PROBE_NS	       NS_PER_S /* Templates ask a Collector that is away whether it is back */
+#define FILE_MESSAGES 16 /* from a capture file */
+#define END_MESSAGES  8 /* at the end of a run */
+#define END_MS	      5000 /* ... or as many as it takes to end by then */
+#define PROBE_NS      NS_PER_S /* Templates ask a Collector that is away whether it is back */
 
 static void schedule_templates(struct exporter *e)
 {
@@ -264,14 +266,25 @@ static bool is_busy(const struct exporter *e)
 	       (e->is_ending && e->under_way.n_messages);
 }
 
+/* A machine that is busy makes the milliseconds longer: it holds the Collector up as well. */
+static uint64_t unpaced_burst(const struct exporter *e)
+{
+	uint64_t in_time = e->queue.n_messages / END_MS + 1;
+
+	if (e->cfg.transport != TRANSPORT_UDP)
+		return PACE_BURST_MESSAGES;
+	if (!e->is_ending)
+		return FILE_MESSAGES;
+	return in_time > END_MESSAGES ? in_time : END_MESSAGES;
+}
+
 void exporter_send_all(struct exporter *e, int stall_ms)
 {
 	uint64_t start_ns = clock_monotonic_ns();
 	uint64_t origin_ns = e->now_ns;
 	uint32_t origin_s = e->time_s;
 	uint64_t progress_ns = start_ns, last_ns = start_ns;
-	bool is_udp = e->cfg.transport == TRANSPORT_UDP;
-	uint64_t n = 1;
+	uint64_t most = unpaced_burst(e), n = 1;
 
 	for (;;) {
 		uint64_t clock = clock_monotonic_ns();
@@ -281,9 +294,7 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 		e->now_ns = origin_ns + (clock - start_ns);
 		if (e->cfg.transport != TRANSPORT_FILE) /* which is the same whatever it took */
 			e->time_s = origin_s + clock_round_s(clock - start_ns);
-		n = make_ready(e)
-			    ? send_burst(e, is_udp ? UNPACED_BURST_MESSAGES : PACE_BURST_MESSAGES)
-			    : 0;
+		n = make_ready(e) ? send_burst(e, most) : 0;
 		exporter_confirm(e);
 		if (!is_busy(e))
 			break;
@@ -294,7 +305,7 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 			e->is_stalled |= stall_ms > 0;
 			break;
 		}
-		if (!n || is_udp)
+		if (!n || e->cfg.transport == TRANSPORT_UDP)
 			wait_a_moment(e);
 	}
 }
