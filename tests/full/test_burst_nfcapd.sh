@@ -27,7 +27,7 @@ END
 start_nfcapd "$TEST_DIR/flows" $PORT observer
 .output/tests/e2e/grow_buffer "$NFCAPD" $PORT $BUFFER || fail "nfcapd keeps its small buffer"
 # As on a machine of its own: whatever else runs here does not hold it up.
-chrt --fifo -p 1 "$NFCAPD"
+chrt --all-tasks --fifo -p 1 "$NFCAPD"
 start_probe observer -c "$TEST_DIR/probe.yaml" -v
 
 # generate FIRST N ARG...: N packets, each the only one of its Flow.
