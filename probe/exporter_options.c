@@ -171,6 +171,12 @@ bool exporter_options_run(struct exporter *e)
 	return true;
 }
 
+void exporter_options_end_session(struct exporter *e)
+{
+	exporter_options_finish(e);
+	exporter_options_run(e);
+}
+
 void exporter_options_finish(struct exporter *e)
 {
 	if (!e->options.batch || exporter_options_under_way(e))

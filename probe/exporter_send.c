@@ -130,6 +130,8 @@ static bool is_held(const struct exporter *e)
 /* True when Messages may be sent. */
 static bool make_ready(struct exporter *e)
 {
+	if (session_is_full(&e->session, e->now_ns))
+		exporter_options_end_session(e);
 	session_advance(&e->session, e->now_ns);
 	if (e->session.state != SESSION_UP) {
 		exporter_settle(e);
