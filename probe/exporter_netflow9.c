@@ -226,6 +226,7 @@ const struct exporter_protocol protocol_netflow9 = {
 	.max_count = UINT64_MAX,
 	.has_templates = true,
 	.has_uptime = true,
+	.sequence_offset = SEQUENCE_OFFSET,
 	.counts_messages = true,
 	.layout = layout,
 	.record_octets = netflow9_record_octets,

@@ -261,6 +261,18 @@ static void test_loss_before_many_is_a_gap_of_its_size(void **state)
 	assert_int_equal(exporter_stats(f.e)->sequence, 2 * MANY + 5);
 }
 
+static void test_sequence_wraps_within_many(void **state)
+{
+	(void)state;
+	collector_read(f.fd, &f.w);
+	f.e->stats.sequence = f.w.next_sequence = UINT32_MAX - 99;
+	send_many();
+	assert_true(f.n_calls > 1);
+	assert_int_equal(f.w.data.records, MANY);
+	assert_int_equal(f.w.gaps, 0);
+	assert_int_equal(f.w.next_sequence, MANY - 100);
+}
+
 static void test_path_that_narrows_cuts_all(void **state)
 {
 	(void)state;
@@ -309,6 +321,7 @@ int main(void)
 		TEST(test_full_socket_buffer_loses_nothing),
 		TEST(test_refusal_met_by_many_costs_the_first),
 		TEST(test_loss_before_many_is_a_gap_of_its_size),
+		TEST(test_sequence_wraps_within_many),
 		TEST(test_path_that_narrows_cuts_all),
 		TEST(test_netflow9_numbers_each_packet),
 	};

@@ -163,6 +163,23 @@ static void test_sequence_counts_packets_those_of_templates_too(void **state)
 	assert_int_equal(exporter_stats(netflow.e)->templates_sent, 20);
 }
 
+static void test_sequence_wraps_at_32_bits(void **state)
+{
+	(void)state;
+	exporter_run(netflow.e, NETFLOW_T0, NETFLOW_TIME);
+	netflow_read_socket(netflow.fd, &netflow.w);
+	netflow.e->stats.sequence = netflow.w.next_sequence = UINT32_MAX - 9;
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct flow_record r = netflow_sample(i);
+
+		exporter_record(netflow.e, &r);
+	}
+	netflow_send_at(NETFLOW_TIME);
+	assert_int_equal(netflow.w.data.records, 1000);
+	assert_int_equal(netflow.w.gap, 0);
+	assert_in_range(netflow.w.next_sequence, 20, 60);
+}
+
 static void test_messages_are_full_and_every_flow_in_them_is_exact(void **state)
 {
 	struct exporter_volume expected = {0};
@@ -315,6 +332,7 @@ int main(void)
 		TEST_ALL(test_has_of_other_groups_what_v9_has_numbers_for),
 		TEST_ALL(test_templates_of_all_groups_fit_the_smallest_mtu),
 		TEST(test_sequence_counts_packets_those_of_templates_too),
+		TEST(test_sequence_wraps_at_32_bits),
 		TEST(test_messages_are_full_and_every_flow_in_them_is_exact),
 		TEST(test_dropped_messages_are_a_gap_of_as_many_packets),
 		TEST(test_cut_message_is_padded_in_both_parts),
