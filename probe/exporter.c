@@ -112,7 +112,7 @@ static void queue_stage(struct exporter *e, int layout)
 	struct stage *st = &e->stages[layout];
 	struct message info = {.volume = st->volume,
 			       .n_records = (uint32_t)st->n_records,
-			       .record_octets = (uint32_t)record_octets(e, layout),
+			       .record_octets = (uint32_t)st->record_octets,
 			       .parts = st->parts,
 			       .layout = (uint32_t)layout,
 			       .lost_before = e->lost_numbers,
@@ -157,9 +157,10 @@ void exporter_fit_stages(struct exporter *e)
 	size_t room = octets > headers ? octets - headers : 0;
 
 	for (int layout = 0; layout < template_layouts(e->groups); layout++) {
-		size_t fit = room / record_octets(e, layout), most = max_records(e);
+		struct stage *st = &e->stages[layout];
+		size_t fit = room / st->record_octets, most = max_records(e);
 
-		e->stages[layout].limit = fit < most ? fit : most;
+		st->limit = fit < most ? fit : most;
 	}
 }
 
@@ -182,6 +183,7 @@ static void open_stages(struct exporter *e, uint32_t domain_id)
 	for (int i = 0; i < template_layouts(e->groups); i++) {
 		struct stage *st = &e->stages[i];
 
+		st->record_octets = record_octets(e, i);
 		e->protocol->encode_headers(
 			st->message, domain_id,
 			template_id(layout_kind(i), layout_groups(i, e->groups)));

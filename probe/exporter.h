@@ -133,11 +133,14 @@ void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns);
 uint64_t exporter_run(struct exporter *e, uint64_t now_ns, uint32_t time_s);
 
 /*
- * Send everything staged and queued at the speed a collector takes, going on for
- * at most timeout_ms without progress (name not resolved, TCP stalled); for the
- * end of a run. What is left then is counted not sent: nothing is queued after it.
+ * Send everything staged and queued at the speed a collector takes, over UDP spread
+ * over up to five seconds, going on for at most timeout_ms without progress (name not
+ * resolved, TCP stalled); for the end of a run. What is left then is counted not sent:
+ * nothing is queued after it.
+ *
+ * Returns the ns without progress.
  */
-void exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms);
+uint64_t exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms);
 
 /*
  * The TCP socket to poll for writing, -1 while nothing waits for that. An offer:

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -142,13 +144,35 @@ int channel_take_error(int fd)
 	return -err;
 }
 
+/* What is no fault of the path is tried again. */
+static int send_error(void)
+{
+	return errno == ENOBUFS || errno == EINTR ? -EAGAIN : -errno;
+}
+
 int channel_send(int fd, const uint8_t *data, size_t octets)
 {
 	ssize_t n = send(fd, data, octets, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	if (n >= 0)
-		return (int)n;
-	int err = -errno;
+	return n >= 0 ? (int)n : send_error();
+}
 
-	return err == -ENOBUFS || err == -EINTR ? -EAGAIN : err;
+int channel_send_segments(int fd, struct iovec *datagrams, size_t n)
+{
+	union {
+		char octets[CMSG_SPACE(sizeof(uint16_t))];
+		struct cmsghdr aligned;
+	} control = {0};
+	struct msghdr msg = {.msg_iov = datagrams,
+			     .msg_iovlen = n,
+			     .msg_control = control.octets,
+			     .msg_controllen = sizeof(control.octets)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	const uint16_t octets = (uint16_t)datagrams->iov_len;
+
+	c->cmsg_level = SOL_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(octets));
+	memcpy(CMSG_DATA(c), &octets, sizeof(octets));
+	return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ? 0 : send_error();
 }

@@ -8,8 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "probe/config.h"
+
+#define SEGMENTS_MAX 64 /* UDP_MAX_SEGMENTS of Linux 6.1 */
+#define SEGMENTS_MAX_OCTETS                                                                        \
+	(65535 - 40 - 8) /* the Payload Length of IPv6, the Total Length of IPv4 */
 
 /*
  * Create or empty a file; a FIFO needs its reader already.
@@ -52,6 +57,18 @@ int channel_take_error(int fd);
 
 /* Send some of a stream, or one datagram. Returns the octets taken or -errno; -EAGAIN: later. */
 int channel_send(int fd, const uint8_t *data, size_t octets);
+
+/*
+ * Send n datagrams in one call, which the kernel cuts apart when they leave (UDP_SEGMENT,
+ * udp(7)): a few pieces of work for all of them, not for each.
+ *
+ * datagrams  all of one length, but for the last that may be shorter; n <= SEGMENTS_MAX,
+ *            SEGMENTS_MAX_OCTETS together
+ *
+ * Returns 0 or -errno: then none was sent; -EAGAIN: later, -EINVAL or -EIO: not on
+ * this path, or no longer of this length.
+ */
+int channel_send_segments(int fd, struct iovec *datagrams, size_t n);
 
 /*
  * Write to a file, all or nothing: a regular file never ends in half a Message.

@@ -10,7 +10,7 @@
 #define IPFIX_VERSION 10
 
 /* Offsets in the Message header (RFC 7011 3.1), and of the Set's length in its own. */
-enum { LENGTH_OFFSET = 2, EXPORT_TIME_OFFSET = 4, SEQUENCE_OFFSET = 8, DOMAIN_OFFSET = 12 };
+enum { LENGTH_OFFSET = 2, EXPORT_TIME_OFFSET = 4 };
 enum { SET_LENGTH_OFFSET = 2 };
 
 /* How the elements of a record are put. */
@@ -123,7 +123,7 @@ uint8_t *encode_biflow(uint8_t *p, const struct flow_record *forward,
 void encode_headers(uint8_t *message, uint32_t domain_id, uint16_t template_id)
 {
 	put(message, IPFIX_VERSION, 2);
-	put(message + DOMAIN_OFFSET, domain_id, 4);
+	put(message + MESSAGE_DOMAIN_OFFSET, domain_id, 4);
 	put(message + MESSAGE_HEADER_OCTETS, template_id, 2);
 }
 
@@ -141,5 +141,5 @@ void encode_lengths(uint8_t *message, size_t octets)
 void encode_stamp(uint8_t *message, uint32_t export_time_s, uint32_t sequence)
 {
 	put(message + EXPORT_TIME_OFFSET, export_time_s, 4);
-	put(message + SEQUENCE_OFFSET, sequence, 4);
+	put(message + MESSAGE_SEQUENCE_OFFSET, sequence, 4);
 }

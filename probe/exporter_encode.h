@@ -16,9 +16,11 @@
 #include "probe/ie.h"
 #include "probe/record.h"
 
-#define MESSAGE_HEADER_OCTETS 16 /* RFC 7011 3.1 */
-#define SET_HEADER_OCTETS     4 /* RFC 7011 3.3.2 */
-#define MESSAGE_DATA_OFFSET   (MESSAGE_HEADER_OCTETS + SET_HEADER_OCTETS)
+#define MESSAGE_HEADER_OCTETS	16 /* RFC 7011 3.1 */
+#define SET_HEADER_OCTETS	4 /* RFC 7011 3.3.2 */
+#define MESSAGE_SEQUENCE_OFFSET 8
+#define MESSAGE_DOMAIN_OFFSET	12
+#define MESSAGE_DATA_OFFSET	(MESSAGE_HEADER_OCTETS + SET_HEADER_OCTETS)
 
 /*
  * Encode one record as its Template says: template_record_octets() octets.

@@ -17,15 +17,14 @@
 
 #define ROUND_TRIP_NS	  (500 * NS_PER_MS) /* an error of ICMP is back by then */
 #define UNDER_WAY_OCTETS  ((size_t)16 << 20)
-#define SEQUENCE_OFFSET	  8 /* RFC 7011 3.1 */
-#define DOMAIN_OFFSET	  12
 #define FIRST_TRY_NS	  (5 * NS_PER_S) /* for a first session to come up */
 #define STALLED_NS	  (10 * NS_PER_S)
 #define FILE_RECOVERED_NS (10 * NS_PER_S)
+#define UNASKED_NS	  (10 * NS_PER_S) /* without Templates, data asks whether it is back */
 
 void exporter_keep_sent(struct exporter *e)
 {
-	e->keeps_sent = e->cfg.transport != TRANSPORT_FILE && e->protocol->can_send_again;
+	e->keeps_sent = e->cfg.transport != TRANSPORT_FILE;
 }
 
 bool exporter_is_away(const struct exporter *e)
@@ -36,7 +35,8 @@ bool exporter_is_away(const struct exporter *e)
 		return s->failed_ns || (e->opened_ns && e->now_ns >= e->opened_ns + FIRST_TRY_NS);
 	switch ((enum transport)e->cfg.transport) {
 	case TRANSPORT_UDP:
-		return s->is_failing;
+		return s->is_failing &&
+		       (e->protocol->has_templates || e->now_ns < s->failed_ns + UNASKED_NS);
 	case TRANSPORT_TCP:
 		return e->is_blocked && e->now_ns >= e->blocked_ns + STALLED_NS;
 	case TRANSPORT_FILE:
@@ -186,12 +186,14 @@ static uint32_t get32(const uint8_t *p)
  */
 static bool refused_sequence(const struct exporter *e, uint32_t *sequence)
 {
+	const struct exporter_protocol *p = e->protocol;
 	const uint8_t *header = e->session.refused;
 
 	if (e->session.refused_octets < SESSION_REFUSED_OCTETS)
 		return false;
-	*sequence = get32(header + DOMAIN_OFFSET) == e->domain_id ? get32(header + SEQUENCE_OFFSET)
-								  : e->options.flow_sequence;
+	*sequence = p->domain_offset && get32(header + p->domain_offset) != e->domain_id
+			    ? e->options.flow_sequence
+			    : get32(header + p->sequence_offset);
 	return true;
 }
 

@@ -30,19 +30,22 @@ static int send_octets(struct exporter *e, const uint8_t *data, size_t octets)
 		return -EAGAIN;
 	}
 	e->partial_octets = 0;
-	e->stats.messages++;
-	e->stats.message_octets += octets;
-	session_note_success(&e->session, e->now_ns);
+	exporter_note_sent(e, octets);
 	return 0;
 }
 
-/* Export Time never goes back, and is not before the end of a Flow in the Message. */
-static void stamp(struct exporter *e, uint8_t *message, const struct message_stamp *earliest)
+void exporter_note_sent(struct exporter *e, size_t octets)
+{
+	e->stats.messages++;
+	e->stats.message_octets += octets;
+	session_note_success(&e->session, e->now_ns);
+}
+
+void exporter_stamp(struct exporter *e, uint8_t *message, const struct message_stamp *earliest)
 {
 	struct message_stamp s = *earliest;
 
-	if (e->partial_octets)
-		return;
+	/* Export Time never goes back, and is not before the end of a Flow in the Message. */
 	if (e->export_time_s < e->time_s)
 		e->export_time_s = e->time_s;
 	if (e->export_time_s < s.time_s)
@@ -59,7 +62,8 @@ uint32_t exporter_numbers(const struct exporter *e, size_t n_records)
 int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets,
 			  const struct message_stamp *earliest)
 {
-	stamp(e, message, earliest);
+	if (!e->partial_octets)
+		exporter_stamp(e, message, earliest);
 	return send_octets(e, message, octets);
 }
 
@@ -163,6 +167,24 @@ void exporter_drop_first(struct exporter *e, struct exporter_volume *why)
 	finish_part(e, m, m->n_records, why);
 }
 
+/* Numbers that were lost before a Message are passed over now. */
+static struct message *begin_first(struct exporter *e)
+{
+	struct message *m = queue_first(&e->queue);
+
+	e->stats.sequence += m->lost_before;
+	m->lost_before = 0;
+	return m;
+}
+
+void exporter_finish_first(struct exporter *e)
+{
+	struct message *m = begin_first(e);
+
+	pace_count(&e->pace, e->now_ns, m->n_records);
+	finish_part(e, m, m->n_records, &e->stats.sent);
+}
+
 static int send_part(struct exporter *e, struct message *m, size_t n)
 {
 	uint8_t *message = m->data + m->start;
@@ -200,23 +222,9 @@ static int send_fitting(struct exporter *e, struct message *m, size_t *n)
 	return err;
 }
 
-bool exporter_send_first(struct exporter *e)
+/* The first n records of a Message could not be sent. False: wait. */
+static bool fail_part(struct exporter *e, struct message *m, size_t n, int err, bool was_partial)
 {
-	struct message *m = queue_first(&e->queue);
-	size_t n;
-
-	e->stats.sequence += m->lost_before;
-	m->lost_before = 0;
-	bool was_partial = e->partial_octets > 0;
-	int err = send_fitting(e, m, &n);
-
-	if (err == -EAGAIN)
-		return false;
-	pace_count(&e->pace, e->now_ns, n);
-	if (!err) {
-		finish_part(e, m, n, &e->stats.sent);
-		return true;
-	}
 	exporter_note_failure(e, err);
 	if (e->keeps_sent && err != -EMSGSIZE)
 		return false; /* all of it waits until the Collector is back */
@@ -228,4 +236,28 @@ bool exporter_send_first(struct exporter *e)
 	if (was_partial)
 		finish_part(e, m, n, &e->stats.not_sent_error);
 	return false;
+}
+
+bool exporter_fail_first(struct exporter *e, int err)
+{
+	struct message *m = begin_first(e);
+
+	pace_count(&e->pace, e->now_ns, m->n_records);
+	return fail_part(e, m, m->n_records, err, false);
+}
+
+bool exporter_send_first(struct exporter *e)
+{
+	struct message *m = begin_first(e);
+	size_t n;
+	bool was_partial = e->partial_octets > 0;
+	int err = send_fitting(e, m, &n);
+
+	if (err == -EAGAIN)
+		return false;
+	pace_count(&e->pace, e->now_ns, n);
+	if (err)
+		return fail_part(e, m, n, err, was_partial);
+	finish_part(e, m, n, &e->stats.sent);
+	return true;
 }

@@ -123,6 +123,7 @@ const struct exporter_protocol protocol_netflow5 = {
 	.max_records = NETFLOW5_MAX_RECORDS,
 	.max_count = UINT32_MAX,
 	.has_uptime = true,
+	.sequence_offset = SEQUENCE_OFFSET,
 	.layout = layout,
 	.record_octets = record_octets,
 	.encode = encode,

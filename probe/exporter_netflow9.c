@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "probe/exporter_netflow.h"
+#include "probe/exporter_netflow9_options.h"
 #include "probe/exporter_protocol.h"
 #include "probe/exporter_put.h"
 #include "probe/template.h"
@@ -142,10 +143,20 @@ static struct exporter_volume counts(const uint8_t *record, int number, uint32_t
 	};
 }
 
-static void encode_headers(uint8_t *message, uint32_t domain_id, uint16_t flowset_id)
+void netflow9_put_header(uint8_t *message, uint32_t domain_id)
 {
 	put(message, NETFLOW9_VERSION, 2);
 	put(message + SOURCE_ID_OFFSET, domain_id, 4);
+}
+
+void netflow9_put_count(uint8_t *message, size_t n_records)
+{
+	put(message + COUNT_OFFSET, n_records, 2);
+}
+
+static void encode_headers(uint8_t *message, uint32_t domain_id, uint16_t flowset_id)
+{
+	netflow9_put_header(message, domain_id);
 	put(message + NETFLOW9_HEADER_OCTETS, flowset_id, 2);
 }
 
@@ -154,7 +165,7 @@ static size_t finish(uint8_t *message, size_t n_records, size_t octets)
 {
 	size_t padded = (octets + 3) & ~(size_t)3;
 
-	put(message + COUNT_OFFSET, n_records, 2);
+	netflow9_put_count(message, n_records);
 	put(message + NETFLOW9_HEADER_OCTETS + LENGTH_OFFSET, NETFLOW9_FLOWSET_OCTETS + padded, 2);
 	memset(message + NETFLOW9_DATA_OFFSET + octets, 0, padded - octets);
 	return NETFLOW9_DATA_OFFSET + padded;
@@ -215,6 +226,7 @@ const struct exporter_protocol protocol_netflow9 = {
 	.max_count = UINT64_MAX,
 	.has_templates = true,
 	.has_uptime = true,
+	.sequence_offset = SEQUENCE_OFFSET,
 	.counts_messages = true,
 	.layout = layout,
 	.record_octets = netflow9_record_octets,
@@ -225,4 +237,5 @@ const struct exporter_protocol protocol_netflow9 = {
 	.stamp = stamp,
 	.encode_templates = encode_templates,
 	.templates_message_octets = templates_message_octets,
+	.encode_options = netflow9_encode_options,
 };

@@ -15,5 +15,11 @@
 /* Octets of one Data Record, without padding. */
 size_t netflow9_record_octets(enum template_kind kind, uint32_t groups);
 
+/* Write the version and the Source ID into a header. */
+void netflow9_put_header(uint8_t *message, uint32_t domain_id);
+
+/* Write how many records, of Templates and data, a packet has. */
+void netflow9_put_count(uint8_t *message, size_t n_records);
+
 /* True when any element of a group (enum group_index) has a field type. */
 bool netflow9_has_group(int group);

@@ -130,7 +130,8 @@ static void note_earlier_error(struct exporter *e, int err)
 static int send_message(struct exporter *e, const struct options_message *m)
 {
 	uint8_t *data = e->options.batch->data + m->offset;
-	const struct message_stamp earliest = {.sequence = *sequence_of(e, m)};
+	const struct message_stamp earliest = {.sequence = *sequence_of(e, m),
+					       .base_ms = exporter_base(e)};
 	int err = exporter_send_message(e, data, m->octets, &earliest);
 
 	if (!err || err == -EAGAIN || e->cfg.transport != TRANSPORT_UDP)
@@ -168,6 +169,12 @@ bool exporter_options_run(struct exporter *e)
 		}
 	}
 	return true;
+}
+
+void exporter_options_end_session(struct exporter *e)
+{
+	exporter_options_finish(e);
+	exporter_options_run(e);
 }
 
 void exporter_options_finish(struct exporter *e)

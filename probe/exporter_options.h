@@ -57,5 +57,8 @@ bool exporter_options_under_way(const struct exporter *e);
  */
 bool exporter_options_run(struct exporter *e);
 
+/* A file is followed by another one: the counts end it. */
+void exporter_options_end_session(struct exporter *e);
+
 /* End of the run: the counts are due once more. */
 void exporter_options_finish(struct exporter *e);

@@ -4,6 +4,7 @@
 
 #include "probe/clock.h"
 
+#define LATE_MAX_NS   1000000ull
 #define CREDIT_MAX_NS 10000000ull /* of unused cap that may be caught up: 10 ms */
 
 void pace_limit(struct pace *p, uint32_t max_records_per_s)
@@ -23,12 +24,31 @@ void pace_init(struct pace *p, uint32_t max_records_per_s)
 	pace_limit(p, max_records_per_s);
 }
 
-void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages)
+/* From one Message to the next. */
+static double message_ns(const struct pace *p)
+{
+	return (double)p->window_ns / (double)p->total;
+}
+
+void pace_restart(struct pace *p, uint64_t now_ns, uint64_t n_messages)
 {
 	p->start_ns = now_ns;
-	p->window_ns = interval_ns / 10 * 9;
 	p->total = n_messages;
 	p->done = 0;
+}
+
+void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages)
+{
+	uint64_t window_ns = interval_ns / 10 * 9;
+
+	if (p->done < p->total) {
+		double as_before_ns = message_ns(p) * (double)n_messages;
+
+		if (as_before_ns < (double)window_ns)
+			window_ns = (uint64_t)as_before_ns;
+	}
+	p->window_ns = window_ns;
+	pace_restart(p, now_ns, n_messages);
 }
 
 uint64_t pace_due(const struct pace *p, uint64_t now_ns)
@@ -57,6 +77,13 @@ void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records)
 	if (p->records_free_ns < oldest_ns)
 		p->records_free_ns = oldest_ns;
 	p->records_free_ns += n_records * p->record_ns;
+}
+
+uint64_t pace_late_ns(const struct pace *p)
+{
+	double ns = p->total ? message_ns(p) * PACE_BURST_MESSAGES / 2 : 0;
+
+	return ns < LATE_MAX_NS ? (uint64_t)ns : LATE_MAX_NS;
 }
 
 uint64_t pace_next(const struct pace *p)

@@ -25,8 +25,15 @@ void pace_init(struct pace *p, uint32_t max_records_per_s);
 /* Another limit from now on. */
 void pace_limit(struct pace *p, uint32_t max_records_per_s);
 
-/* Spread n_messages from now over 90 % of interval_ns. */
+/*
+ * Spread n_messages from now over 90 % of interval_ns, or at the pace there is while it has
+ * not come to its end and is faster: when sweeps follow faster than their interval,
+ * nothing is put off again.
+ */
 void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages);
+
+/* Spread n_messages as if there had been none before, though some were put off. */
+void pace_restart(struct pace *p, uint64_t now_ns, uint64_t n_messages);
 
 /* How many Messages may leave now, at most PACE_BURST_MESSAGES. */
 uint64_t pace_due(const struct pace *p, uint64_t now_ns);
@@ -36,6 +43,12 @@ int pace_allows_records(const struct pace *p, uint64_t now_ns);
 
 /* One Message of n_records has left or was dropped. */
 void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records);
+
+/*
+ * After how many ns, at most 1 ms, one that is late may send the next burst: at twice the
+ * pace. The Collector was held up too, if it was a busy machine.
+ */
+uint64_t pace_late_ns(const struct pace *p);
 
 /* When the next Message is due; UINT64_MAX when all of them are done. */
 uint64_t pace_next(const struct pace *p);

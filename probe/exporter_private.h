@@ -22,6 +22,7 @@
 /* A Message of records of one layout in the making. */
 struct stage {
 	size_t limit; /* records that fill it */
+	size_t record_octets; /* each has */
 	size_t n_records; /* in it */
 	uint32_t parts; /* see struct message */
 	struct exporter_volume volume;
@@ -50,6 +51,7 @@ struct exporter {
 	bool keeps_sent; /* has that */
 	bool was_away; /* in the call before */
 	bool is_ending; /* waits for what is under way */
+	uint64_t waited_ns; /* by exporter_send_all(), while nothing could be sent */
 	uint64_t stream_octets; /* taken by the kernel in this session */
 	uint64_t opened_ns; /* first call */
 	uint64_t blocked_ns; /* TCP: last time it took some, or was not blocked */
@@ -95,6 +97,15 @@ struct exporter_volume *exporter_account_of(struct exporter *e, int err);
 int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets,
 			  const struct message_stamp *earliest);
 
+/* The base_ms of a Message without a Flow, by the time it is stamped with. */
+uint64_t exporter_base(struct exporter *e);
+
+/* Write into the header of a Message what is known as it leaves; earliest as above. */
+void exporter_stamp(struct exporter *e, uint8_t *message, const struct message_stamp *earliest);
+
+/* All octets of a Message have left. */
+void exporter_note_sent(struct exporter *e, size_t octets);
+
 /* By how much so many records of one Message move the Sequence Number on. */
 uint32_t exporter_numbers(const struct exporter *e, size_t n_records);
 
@@ -103,6 +114,18 @@ void exporter_note_failure(struct exporter *e, int err);
 
 /* Send or give up the first Message of the queue, or the part that fits. False: wait. */
 bool exporter_send_first(struct exporter *e);
+
+/*
+ * As exporter_send_first(), for as many Messages as one call can send, at most `due`,
+ * and at least one. Returns how many have left or were given up; 0: wait.
+ */
+uint64_t exporter_send_some(struct exporter *e, uint64_t due);
+
+/* The first Message of the queue has left as a whole: account it. */
+void exporter_finish_first(struct exporter *e);
+
+/* The first Message of the queue met an error of UDP, as exporter_send_first() has it. */
+bool exporter_fail_first(struct exporter *e, int err);
 
 /* Give the first Message of the queue up, to this account. */
 void exporter_drop_first(struct exporter *e, struct exporter_volume *why);

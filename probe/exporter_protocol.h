@@ -34,7 +34,8 @@ struct exporter_protocol {
 	uint64_t max_count; /* of packets or octets in a record; more is told in several */
 	bool has_templates;
 	bool has_uptime; /* times count from a base, of which 32 bits of ms are left */
-	bool can_send_again; /* a copy of its header says which Message did not arrive */
+	size_t sequence_offset; /* of the Sequence Number in a header, of 20 octets or more */
+	size_t domain_offset; /* of the Observation Domain that it is of; 0 = there is one only */
 	bool counts_messages; /* in the Sequence Number, not Data Records */
 
 	/* The layout a record is sent with (see template_layouts()), -1: it has none here. */

@@ -88,6 +88,20 @@ struct message *queue_first(const struct queue *q)
 	return (struct message *)(void *)(q->first->data + q->first->head);
 }
 
+size_t queue_peek(const struct queue *q, struct message **list, size_t max)
+{
+	size_t n = 0;
+
+	for (struct queue_block *b = q->first; b; b = b->next) {
+		for (size_t at = b->head; at < b->tail; at += list[n++]->stride) {
+			if (n == max)
+				return n;
+			list[n] = (struct message *)(void *)(b->data + at);
+		}
+	}
+	return n;
+}
+
 void queue_pop(struct queue *q)
 {
 	struct queue_block *b = q->first;

@@ -66,6 +66,9 @@ int queue_push(struct queue *q, const struct message *info, const uint8_t *data,
 /* The Message whose turn is next, or NULL. Valid, and writable, until queue_pop(). */
 struct message *queue_first(const struct queue *q);
 
+/* Fill list[max] with the first Messages, valid as that of queue_first(). Returns how many. */
+size_t queue_peek(const struct queue *q, struct message **list, size_t max);
+
 /* Remove the first Message. */
 void queue_pop(struct queue *q);
 

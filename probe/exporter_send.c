@@ -14,12 +14,19 @@
 #include "probe/log.h"
 
 #define STEP_NS		  1000000ull /* between two looks at a backlog */
-#define STEP_FAST_NS	  250000ull /* ... that one burst did not bring up to date */
+#define STEP_FAST_NS	  250000ull /* ... that one burst did not bring up to date, at least */
 #define CONFIRM_NS	  (100 * NS_PER_MS) /* between two looks at what has arrived */
 #define TEMPLATE_COPIES	  3 /* RFC 7011 8.4: several before use */
 #define TEMPLATE_COPY_NS  (4 * NS_PER_S)
 #define TEMPLATE_RETRY_NS NS_PER_S
-#define PROBE_NS	  NS_PER_S /* Templates ask a Collector that is away whether it is back */
+/*
+ * Over UDP without a pace, in a millisecond. A Collector's socket has room for some 90 datagrams
+ * if it did not ask for more: it may be held up for 5 or 10 ms.
+ */
+#define FILE_MESSAGES 16 /* from a capture file */
+#define END_MESSAGES  8 /* at the end of a run */
+#define END_MS	      5000 /* ... or as many as it takes to end by then */
+#define PROBE_NS      NS_PER_S /* Templates ask a Collector that is away whether it is back */
 
 static void schedule_templates(struct exporter *e)
 {
@@ -39,8 +46,7 @@ static void schedule_templates(struct exporter *e)
 		e->templates_due_ns = e->now_ns + refresh_ns;
 }
 
-/* The base of Messages without a Flow, by the time they are stamped with. */
-static uint64_t templates_base(struct exporter *e)
+uint64_t exporter_base(struct exporter *e)
 {
 	uint32_t time_s = e->export_time_s > e->time_s ? e->export_time_s : e->time_s;
 
@@ -52,7 +58,7 @@ static uint64_t templates_base(struct exporter *e)
 /* The Messages of Templates from where it stopped. Returns 0 or -errno. */
 static int send_template_messages(struct exporter *e)
 {
-	uint64_t base_ms = templates_base(e);
+	uint64_t base_ms = exporter_base(e);
 
 	while (e->templates_at < e->templates_octets) {
 		uint8_t *message = e->templates + e->templates_at;
@@ -112,7 +118,7 @@ static void begin_session(struct exporter *e)
 	e->stats.sequence = 0;
 	exporter_options_begin(e);
 	/* What gathered meanwhile is no reason for a burst. */
-	pace_spread(&e->pace, e->now_ns, e->pace.window_ns, e->queue.n_messages);
+	pace_restart(&e->pace, e->now_ns, e->queue.n_messages);
 }
 
 /* True when Messages are not to be tried on the Collector. */
@@ -124,6 +130,8 @@ static bool is_held(const struct exporter *e)
 /* True when Messages may be sent. */
 static bool make_ready(struct exporter *e)
 {
+	if (session_is_full(&e->session, e->now_ns))
+		exporter_options_end_session(e);
 	session_advance(&e->session, e->now_ns);
 	if (e->session.state != SESSION_UP) {
 		exporter_settle(e);
@@ -149,9 +157,11 @@ static uint64_t send_burst(struct exporter *e, uint64_t n_messages)
 	       pace_allows_records(&e->pace, e->now_ns)) {
 		if (!e->template_copies) /* the Message before was refused */
 			send_templates(e);
-		if (!e->template_copies || !exporter_send_first(e))
+		uint64_t n_sent = e->template_copies ? exporter_send_some(e, n_messages - n) : 0;
+
+		if (!n_sent)
 			break;
-		n++;
+		n += n_sent;
 	}
 	return n;
 }
@@ -205,7 +215,14 @@ static uint64_t next_call(const struct exporter *e, bool is_behind)
 		next_ns = earliest(next_ns, e->now_ns + CONFIRM_NS);
 	if (queue_first(&e->queue) && !is_held(e))
 		next_ns = earliest(next_ns, pace_next(&e->pace));
-	uint64_t step_ns = e->now_ns + (is_behind ? STEP_FAST_NS : STEP_NS);
+	uint64_t step_ns = STEP_NS;
+
+	if (is_behind) {
+		step_ns = pace_late_ns(&e->pace);
+		if (step_ns < STEP_FAST_NS)
+			step_ns = STEP_FAST_NS;
+	}
+	step_ns += e->now_ns;
 
 	return e->is_blocked || next_ns < step_ns ? step_ns : next_ns;
 }
@@ -251,21 +268,35 @@ static bool is_busy(const struct exporter *e)
 	       (e->is_ending && e->under_way.n_messages);
 }
 
+/* A machine that is busy makes the milliseconds longer: it holds the Collector up as well. */
+static uint64_t unpaced_burst(const struct exporter *e)
+{
+	uint64_t in_time = e->queue.n_messages / END_MS + 1;
+
+	if (e->cfg.transport != TRANSPORT_UDP)
+		return PACE_BURST_MESSAGES;
+	if (!e->is_ending)
+		return FILE_MESSAGES;
+	return in_time > END_MESSAGES ? in_time : END_MESSAGES;
+}
+
 void exporter_send_all(struct exporter *e, int stall_ms)
 {
 	uint64_t start_ns = clock_monotonic_ns();
 	uint64_t origin_ns = e->now_ns;
 	uint32_t origin_s = e->time_s;
-	uint64_t progress_ns = start_ns;
-	uint64_t n;
+	uint64_t progress_ns = start_ns, last_ns = start_ns;
+	uint64_t most = unpaced_burst(e), n = 1;
 
 	for (;;) {
 		uint64_t clock = clock_monotonic_ns();
 
+		e->waited_ns += n ? 0 : clock - last_ns;
+		last_ns = clock;
 		e->now_ns = origin_ns + (clock - start_ns);
 		if (e->cfg.transport != TRANSPORT_FILE) /* which is the same whatever it took */
 			e->time_s = origin_s + clock_round_s(clock - start_ns);
-		n = make_ready(e) ? send_burst(e, PACE_BURST_MESSAGES) : 0;
+		n = make_ready(e) ? send_burst(e, most) : 0;
 		exporter_confirm(e);
 		if (!is_busy(e))
 			break;
@@ -302,9 +333,10 @@ static void send_rest(struct exporter *e, int timeout_ms)
 	exporter_send_all(e, timeout_ms);
 }
 
-void exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms)
+uint64_t exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms)
 {
 	set_time(e, now_ns, time_s);
+	e->waited_ns = 0;
 	pace_init(&e->pace, 0); /* a cap on the rate could hold the end up for hours */
 	e->is_ending = true;
 	exporter_queue_stages(e);
@@ -314,4 +346,5 @@ void exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int ti
 	exporter_store(e);
 	give_up_queue(e);
 	e->is_ending = false;
+	return e->waited_ns;
 }

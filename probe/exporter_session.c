@@ -116,6 +116,7 @@ void session_update_limit(struct session *s)
 	if (path && path < mtu)
 		mtu = path;
 	s->limit_octets = mtu > headers ? mtu - headers : 0;
+	s->can_segment = true; /* until it turns out not to */
 }
 
 static void come_up(struct session *s)
@@ -267,6 +268,25 @@ int session_send(struct session *s, const uint8_t *data, size_t octets)
 	if (n < 0 && transport(s) == TRANSPORT_UDP)
 		take_report(s);
 	return n;
+}
+
+int session_send_segments(struct session *s, struct iovec *datagrams, size_t n)
+{
+	int err = channel_send_segments(s->fd, datagrams, n);
+
+	switch (err) {
+	case 0:
+	case -EAGAIN:
+		break;
+	case -EINVAL: /* of Linux before 6.14 also: the path has narrowed */
+	case -EIO: /* a device without checksums of its own, or IPsec */
+	case -EOPNOTSUPP:
+		s->can_segment = false;
+		break;
+	default:
+		take_report(s);
+	}
+	return err;
 }
 
 void session_lose(struct session *s)

@@ -41,6 +41,7 @@ struct session {
 	uint64_t unacknowledged; /* octets of the connection lost last */
 	uint8_t refused[SESSION_REFUSED_OCTETS]; /* start of the Message the last error is about */
 	int refused_octets; /* of it; 0 = not known */
+	bool can_segment; /* on this path */
 	bool is_failing; /* sending fails, and did not work again for long enough yet */
 	bool is_bad; /* it was printed and did not recover yet */
 	char host[CONFIG_ADDRESS_MAX];
@@ -71,6 +72,13 @@ void session_advance(struct session *s, uint64_t now_ns);
  * Returns the octets taken or -errno; -EAGAIN: later. To a file all or nothing.
  */
 int session_send(struct session *s, const uint8_t *data, size_t octets);
+
+/*
+ * Send n datagrams at once, as channel_send_segments() has it; after any error but
+ * -EAGAIN of the path itself, not until the path is looked at again.
+ * Returns 0 or -errno: then none was sent.
+ */
+int session_send_segments(struct session *s, struct iovec *datagrams, size_t n);
 
 /*
  * Ask whether a datagram was refused since the last call; session_send() fails with

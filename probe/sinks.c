@@ -189,20 +189,20 @@ uint64_t sinks_run(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 {
 	uint64_t start_ns = clock_monotonic_ns();
-	uint64_t deadline_ns = start_ns + DRAIN_TIMEOUT_MS * NS_PER_MS;
+	uint64_t left_ns = DRAIN_TIMEOUT_MS * NS_PER_MS;
 
 	leaving_drain(&s->leaving, now_ns, time_s, LEAVE_TIMEOUT_MS);
-	/* one deadline for all: collectors that are away do not add up */
+	/* one patience for all: collectors that are away do not add up */
 	for (size_t i = 0; i < s->n_exporters; i++) {
+		uint64_t took_ns, waited_ns;
+
 		check_waiting(s, i);
+		took_ns = clock_monotonic_ns() - start_ns;
+		waited_ns = exporter_drain(s->exporter[i], now_ns + took_ns,
+					   time_s + clock_round_s(took_ns),
+					   (int)(left_ns / NS_PER_MS));
 
-		uint64_t clock_ns = clock_monotonic_ns();
-		uint64_t left_ns = deadline_ns > clock_ns ? deadline_ns - clock_ns : 0;
-
-		uint64_t took_ns = clock_ns - start_ns;
-
-		exporter_drain(s->exporter[i], now_ns + took_ns, time_s + clock_round_s(took_ns),
-			       (int)(left_ns / NS_PER_MS));
+		left_ns -= waited_ns < left_ns ? waited_ns : left_ns;
 	}
 	if (s->has_output)
 		output_flush(&s->output);

@@ -167,6 +167,7 @@ static int begin_file(struct spool *s, uint32_t export_time_s)
 	s->file_max_octets = next_file_octets(s);
 	s->last_number++;
 	s->sequence = 0;
+	s->export_time_s = export_time_s;
 	if (!s->take.file)
 		take_from_first(s);
 	return 0;
@@ -186,7 +187,10 @@ static int write_message(struct spool *s, uint8_t *message, size_t octets, uint3
 	}
 	if (err)
 		return err;
-	encode_stamp(message, export_time_s, s->sequence);
+	/* A clock that was stepped back leaves no data older than its Template (RFC 7011 8). */
+	if (s->export_time_s < export_time_s)
+		s->export_time_s = export_time_s;
+	encode_stamp(message, s->export_time_s, s->sequence);
 	return channel_write_file(s->write_fd, message, octets);
 }
 

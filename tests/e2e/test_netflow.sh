@@ -4,7 +4,7 @@
 # NetFlow v9 and v5 in real Collectors: each record nfcapd stored equals the one the
 # probe prints, field by field, of IPv4, IPv6, ICMP, SCTP and VLANs, metered live and
 # from captures; no Sequence Error; nfacctd has the same totals; tshark finds nothing
-# malformed; and the ledger says what v5 has no form for.
+# malformed, and reads the options data: counts, and names of interfaces; and the ledger says what v5 has no form for.
 # timeout: 90
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
@@ -15,6 +15,7 @@ wire_check=no # that is of IPFIX
 port9=9995 port5=9996 port_pmacct=9997
 netns_pair client server
 ns_mute client veth0
+ip -n "$(ns_name server)" link set veth0 alias "uplink"
 start_bg_in server DUMPCAP dumpcap -q -i lo -f 'udp or icmp' -w "$TEST_DIR/export.pcapng"
 wait_for "grep -q '^File:' $TEST_DIR/DUMPCAP.log" 10
 start_nfcapd "$TEST_DIR/v9" $port9 server
@@ -103,3 +104,14 @@ assert_eq "export packets captured" "$messages" \
 faults=$(tshark_export -Y 'cflow.no_template_found || cflow.flowset_length.invalid ||
 	_ws.malformed || _ws.expert.severity >= "Warning" || icmp.type == 3')
 [ -z "$faults" ] || fail "tshark: $faults"
+
+# Options data: what each run told last is all that it sent.
+sent=$(jq -s 'map(select(.type == "ledger") | .exporters[0].sent_records) | add' "$TEST_DIR/printed")
+assert_eq "Flows exported, by the options data" "$sent" \
+	"$(tshark_export -Y "cflow.flowsexp && udp.dstport == $port9" -T fields -e cflow.flowsexp |
+		awk '$1 < last {sum += last} {last = $1} END {print sum + last}')"
+tshark_export -Y "cflow.if_name && udp.dstport == $port9" -T fields -e cflow.inputint -e cflow.if_name \
+	-e cflow.if_descr >"$TEST_DIR/names"
+index=$(ip -n "$(ns_name server)" -j link show veth0 | jq '.[0].ifindex')
+grep -q "$index"$'\t.*veth0\t.*uplink' "$TEST_DIR/names" ||
+	fail "tshark shows no name of interface $index: $(head -n 3 "$TEST_DIR/names")"

@@ -40,6 +40,7 @@ struct fixture {
 	size_t octets;
 	uint64_t now_ns;
 	uint32_t n_records; /* given to the exporter */
+	int32_t step_s; /* that the system clock was stepped by */
 };
 
 static struct fixture f;
@@ -155,8 +156,8 @@ static inline void second(uint32_t n, bool is_reading)
 	}
 	exporter_flush(f.e, f.now_ns, S);
 	while (f.now_ns < end_ns) {
-		uint64_t next_ns =
-			exporter_run(f.e, f.now_ns, TIME + (uint32_t)((f.now_ns - T0) / S));
+		uint64_t next_ns = exporter_run(
+			f.e, f.now_ns, TIME + (uint32_t)((f.now_ns - T0) / S) + (uint32_t)f.step_s);
 
 		if (is_reading)
 			read_along();

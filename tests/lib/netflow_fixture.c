@@ -118,6 +118,89 @@ static uint32_t read_data(struct netflow_wire *w, uint32_t id, const uint8_t *p,
 	return n;
 }
 
+static struct netflow_options *options_of(struct netflow_wire *w, uint32_t id)
+{
+	for (int i = 0; i < NETFLOW_MAX_OPTIONS; i++)
+		if (w->options[i].id == id)
+			return &w->options[i];
+	return NULL;
+}
+
+/* The Options Template of a FlowSet, which is padded (RFC 3954 6.1). */
+static uint32_t read_options_template(struct netflow_wire *w, const uint8_t *p, size_t octets)
+{
+	assert_true(octets >= 6);
+	uint32_t id = (uint32_t)number(p, 2);
+	size_t scopes = number(p + 2, 2), fields = number(p + 4, 2);
+	struct netflow_options *o = options_of(w, id);
+
+	if (!o)
+		o = options_of(w, 0);
+	assert_non_null(o);
+	assert_true(id >= 256 && scopes && fields && scopes % 4 == 0 && fields % 4 == 0);
+	assert_true(octets - 6 >= scopes + fields && octets - 6 - scopes - fields <= 3);
+	for (size_t i = 6 + scopes + fields; i < octets; i++)
+		assert_int_equal(p[i], 0);
+	*o = (struct netflow_options){.id = id,
+				      .n_scopes = (uint32_t)(scopes / 4),
+				      .n = (uint32_t)((scopes + fields) / 4),
+				      .n_records = o->n_records};
+	assert_true(o->n <= 16);
+	for (uint32_t i = 0; i < o->n; i++) {
+		o->type[i] = (uint16_t)number(p + 6 + 4 * i, 2);
+		o->octets[i] = (uint16_t)number(p + 8 + 4 * i, 2);
+		o->record_octets += o->octets[i];
+	}
+	w->options_templates++;
+	return 1;
+}
+
+/* The records of an Options Template; returns how many. */
+static uint32_t read_options(struct netflow_options *o, const uint8_t *p, size_t octets)
+{
+	uint32_t n = 0;
+
+	assert_true(o->record_octets <= sizeof(o->record));
+	for (; octets >= o->record_octets; p += o->record_octets, octets -= o->record_octets, n++)
+		memcpy(o->record, p, o->record_octets);
+	assert_true(n > 0 && octets <= 3);
+	o->n_records += n;
+	return n;
+}
+
+const struct netflow_options *netflow_options_of(const struct netflow_wire *w, uint32_t id)
+{
+	for (int i = 0; i < NETFLOW_MAX_OPTIONS; i++)
+		if (w->options[i].id == id)
+			return &w->options[i];
+	fail_msg("no Options Template %u", id);
+	return NULL;
+}
+
+uint64_t netflow_option(const struct netflow_options *o, uint16_t type)
+{
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < o->n; at += o->octets[i++])
+		if (i >= o->n_scopes && o->type[i] == type)
+			return number(o->record + at, o->octets[i] <= 8 ? o->octets[i] : 8);
+	fail_msg("no field %u", type);
+	return 0;
+}
+
+static uint32_t read_flowset(struct netflow_wire *w, uint32_t id, const uint8_t *p, size_t octets)
+{
+	struct netflow_options *o = id ? options_of(w, id) : NULL;
+
+	assert_true(id <= 1 || id >= 256);
+	w->template_messages += id == 0;
+	if (id == 0)
+		return read_templates(w, p, octets);
+	if (id == 1)
+		return read_options_template(w, p, octets);
+	return o ? read_options(o, p, octets) : read_data(w, id, p, octets);
+}
+
 void netflow9_read(struct netflow_wire *w, const uint8_t *p, size_t octets)
 {
 	uint32_t n = 0;
@@ -131,10 +214,7 @@ void netflow9_read(struct netflow_wire *w, const uint8_t *p, size_t octets)
 		size_t length = number(p + at + 2, 2);
 
 		assert_true(length > 4 && length % 4 == 0 && length <= octets - at);
-		assert_true(id == 0 || id >= 256);
-		w->template_messages += id == 0;
-		n += id ? read_data(w, id, p + at + 4, length - 4)
-			: read_templates(w, p + at + 4, length - 4);
+		n += read_flowset(w, id, p + at + 4, length - 4);
 		at += length;
 	}
 	assert_int_equal(number(p + 2, 2), n);

@@ -24,6 +24,19 @@ struct netflow_flow {
 	uint8_t v5[48]; /* the record */
 };
 
+#define NETFLOW_MAX_OPTIONS 4 /* Options Templates */
+
+/* An Options Template of v9, its scope among the fields, and the last record of it. */
+struct netflow_options {
+	uint32_t id; /* 0 = none */
+	uint32_t n_scopes;
+	uint32_t n; /* fields */
+	uint16_t type[16], octets[16];
+	size_t record_octets;
+	uint64_t n_records;
+	uint8_t record[256];
+};
+
 /* One stream of datagrams; a zeroed struct is a stream not begun. */
 struct netflow_wire {
 	bool is_begun;
@@ -36,6 +49,8 @@ struct netflow_wire {
 	uint64_t messages;
 	uint64_t template_messages;
 	uint64_t templates;
+	uint64_t options_templates;
+	struct netflow_options options[NETFLOW_MAX_OPTIONS];
 	uint64_t padded; /* Data FlowSets with padding */
 	struct exporter_volume data;
 	struct netflow_flow flows[NETFLOW_MAX_FLOWS]; /* the first ones */
@@ -57,6 +72,12 @@ struct netflow_wire {
  */
 void netflow9_read(struct netflow_wire *w, const uint8_t *p, size_t octets);
 void netflow5_read(struct netflow_wire *w, const uint8_t *p, size_t octets);
+
+/* Those of this Template ID; fails the test without. */
+const struct netflow_options *netflow_options_of(const struct netflow_wire *w, uint32_t id);
+
+/* A field of up to 8 octets of the last record. */
+uint64_t netflow_option(const struct netflow_options *o, uint16_t type);
 
 /* Read all datagrams that are there, of the version they say. Returns how many. */
 size_t netflow_read_socket(int fd, struct netflow_wire *w);

@@ -304,7 +304,7 @@ static void test_late_call_catches_up_in_bursts_of_64(void **state)
 	uint64_t next_ns = exporter_run(f.e, T0 + S, TIME);
 
 	assert_int_equal(exporter_stats(f.e)->messages - before, 64);
-	assert_true(next_ns < T0 + S + MS);
+	assert_int_equal(next_ns, T0 + S + MS);
 	collector_read(f.fd, &f.w);
 	run_until_sent(next_ns, TIME);
 	assert_int_equal(f.w.data.records, 18000);

@@ -17,6 +17,7 @@
 
 #include "probe/exporter_private.h"
 #include "tests/lib/exporter_fixture.h"
+#include "tests/lib/wire_octets.h"
 
 #define MS    1000000ull
 #define S     (1000 * MS)
@@ -188,6 +189,58 @@ static void test_file_is_followed_by_another_at_its_age(void **state)
 	assert_int_equal(f.records, 17 * 10);
 }
 
+/* Flow Records that the Message at the end of a file tells of, which is of RFC 7011 4.1. */
+static uint64_t told_at_the_end(const char *name)
+{
+	uint8_t end[48]; /* headers, domain, Messages, Flow Records, octets */
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", f.folder, name);
+	FILE *in = fopen(path, "rb");
+
+	assert_non_null(in);
+	assert_int_equal(fseek(in, -(long)sizeof(end), SEEK_END), 0);
+	assert_int_equal(fread(end, sizeof(end), 1, in), 1);
+	fclose(in);
+	assert_int_equal(get16(end + 2), sizeof(end));
+	assert_int_equal(get32(end + 12), 0); /* Observation Domain */
+	assert_int_equal(get16(end + 16), 320);
+	return get64(end + 32);
+}
+
+static void test_each_file_ends_with_the_counts(void **state)
+{
+	static struct wire w;
+	uint64_t n_records = 0;
+
+	(void)state;
+	f.cfg.options = EXPORTER_OPTIONS_AUTO;
+	f.cfg.rotate_mib = 1;
+	open_file();
+	for (int i = 0; i < 10; i++)
+		sweep(5000);
+	exporter_drain(f.e, f.now_ns, TIME, 0);
+	close_file();
+	list_files();
+	assert_int_equal(f.n_files, 5);
+	for (int i = 0; i < f.n_files; i++) {
+		static uint8_t content[2 << 20];
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s/%s", f.folder, f.names[i]->d_name);
+		FILE *in = fopen(path, "rb");
+		size_t octets = fread(content, 1, sizeof(content), in);
+
+		fclose(in);
+		memset(&w, 0, sizeof(w));
+		assert_int_equal(wire_read_stream(&w, content, octets), octets);
+		assert_int_equal(w.gaps, 0);
+		n_records += w.data.records;
+		assert_int_equal(told_at_the_end(f.names[i]->d_name), n_records);
+	}
+	assert_int_equal(n_records, 50000);
+}
+
 static void test_no_file_is_replaced(void **state)
 {
 	struct exporter *other;
@@ -320,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_file_is_followed_by_another_at_its_size),
 		TEST(test_file_is_followed_by_another_at_its_age),
+		TEST(test_each_file_ends_with_the_counts),
 		TEST(test_no_file_is_replaced),
 		TEST(test_file_without_records_does_not_stay),
 		TEST(test_folder_that_is_gone_delays_and_loses_nothing),

@@ -3,6 +3,8 @@
  * A Collector over UDP that is away for a while gets every record once, later: those
  * of before, in order, beside those of now; and what a spool has no room for.
  */
+#include <glob.h>
+
 #include "tests/lib/away_fixture.h"
 
 static void test_closed_udp_collector_misses_nothing(void **state)
@@ -200,6 +202,78 @@ static void test_ten_minutes_of_absence_lose_nothing_within_the_bound(void **sta
 	assert_int_equal(stats()->spool_octets, 0);
 }
 
+/* Returns the records in all files on disk, each of which is a sound IPFIX File. */
+static uint64_t read_files(void)
+{
+	char pattern[128];
+	uint64_t n_records = 0;
+	glob_t files;
+
+	snprintf(pattern, sizeof(pattern), "%s/a_b/*.ipfix", f.folder);
+	assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		static struct wire w;
+		FILE *in = fopen(files.gl_pathv[i], "r");
+		size_t octets = fread(f.data, 1, DATA_MAX, in);
+
+		fclose(in);
+		memset(&w, 0, sizeof(w));
+		assert_int_equal(wire_read_stream(&w, f.data, octets), octets);
+		assert_int_equal(w.gaps, 0);
+		n_records += w.data.records;
+	}
+	globfree(&files);
+	return n_records;
+}
+
+/* Flows end by the clock as it is; what is sent is stamped with no time before that. */
+static void test_clock_stepped_while_spooling_loses_nothing(void **state)
+{
+	static const int32_t steps_s[] = {0, -3600, 0, 3600, 7200, -86400, 0};
+
+	(void)state;
+	f.cfg.spool_max_records_per_s = 1000000;
+	open_it();
+	for (size_t i = 0; i < sizeof(steps_s) / sizeof(*steps_s); i++) {
+		f.step_s = steps_s[i];
+		seconds(7, 300);
+	}
+	assert_int_equal(stats()->spooled.records, f.n_records);
+	assert_int_equal(read_files(), f.n_records);
+	f.step_s = -600;
+	come();
+	seconds(12, 300);
+	f.step_s = 600; /* while it is replayed too */
+	seconds(12, 300);
+	until_sent();
+	assert_all_arrived();
+	assert_int_equal(stats()->spool_octets, 0);
+}
+
+/* Files are found by their numbers, whatever the clock said. */
+static void test_killed_probe_replays_all_though_the_clock_was_stepped_back(void **state)
+{
+	(void)state;
+	f.cfg.spool_max_records_per_s = 1000000;
+	open_it();
+	seconds(10, 1000);
+	f.step_s = -7200;
+	seconds(10, 1000);
+	assert_int_equal(stats()->spooled.records, 20000);
+	exporter_close(f.e);
+	f.step_s = -14400;
+	open_it();
+	assert_int_equal(stats()->recovered.records, 20000);
+	seconds(10, 1000);
+	assert_int_equal(stats()->spooled.records, 30000);
+	come();
+	seconds(12, 0);
+	until_sent();
+	assert_int_equal(f.w->data.records, 30000);
+	assert_int_equal(stats()->not_sent_spool_error.records, 0);
+	check_balance(f.e);
+}
+
 static void set_file_limit(rlim_t octets)
 {
 	struct rlimit limit;
@@ -279,6 +353,8 @@ int main(void)
 		TEST(test_killed_probe_replays_what_is_on_disk),
 		TEST(test_loss_beyond_the_bound_is_exact),
 		TEST(test_ten_minutes_of_absence_lose_nothing_within_the_bound),
+		TEST(test_clock_stepped_while_spooling_loses_nothing),
+		TEST(test_killed_probe_replays_all_though_the_clock_was_stepped_back),
 		TEST(test_disk_that_takes_nothing_leaves_records_in_memory),
 		TEST(test_full_queue_beside_a_disk_that_takes_nothing_is_counted),
 		TEST(test_collector_gets_templates_when_it_is_back),
