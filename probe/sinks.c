@@ -198,9 +198,9 @@ void sinks_drain(struct sinks *s, uint64_t now_ns, uint32_t time_s)
 
 		check_waiting(s, i);
 		took_ns = clock_monotonic_ns() - start_ns;
-		waited_ns = exporter_drain(s->exporter[i], now_ns + took_ns,
-					   time_s + clock_round_s(took_ns),
-					   (int)(left_ns / NS_PER_MS));
+		waited_ns =
+			exporter_drain(s->exporter[i], now_ns + took_ns,
+				       time_s + clock_round_s(took_ns), (int)(left_ns / NS_PER_MS));
 
 		left_ns -= waited_ns < left_ns ? waited_ns : left_ns;
 	}
