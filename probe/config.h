@@ -65,6 +65,7 @@ struct exporter_config {
 	uint32_t max_records_per_s; /* 0 = paced over the sweep interval          */
 	int biflow; /* enum biflow                                */
 	int options; /* enum exporter_options_kind                 */
+	bool events; /* are sent                                  */
 	uint32_t fields; /* OR of GROUP_*, GROUP_BASE goes without saying */
 	uint32_t reconnect_s; /* least time between two attempts to connect; TCP only */
 	char group[CONFIG_NAME_MAX]; /* name of its group_config */

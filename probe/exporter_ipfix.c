@@ -61,6 +61,7 @@ const struct exporter_protocol protocol_ipfix = {
 	.max_records = SIZE_MAX,
 	.max_count = UINT64_MAX,
 	.has_templates = true,
+	.has_events = true,
 	.can_send_again = true,
 	.layout = layout,
 	.record_octets = template_record_octets,

@@ -33,6 +33,7 @@ struct exporter_protocol {
 	size_t max_records; /* of a Message */
 	uint64_t max_count; /* of packets or octets in a record; more is told in several */
 	bool has_templates;
+	bool has_events; /* forms for them */
 	bool has_uptime; /* times count from a base, of which 32 bits of ms are left */
 	bool can_send_again; /* a copy of its header says which Message did not arrive */
 	bool counts_messages; /* in the Sequence Number, not Data Records */
