@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libfixbuf is given one Message at a time from our own buffer. The internal
- * Template is the external one without its lists, so that a record is decoded to
+ * Template is the external one without its lists of records, so that a record is decoded to
  * what was sent: lengths kept, integers in host order, variable-length fields as
- * fbVarfield_t. Lists are left out as libfixbuf 2.4.1 crashes on malformed ones.
+ * fbVarfield_t. Lists are left out as libfixbuf 2.4.1 crashes on malformed ones; list.h
+ * reads those of values.
  */
 #include "collector-test/collect.h"
 
 #include "collector-test/jsonl.h"
+#include "collector-test/list.h"
 #include "collector-test/template.h"
 #include "collector-test/value.h"
 
@@ -41,6 +43,7 @@ int collect_open_model(const char *const files[], size_t n_files, fbInfoModel_t 
 		fbInfoModelFree(model);
 		return -EINVAL;
 	}
+	list_take_over(model);
 	*out = model;
 	return 0;
 }
@@ -126,8 +129,8 @@ static bool is_list(const fbInfoElement_t *ie)
 }
 
 /* Returns the octets that the field takes in the decoded record. */
-static size_t write_field(struct jsonl *out, const fbInfoElement_t *ie, const uint8_t *at,
-			  struct counts *counts)
+static size_t write_field(struct collect *collect, struct jsonl *out, const fbInfoElement_t *ie,
+			  const uint8_t *at, struct counts *counts)
 {
 	struct value value = {.element = ie->ref.canon, .octets = at, .len = ie->len};
 	size_t octets = ie->len;
@@ -149,8 +152,12 @@ static size_t write_field(struct jsonl *out, const fbInfoElement_t *ie, const ui
 		value.is_varlen = true;
 		octets = sizeof(field);
 	}
-	if (value_write(out, make_key(ie, key), &value))
-		counts->bad_values++;
+	int err = list_is(ie->ref.canon) ? list_write(out, make_key(ie, key),
+						      fbSessionGetInfoModel(collect->session),
+						      value.octets, value.len)
+					 : value_write(out, make_key(ie, key), &value);
+
+	counts->bad_values += err != 0;
 	return octets;
 }
 
@@ -169,7 +176,7 @@ static void write_record(struct collect *collect, fbTemplate_t *template, uint16
 	for (uint32_t i = 0; i < fbTemplateCountElements(template); i++) {
 		const fbInfoElement_t *ie = fbTemplateGetIndexedIE(template, i);
 
-		offset += write_field(out, ie, collect->record + offset, counts);
+		offset += write_field(collect, out, ie, collect->record + offset, counts);
 	}
 	jsonl_end(out);
 }

@@ -33,6 +33,8 @@ static void write_key(struct jsonl *out, const char *key)
 	if (out->has_members)
 		putc_unlocked(',', out->file);
 	out->has_members = true;
+	if (!key)
+		return;
 	write_quoted(out->file, (const uint8_t *)key, strlen(key));
 	putc_unlocked(':', out->file);
 }
@@ -46,6 +48,19 @@ void jsonl_begin(struct jsonl *out)
 void jsonl_end(struct jsonl *out)
 {
 	fputs("}\n", out->file);
+}
+
+void jsonl_array_begin(struct jsonl *out, const char *key)
+{
+	write_key(out, key);
+	putc_unlocked('[', out->file);
+	out->has_members = false;
+}
+
+void jsonl_array_end(struct jsonl *out)
+{
+	out->has_members = true;
+	putc_unlocked(']', out->file);
 }
 
 void jsonl_null(struct jsonl *out, const char *key)

@@ -20,6 +20,10 @@ void jsonl_begin(struct jsonl *out);
 void jsonl_end(struct jsonl *out);
 
 /* Add one member. The caller gives each key once; keys are escaped like strings. */
+/* An array as member `key`: what is written until its end has no key (NULL). */
+void jsonl_array_begin(struct jsonl *out, const char *key);
+void jsonl_array_end(struct jsonl *out);
+
 void jsonl_null(struct jsonl *out, const char *key);
 void jsonl_bool(struct jsonl *out, const char *key, bool value);
 void jsonl_uint(struct jsonl *out, const char *key, uint64_t value);

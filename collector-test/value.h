@@ -20,7 +20,7 @@ struct value {
 
 /*
  * Write the value as member `key`: numbers and booleans as such, addresses, times
- * and strings as text, everything else as hexadecimal digits, lists as null.
+ * and strings as text, everything else as hexadecimal digits, lists of records as null.
  *
  * Returns 0, or -EBADMSG if a string is not UTF-8 or the length is none the data
  * type can have; the octets are then written as hexadecimal digits.

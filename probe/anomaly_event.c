@@ -219,7 +219,7 @@ char *anomaly_put_json(char *p, const struct anomaly_event *e)
 {
 	p = stpcpy(p, "{\"type\":\"event\"");
 	p = put_number(p, "eventId", e->event_id);
-	p = put_number(p, "sequence", e->sequence);
+	p = put_number(p, "eventSequence", e->sequence);
 	p = put_text(p, "state", anomaly_state_name(e->state));
 	p = put_text(p, "class", anomaly_class_name(e->class));
 	p = put_text(p, "subclass", anomaly_subclass_name(e->subclass));

@@ -184,11 +184,11 @@ static size_t check_failover(const struct config *cfg, size_t i)
 				  i, k);
 			return 1;
 		}
-		if (config_layout(a) == config_layout(b))
+		if (config_layout(a) == config_layout(b) && a->events == b->events)
 			continue;
-		log_error("exporters[%zu]: differs from exporters[%zu] in fields, biflow or "
-			  "precision, but one takes over what the other has encoded (failover); "
-			  "make them equal",
+		log_error("exporters[%zu]: differs from exporters[%zu] in fields, biflow, "
+			  "precision or events, but one takes over what the other has encoded "
+			  "(failover); make them equal",
 			  i, k);
 		return 1;
 	}
@@ -309,10 +309,21 @@ static bool exports_own_elements(const struct config *cfg)
 	for (size_t i = 0; i < cfg->n_exporters; i++)
 		for (int k = 0; k < N_IES; k++)
 			if (cfg->exporters[i].protocol == EXPORT_IPFIX &&
-			    ie_table[k].owner == IE_OWNER_OWN &&
-			    cfg->exporters[i].fields >> ie_table[k].group & 1)
+			    (cfg->exporters[i].events ||
+			     (ie_table[k].owner == IE_OWNER_OWN &&
+			      cfg->exporters[i].fields >> ie_table[k].group & 1)))
 				return true;
 	return false;
+}
+
+static void check_events(const struct config *cfg)
+{
+	for (size_t i = 0; i < cfg->n_exporters; i++)
+		if (cfg->exporters[i].events && !cfg->anomaly.enabled)
+			log_warning(
+				"exporters[%zu].events: nobody looks for anomalies, so there are "
+				"none; set anomaly.enabled: true, or give --detect-anomalies",
+				i);
 }
 
 static size_t check_enterprise_number(const struct config *cfg)
@@ -343,6 +354,7 @@ int config_check(const struct config *cfg)
 			  check_timeouts(&cfg->flow_cache);
 
 	n_errors += check_enterprise_number(cfg);
+	check_events(cfg);
 	return n_errors ? -EINVAL : 0;
 }
 

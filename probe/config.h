@@ -72,6 +72,7 @@ struct exporter_config {
 	int precision; /* enum precision, of times and TCP flags      */
 	uint32_t max_records_per_message; /* 0 = as many as fit               */
 	int options; /* enum exporter_options_kind                 */
+	bool events; /* are sent                                  */
 	uint32_t fields; /* OR of GROUP_*, GROUP_BASE goes without saying */
 	uint32_t reconnect_s; /* least time between two attempts to connect; TCP only */
 	char group[CONFIG_NAME_MAX]; /* name of its group_config */

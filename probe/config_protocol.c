@@ -58,6 +58,13 @@ size_t config_check_protocol(const struct config *cfg, size_t i)
 			  i, protocol);
 		n_errors++;
 	}
+	if (e->events && !p->has_events) {
+		log_error(
+			"exporters[%zu].events: %s has no elements for them; leave it out, or set "
+			"protocol: ipfix",
+			i, protocol);
+		n_errors++;
+	}
 	if (e->options == EXPORTER_OPTIONS_ALL && !p->encode_options) {
 		log_error("exporters[%zu].options: no options records are sent over %s; set "
 			  "options: auto, or protocol: ipfix",

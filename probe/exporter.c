@@ -21,15 +21,22 @@ void volume_add(struct exporter_volume *to, const struct exporter_volume *v)
 	to->records += v->records;
 	to->packets += v->packets;
 	to->octets += v->octets;
+	to->events += v->events;
+}
+
+void volume_subtract(struct exporter_volume *from, const struct exporter_volume *v)
+{
+	from->records -= v->records;
+	from->packets -= v->packets;
+	from->octets -= v->octets;
+	from->events -= v->events;
 }
 
 void exporter_account(struct exporter *e, struct exporter_volume *to,
 		      const struct exporter_volume *v)
 {
 	volume_add(to, v);
-	e->stats.queued.records -= v->records;
-	e->stats.queued.packets -= v->packets;
-	e->stats.queued.octets -= v->octets;
+	volume_subtract(&e->stats.queued, v);
 }
 
 struct exporter_volume *exporter_account_of(struct exporter *e, int err)
@@ -56,7 +63,7 @@ struct exporter_volume *exporter_account_of(struct exporter *e, int err)
 }
 
 /* A full queue behind a collector that was never found is the name's or the route's fault. */
-static struct exporter_volume *account_of_full_queue(struct exporter *e)
+struct exporter_volume *exporter_account_of_full_queue(struct exporter *e)
 {
 	struct exporter_volume *why = exporter_account_of(e, e->session.error);
 
@@ -122,7 +129,8 @@ static void queue_stage(struct exporter *e, int layout)
 
 	if (err) {
 		drop_stage(e, st,
-			   err == -ENOBUFS ? account_of_full_queue(e) : &e->stats.not_sent_error);
+			   err == -ENOBUFS ? exporter_account_of_full_queue(e)
+					   : &e->stats.not_sent_error);
 		return;
 	}
 	e->lost_numbers = 0;
@@ -174,7 +182,14 @@ static int encode_templates(struct exporter *e, uint32_t domain_id, uint32_t ent
 
 	if (octets < 0)
 		return octets;
-	e->templates_octets = (size_t)octets;
+	e->templates_octets = e->event_templates_at = (size_t)octets;
+	if (!e->cfg.events)
+		return 0;
+	octets = event_encode_templates(e->templates + octets,
+					sizeof(e->templates) - (size_t)octets, enterprise_number);
+	if (octets < 0)
+		return log_errno(octets, "encode the Templates of events");
+	e->templates_octets += (size_t)octets;
 	return 0;
 }
 
@@ -203,6 +218,7 @@ int exporter_prepare(struct exporter **out, const struct exporter_config *cfg, u
 	e->domain_id = domain_id;
 	e->enterprise_number = enterprise_number;
 	e->protocol = exporter_protocol_of(cfg->protocol);
+	e->cfg.events &= e->protocol->has_events;
 	e->groups = config_layout(cfg);
 	/* a file takes what comes at once: nothing to spare it, nothing to lose */
 	e->is_paced = is_paced && cfg->transport != TRANSPORT_FILE;
@@ -288,7 +304,8 @@ static void add_in_parts(struct exporter *e, int layout, const struct flow_recor
 
 		part.packets = r->packets / n + (i < r->packets % n);
 		part.octets = r->octets / n + (i < r->octets % n);
-		struct exporter_volume v = {is_last, part.packets, part.octets};
+		struct exporter_volume v = {
+			.records = is_last, .packets = part.packets, .octets = part.octets};
 
 		st->parts |= (uint32_t)!is_last << st->n_records;
 		add_record(e, layout, &part, &v);
@@ -309,7 +326,7 @@ static void refuse_record(struct exporter *e, const struct exporter_volume *v)
 void exporter_record(void *arg, const struct flow_record *r)
 {
 	struct exporter *e = arg;
-	struct exporter_volume v = {1, r->packets, r->octets};
+	struct exporter_volume v = {.records = 1, .packets = r->packets, .octets = r->octets};
 	int layout = e->protocol->layout(r);
 
 	if (layout < 0)
@@ -332,8 +349,9 @@ void exporter_biflow(void *arg, const struct flow_record *forward,
 	}
 	enum template_kind kind = template_of_record(forward);
 	int layout = BIFLOW_LAYOUT + (int)kind;
-	struct exporter_volume v = {2, forward->packets + reverse->packets,
-				    forward->octets + reverse->octets};
+	struct exporter_volume v = {.records = 2,
+				    .packets = forward->packets + reverse->packets,
+				    .octets = forward->octets + reverse->octets};
 	uint64_t end_ms = forward->end_ms > reverse->end_ms ? forward->end_ms : reverse->end_ms;
 
 	stage_add(e, layout,
@@ -355,6 +373,8 @@ void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)
 	exporter_options_look(e);
 	if (!e->queue.n_messages)
 		queue_trim(&e->queue);
+	if (!e->events.n_messages)
+		queue_trim(&e->events);
 	pace_spread(&e->pace, now_ns, interval_ns, e->queue.n_messages);
 }
 
@@ -372,12 +392,15 @@ int exporter_fd(const struct exporter *e)
 
 size_t exporter_templates(const struct exporter *e)
 {
-	return (size_t)template_layouts(e->groups);
+	return (size_t)template_layouts(e->groups) + exporter_event_templates(e);
 }
 
 uint16_t exporter_template_id(const struct exporter *e, size_t i)
 {
-	return template_id(layout_kind((int)i), layout_groups((int)i, e->groups));
+	size_t n = (size_t)template_layouts(e->groups);
+
+	return i < n ? template_id(layout_kind((int)i), layout_groups((int)i, e->groups))
+		     : exporter_event_template_id(i - n);
 }
 
 const struct exporter_config *exporter_config(const struct exporter *e)
@@ -401,6 +424,7 @@ void exporter_close(struct exporter *e)
 		return;
 	session_close(&e->session);
 	queue_close(&e->queue);
+	queue_close(&e->events);
 	exporter_options_close(e);
 	queue_close(&e->under_way);
 	spool_close(e->spool);

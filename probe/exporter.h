@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <jansson.h>
 
+#include "probe/anomaly_event.h"
 #include "probe/config.h"
 #include "probe/record.h"
 
@@ -21,14 +22,20 @@ struct options_facts;
 /*
  * Where an exporter's records went, each monotone:
  *   accepted + recovered = sent + queued + spooled + moved + sum of the not_sent_*
- * in records, packets and octets; queued and spooled are what there is now. Records count directions: one of both directions is two. Octets and packets are
- * the Flow Records' own delta counts.
+ * in records, packets and octets, and in events; queued and spooled are what there is now. Records count directions: one of both directions is two. Octets and packets are
+ * the Flow Records' own delta counts. An event is no record.
  */
 struct exporter_volume {
 	uint64_t records;
 	uint64_t packets;
 	uint64_t octets;
+	uint64_t events;
 };
+
+static inline bool volume_has_any(const struct exporter_volume *v)
+{
+	return v->records || v->events;
+}
 
 struct exporter_stats {
 	struct exporter_volume accepted;
@@ -110,6 +117,15 @@ void exporter_record(void *arg, const struct flow_record *r);
  */
 void exporter_biflow(void *arg, const struct flow_record *forward,
 		     const struct flow_record *reverse);
+
+/*
+ * Take an event, if its configuration wants them: a Message of its own, that goes before
+ * all Flow Records that wait, and at once.
+ */
+void exporter_event(struct exporter *e, const struct anomaly_event *event);
+
+/* True when it takes events. */
+bool exporter_wants_events(const struct exporter *e);
 
 /*
  * End of a sweep: close the current Message and spread what is queued over the

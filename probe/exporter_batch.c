@@ -53,6 +53,9 @@ static bool collect(struct exporter *e, struct batch *b, size_t due)
 	while (b->n < n_peeked) {
 		struct message *m = b->message[b->n];
 		uint8_t *data = m->data + m->start;
+
+		if (message_is_event(m)) /* out of the spool, and counted elsewhere */
+			break;
 		size_t octets = e->protocol->finish(data, m->n_records,
 						    (size_t)m->n_records * m->record_octets);
 

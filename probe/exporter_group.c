@@ -81,6 +81,32 @@ void exporter_group_biflow(void *arg, const struct flow_record *forward,
 		exporter_biflow(g->member[i], forward, reverse);
 }
 
+/* The n-th member, of those that want events. */
+static struct exporter *event_member(const struct exporter_group *g, uint64_t n)
+{
+	size_t i = 0;
+
+	for (;; i++)
+		if (exporter_wants_events(g->member[i]) && !n--)
+			return g->member[i];
+}
+
+void exporter_group_event(struct exporter_group *g, const struct anomaly_event *e)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < g->n_members; i++)
+		n += exporter_wants_events(g->member[i]);
+	if (!n)
+		return;
+	if (g->cfg->mode == MODE_BALANCE)
+		exporter_event(event_member(g, mix(e->event_id) % n), e);
+	else if (g->cfg->mode == MODE_FAILOVER)
+		exporter_event(g->member[g->active], e);
+	for (size_t i = 0; g->cfg->mode == MODE_MIRROR && i < g->n_members; i++)
+		exporter_event(g->member[i], e);
+}
+
 static bool is_stable(const struct exporter_group *g, const struct exporter *e, uint64_t now_ns)
 {
 	uint64_t back_ns = exporter_back_ns(e);

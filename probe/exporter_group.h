@@ -30,6 +30,9 @@ void exporter_group_record(void *arg, const struct flow_record *r);
 void exporter_group_biflow(void *arg, const struct flow_record *forward,
 			   const struct flow_record *reverse);
 
+/* Hand an event on, to those that want events: all, one by its eventId, or the active one. */
+void exporter_group_event(struct exporter_group *g, const struct anomaly_event *e);
+
 /*
  * Of failover, choose who gets the records from now on: the first that is not away,
  * once it was in order for stable_s; with all away, the first. What is queued at one

@@ -61,6 +61,7 @@ const struct exporter_protocol protocol_ipfix = {
 	.max_records = SIZE_MAX,
 	.max_count = UINT64_MAX,
 	.has_templates = true,
+	.has_events = true,
 	.sequence_offset = MESSAGE_SEQUENCE_OFFSET,
 	.domain_offset = MESSAGE_DOMAIN_OFFSET,
 	.layout = layout,

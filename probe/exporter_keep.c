@@ -64,6 +64,7 @@ static void confirm_first(struct exporter *e)
 void exporter_keep(struct exporter *e, const struct message *m, size_t n,
 		   const struct exporter_volume *v)
 {
+	bool is_beside = message_is_event(m) && e->domain_id != OPTIONS_DOMAIN;
 	struct message info = {
 		.volume = *v,
 		.place = m->place,
@@ -74,7 +75,9 @@ void exporter_keep(struct exporter *e, const struct message *m, size_t n,
 		.parts = m->parts,
 		.layout = m->layout,
 		.end_s = m->end_s,
-		.sequence = e->stats.sequence - exporter_numbers(e, n),
+		.sequence = e->stats.sequence - (is_beside ? 0 : exporter_numbers(e, n)),
+		.own_sequence =
+			*exporter_sequence(e, !message_is_event(m)) - exporter_numbers(e, n),
 		.base_ms = m->base_ms,
 	};
 
@@ -133,13 +136,28 @@ static void put_back_queued(struct exporter *e)
 	e->queue = rest;
 }
 
+static void join_before(struct queue *first, struct queue *q)
+{
+	queue_join(first, q);
+	queue_trim(q);
+	*q = *first;
+}
+
+/* What was taken back goes before all that waits. */
+static void put_before(struct exporter *e, struct queue *back, struct queue *events)
+{
+	e->pace.total += back->n_messages;
+	join_before(back, &e->queue);
+	join_before(events, &e->events);
+}
+
 /*
  * All that are under way go back to the head of the queue. They get new Sequence
  * Numbers: what the Collector misses of the old ones is a gap until they are sent.
  */
 static void take_back(struct exporter *e)
 {
-	struct queue back = {0};
+	struct queue back = {0}, events = {0};
 	struct message *m;
 	bool has_put_back = false;
 
@@ -147,16 +165,13 @@ static void take_back(struct exporter *e)
 		if (exporter_put_back(e, m)) {
 			has_put_back = true;
 			queue_pop(&e->under_way);
-		} else if (queue_move_first(&back, &e->under_way)) {
+		} else if (queue_move_first(message_is_event(m) ? &events : &back, &e->under_way)) {
 			confirm_first(e);
 		}
 	}
 	if (has_put_back)
 		put_back_queued(e);
-	e->pace.total += back.n_messages;
-	queue_join(&back, &e->queue);
-	queue_trim(&e->queue);
-	e->queue = back;
+	put_before(e, &back, &events);
 }
 
 void exporter_settle(struct exporter *e)
@@ -181,8 +196,8 @@ static uint32_t get32(const uint8_t *p)
 
 /*
  * The Sequence Number of what a report says was refused; false if it does not say. Of
- * options data, whose numbers are of another Observation Domain, that of the Flows when
- * the round began: all of a round leaves before the next Flow.
+ * events and options data, whose numbers are of another Observation Domain, that of the
+ * Flows then; all of a round of options data leaves before the next Flow.
  */
 static bool refused_sequence(const struct exporter *e, uint32_t *sequence)
 {
@@ -191,9 +206,12 @@ static bool refused_sequence(const struct exporter *e, uint32_t *sequence)
 
 	if (e->session.refused_octets < SESSION_REFUSED_OCTETS)
 		return false;
-	*sequence = p->domain_offset && get32(header + p->domain_offset) != e->domain_id
-			    ? e->options.flow_sequence
-			    : get32(header + p->sequence_offset);
+	*sequence = get32(header + p->sequence_offset);
+	if (!p->domain_offset || get32(header + p->domain_offset) == e->domain_id)
+		return true;
+	const struct message *event = queue_find(&e->under_way, *sequence, EVENT_LAYOUT);
+
+	*sequence = event ? event->sequence : e->options.flow_sequence;
 	return true;
 }
 
@@ -237,7 +255,7 @@ void exporter_return_refused(struct exporter *e)
 /* What was smaller has passed. */
 bool exporter_return_too_big(struct exporter *e)
 {
-	struct queue stays = {0}, back = {0};
+	struct queue stays = {0}, back = {0}, events = {0};
 	uint32_t first;
 
 	if (!e->keeps_sent || e->session.refused_octets < SESSION_REFUSED_OCTETS)
@@ -251,15 +269,14 @@ bool exporter_return_too_big(struct exporter *e)
 			exporter_stored_done(e, m);
 			m->place = (struct spool_place){0};
 		}
-		if (queue_move_first(has_passed ? &stays : &back, &e->under_way))
+		struct queue *to = message_is_event(m) ? &events : &back;
+
+		if (queue_move_first(has_passed ? &stays : to, &e->under_way))
 			confirm_first(e);
 	}
 	queue_trim(&e->under_way);
 	e->under_way = stays;
-	e->pace.total += back.n_messages;
-	queue_join(&back, &e->queue);
-	queue_trim(&e->queue);
-	e->queue = back;
+	put_before(e, &back, &events);
 	return true;
 }
 
@@ -272,23 +289,24 @@ void exporter_end_under_way(struct exporter *e)
 	confirm_until(e, UINT64_MAX);
 }
 
-/* Move the first Message of the queue; false if there is no room for it. */
-static bool hand_over_first(struct exporter *from, struct exporter *to)
+/* Move the first Message of q; false if there is no room for it. */
+static bool hand_over_first(struct exporter *from, struct queue *q, struct exporter *to)
 {
-	struct message *m = queue_first(&from->queue);
+	struct message *m = queue_first(q);
 	const struct exporter_volume v = m->volume;
 	uint32_t lost = m->lost_before;
+	bool is_event = message_is_event(m);
 
 	if (exporter_put_back(from, m)) {
-		queue_pop(&from->queue);
+		queue_pop(q);
 		return true;
 	}
 	m->lost_before = 0;
-	if (queue_move_first(&to->queue, &from->queue)) {
+	if (queue_move_first(q == &from->events ? &to->events : &to->queue, q)) {
 		m->lost_before = lost;
 		return false;
 	}
-	from->lost_numbers += lost;
+	*(is_event ? &from->lost_events : &from->lost_numbers) += lost;
 	exporter_account(from, &from->stats.moved, &v);
 	exporter_take_over(to, &v);
 	return true;
@@ -296,17 +314,18 @@ static bool hand_over_first(struct exporter *from, struct exporter *to)
 
 void exporter_hand_over(struct exporter *from, struct exporter *to)
 {
-	struct queue begun = {0};
+	struct queue begun = {0}, *turn;
 
 	if (from->session.state != SESSION_UP)
 		exporter_settle(from);
 	exporter_queue_stages(from);
+	turn = exporter_turn(from);
 	/* A stream has part of the first already. */
 	if (exporter_is_data_begun(from))
-		queue_move_first(&begun, &from->queue);
-	while (queue_first(&from->queue) && hand_over_first(from, to))
+		queue_move_first(&begun, turn);
+	while (queue_first(&from->events) && hand_over_first(from, &from->events, to))
 		;
-	queue_join(&begun, &from->queue);
-	queue_trim(&from->queue);
-	from->queue = begun;
+	while (queue_first(&from->queue) && hand_over_first(from, &from->queue, to))
+		;
+	join_before(&begun, turn);
 }

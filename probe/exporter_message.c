@@ -69,7 +69,8 @@ int exporter_send_message(struct exporter *e, uint8_t *message, size_t octets,
 
 bool exporter_is_data_begun(const struct exporter *e)
 {
-	return e->partial_octets && e->template_copies && queue_first(&e->queue) &&
+	return e->partial_octets && e->template_copies &&
+	       queue_first(e->is_event_begun ? &e->events : &e->queue) &&
 	       !exporter_options_under_way(e);
 }
 
@@ -132,15 +133,17 @@ static void account_part(struct exporter *e, const struct message *m, size_t n,
 	exporter_account(e, to, v);
 }
 
-/* The first n records have left or are given up: account them and go on behind. */
-static void finish_part(struct exporter *e, struct message *m, size_t n, struct exporter_volume *to)
+/* The first n records of the queue have left or are given up: account them and go on behind. */
+static void finish_part(struct exporter *e, struct queue *q, size_t n, struct exporter_volume *to)
 {
-	e->stats.sequence += exporter_numbers(e, n);
-	e->options.flow_records += to == &e->stats.sent ? n : 0;
+	struct message *m = queue_first(q);
+
+	*exporter_sequence(e, !message_is_event(m)) += exporter_numbers(e, n);
+	e->options.flow_records += to == &e->stats.sent && !message_is_event(m) ? n : 0;
 	e->partial_octets = 0;
 	if (n == m->n_records) {
 		account_part(e, m, n, &m->volume, to);
-		queue_pop(&e->queue);
+		queue_pop(q);
 		return;
 	}
 	struct exporter_volume v = exporter_volume_of(
@@ -150,9 +153,7 @@ static void finish_part(struct exporter *e, struct message *m, size_t n, struct 
 	exporter_stored_done(e, m); /* it knows whole Messages only */
 	m->place = (struct spool_place){0};
 	account_part(e, m, n, &v, to);
-	m->volume.records -= v.records;
-	m->volume.packets -= v.packets;
-	m->volume.octets -= v.octets;
+	volume_subtract(&m->volume, &v);
 	m->n_records -= (uint32_t)n;
 	m->parts = n < 32 ? m->parts >> n : 0;
 	e->pace.total++; /* one Message became two */
@@ -162,27 +163,37 @@ static void finish_part(struct exporter *e, struct message *m, size_t n, struct 
 
 void exporter_drop_first(struct exporter *e, struct exporter_volume *why)
 {
-	struct message *m = queue_first(&e->queue);
+	struct queue *q = exporter_turn(e);
 
-	finish_part(e, m, m->n_records, why);
+	finish_part(e, q, queue_first(q)->n_records, why);
 }
 
 /* Numbers that were lost before a Message are passed over now. */
-static struct message *begin_first(struct exporter *e)
+static struct queue *begin_first(struct exporter *e)
 {
-	struct message *m = queue_first(&e->queue);
+	struct queue *q = exporter_turn(e);
+	struct message *m = queue_first(q);
 
-	e->stats.sequence += m->lost_before;
+	*exporter_sequence(e, !message_is_event(m)) += m->lost_before;
 	m->lost_before = 0;
-	return m;
+	e->is_event_begun = q == &e->events;
+	return q;
+}
+
+/* Events are beside the pace. */
+static void count_pace(struct exporter *e, const struct queue *q, size_t n)
+{
+	if (q == &e->queue)
+		pace_count(&e->pace, e->now_ns, n);
 }
 
 void exporter_finish_first(struct exporter *e)
 {
-	struct message *m = begin_first(e);
+	struct queue *q = begin_first(e);
+	size_t n = queue_first(q)->n_records;
 
-	pace_count(&e->pace, e->now_ns, m->n_records);
-	finish_part(e, m, m->n_records, &e->stats.sent);
+	count_pace(e, q, n);
+	finish_part(e, q, n, &e->stats.sent);
 }
 
 static int send_part(struct exporter *e, struct message *m, size_t n)
@@ -191,7 +202,8 @@ static int send_part(struct exporter *e, struct message *m, size_t n)
 	size_t octets = n * m->record_octets;
 	uint8_t *end = message + e->protocol->data_offset + octets;
 	uint8_t behind[PROTOCOL_MAX_PADDING]; /* where the part is padded, the next one starts */
-	const struct message_stamp earliest = {m->end_s, e->stats.sequence, m->base_ms};
+	const struct message_stamp earliest = {
+		m->end_s, *exporter_sequence(e, !message_is_event(m)), m->base_ms};
 
 	memcpy(behind, end, e->protocol->padding);
 	int err = exporter_send_message(e, message, e->protocol->finish(message, n, octets),
@@ -223,41 +235,42 @@ static int send_fitting(struct exporter *e, struct message *m, size_t *n)
 }
 
 /* The first n records of a Message could not be sent. False: wait. */
-static bool fail_part(struct exporter *e, struct message *m, size_t n, int err, bool was_partial)
+static bool fail_part(struct exporter *e, struct queue *q, size_t n, int err, bool was_partial)
 {
 	exporter_note_failure(e, err);
 	if (e->keeps_sent && err != -EMSGSIZE)
 		return false; /* all of it waits until the Collector is back */
 	if (e->cfg.transport != TRANSPORT_TCP) {
-		finish_part(e, m, n, exporter_account_of(e, err));
+		finish_part(e, q, n, exporter_account_of(e, err));
 		return true;
 	}
 	/* Of a lost connection only what was under way is lost; the rest waits for the next. */
 	if (was_partial)
-		finish_part(e, m, n, &e->stats.not_sent_error);
+		finish_part(e, q, n, &e->stats.not_sent_error);
 	return false;
 }
 
 bool exporter_fail_first(struct exporter *e, int err)
 {
-	struct message *m = begin_first(e);
+	struct queue *q = begin_first(e);
+	size_t n = queue_first(q)->n_records;
 
-	pace_count(&e->pace, e->now_ns, m->n_records);
-	return fail_part(e, m, m->n_records, err, false);
+	count_pace(e, q, n);
+	return fail_part(e, q, n, err, false);
 }
 
 bool exporter_send_first(struct exporter *e)
 {
-	struct message *m = begin_first(e);
+	struct queue *q = begin_first(e);
 	size_t n;
 	bool was_partial = e->partial_octets > 0;
-	int err = send_fitting(e, m, &n);
+	int err = send_fitting(e, queue_first(q), &n);
 
 	if (err == -EAGAIN)
 		return false;
-	pace_count(&e->pace, e->now_ns, n);
+	count_pace(e, q, n);
 	if (err)
-		return fail_part(e, m, n, err, was_partial);
-	finish_part(e, m, n, &e->stats.sent);
+		return fail_part(e, q, n, err, was_partial);
+	finish_part(e, q, n, &e->stats.sent);
 	return true;
 }

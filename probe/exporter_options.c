@@ -86,6 +86,7 @@ static void begin_round(struct exporter *e)
 		.domain_id = e->domain_id,
 		.enterprise_number = e->enterprise_number,
 		.groups = e->groups,
+		.has_events = e->cfg.events,
 		.has_descriptions = e->cfg.options == EXPORTER_OPTIONS_ALL,
 		.messages = e->stats.messages,
 		.octets = e->stats.message_octets,
@@ -105,11 +106,10 @@ static void begin_round(struct exporter *e)
 			    : e->now_ns + e->cfg.template_refresh_s * NS_PER_S;
 }
 
-/* Each Observation Domain counts its own Data Records (RFC 7011 3.1). */
-static uint32_t *sequence_of(struct exporter *e, const struct options_message *m)
+uint32_t *exporter_sequence(struct exporter *e, bool is_of_flows)
 {
-	return m->is_of_flows || e->domain_id == OPTIONS_DOMAIN ? &e->stats.sequence
-								: &e->options.sequence;
+	return is_of_flows || e->domain_id == OPTIONS_DOMAIN ? &e->stats.sequence
+							     : &e->options.sequence;
 }
 
 /* An error of UDP is that of an earlier datagram, which may have been one of Flows. */
@@ -130,7 +130,7 @@ static void note_earlier_error(struct exporter *e, int err)
 static int send_message(struct exporter *e, const struct options_message *m)
 {
 	uint8_t *data = e->options.batch->data + m->offset;
-	const struct message_stamp earliest = {.sequence = *sequence_of(e, m),
+	const struct message_stamp earliest = {.sequence = *exporter_sequence(e, m->is_of_flows),
 					       .base_ms = exporter_base(e)};
 	int err = exporter_send_message(e, data, m->octets, &earliest);
 
@@ -159,7 +159,8 @@ bool exporter_options_run(struct exporter *e)
 		if (err == -EAGAIN)
 			return false;
 		o->at++;
-		*sequence_of(e, m) += exporter_numbers(e, m->n_records); /* lost ones leave a gap */
+		*exporter_sequence(e, m->is_of_flows) +=
+			exporter_numbers(e, m->n_records); /* lost ones leave a gap */
 		if (err && e->cfg.transport != TRANSPORT_UDP)
 			exporter_note_failure(e, err);
 		if (err &&

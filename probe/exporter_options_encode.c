@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "probe/event_ie.h"
 #include "probe/exporter_encode.h"
 #include "probe/exporter_put.h"
 #include "probe/ie.h"
@@ -207,9 +208,8 @@ static void put_record(struct options_batch *b, const struct options_state *stat
 /* --- the records --- */
 
 static void put_type(struct options_batch *b, const struct options_state *state,
-		     const struct ie *ie, uint16_t id, const char *name)
+		     const struct ie_type type, uint16_t id, const char *name)
 {
-	const struct ie_type type = ie_own_type(ie);
 	const struct value values[MAX_FIELDS] = {
 		{.number = state->enterprise_number},
 		{.number = id},
@@ -222,6 +222,14 @@ static void put_type(struct options_batch *b, const struct options_state *state,
 	put_record(b, state, OPTIONS_TYPE, values);
 }
 
+static void put_types_of_events(struct options_batch *b, const struct options_state *state)
+{
+	for (size_t i = 0; i < n_event_ies; i++)
+		if (event_ie_table[i].owner == IE_OWNER_OWN)
+			put_type(b, state, event_ie_table[i].type, event_ie_table[i].id,
+				 event_ie_table[i].name);
+}
+
 /* Every enterprise element of the exporter's Templates. */
 static void put_types(struct options_batch *b, const struct options_state *state)
 {
@@ -232,12 +240,14 @@ static void put_types(struct options_batch *b, const struct options_state *state
 
 		if (ie->owner != IE_OWNER_OWN || !(state->groups >> ie->group & 1))
 			continue;
-		put_type(b, state, ie, ie->id, ie->name);
+		put_type(b, state, ie_own_type(ie), ie->id, ie->name);
 		if (!(state->groups & GROUP_BIFLOW) || ie->templates & ONCE)
 			continue;
 		ie_reverse_name(ie, reverse);
-		put_type(b, state, ie, ie->id | REVERSE_OF_OWN, reverse);
+		put_type(b, state, ie_own_type(ie), ie->id | REVERSE_OF_OWN, reverse);
 	}
+	if (state->has_events)
+		put_types_of_events(b, state);
 }
 
 static bool is_flow_key(int i)

@@ -47,6 +47,7 @@ struct options_state {
 	uint32_t domain_id; /* of the Flows */
 	uint32_t enterprise_number;
 	uint32_t groups; /* of elements in Flow Records, OR of GROUP_* */
+	bool has_events; /* besides */
 	bool has_descriptions; /* interfaces with interfaceDescription */
 	uint64_t messages; /* sent to this Collector */
 	uint64_t octets;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "probe/event_ie.h"
 #include "probe/exporter.h"
 #include "probe/exporter_encode.h"
 #include "probe/exporter_options.h"
@@ -17,7 +18,10 @@
 #include "probe/template.h"
 
 #define MESSAGE_MAX_OCTETS 9000 /* whatever the MTU; that of jumbo frames */
-#define TEMPLATES_OCTETS   8192
+#define TEMPLATES_OCTETS   12288
+
+/* In place of a layout, of the Message of an event. */
+#define EVENT_LAYOUT N_LAYOUTS_MAX
 
 /* A Message of records of one layout in the making. */
 struct stage {
@@ -42,11 +46,15 @@ struct exporter {
 	uint8_t templates[TEMPLATES_OCTETS]; /* the Messages with all Templates */
 	size_t templates_octets;
 	size_t templates_at; /* of the Message to send next */
+	size_t event_templates_at; /* of the first that is about events */
 	struct stage stages[N_LAYOUTS_MAX]; /* by layout */
 	size_t limit_octets; /* the stages' limits were made for */
 	uint32_t lost_numbers; /* Sequence Numbers of what was dropped behind the last Message */
 	uint64_t base_ms; /* of the last Message begun; see struct exporter_protocol */
 	struct queue queue;
+	struct queue events; /* go first */
+	uint32_t lost_events; /* as lost_numbers, of events */
+	bool is_event_begun; /* the Message tried last was of an event */
 	struct queue under_way; /* sent, but not known to have arrived; in stats.queued */
 	bool keeps_sent; /* has that */
 	bool was_away; /* in the call before */
@@ -79,6 +87,27 @@ struct exporter {
 
 /* Make the stages as large as what the session can send in one Message. */
 void exporter_fit_stages(struct exporter *e);
+
+/* How many Templates it has of events, and the Template ID of each. */
+size_t exporter_event_templates(const struct exporter *e);
+uint16_t exporter_event_template_id(size_t i);
+
+/* The queue whose first Message is the next to leave; it is empty only if both are. */
+struct queue *exporter_turn(struct exporter *e);
+
+/* True when a Message waits in either queue. */
+bool exporter_has_queued(const struct exporter *e);
+
+/*
+ * Of a Message, where the Sequence Number is counted: each Observation Domain counts its
+ * own Data Records (RFC 7011 3.1), and what is not of Flows is in OPTIONS_DOMAIN.
+ */
+uint32_t *exporter_sequence(struct exporter *e, bool is_of_flows);
+
+static inline bool message_is_event(const struct message *m)
+{
+	return m->layout == EVENT_LAYOUT;
+}
 
 /* Move `v` from queued to where it ended. */
 void exporter_account(struct exporter *e, struct exporter_volume *to,
@@ -149,6 +178,10 @@ bool exporter_put_back(struct exporter *e, const struct message *m);
 void exporter_stored_done(struct exporter *e, const struct message *m);
 
 void volume_add(struct exporter_volume *to, const struct exporter_volume *v);
+void volume_subtract(struct exporter_volume *from, const struct exporter_volume *v);
+
+/* The account of what finds the queue full. */
+struct exporter_volume *exporter_account_of_full_queue(struct exporter *e);
 
 /* What n records of a layout, one behind the other, account for; parts as in struct message. */
 struct exporter_volume exporter_volume_of(const struct exporter *e, int layout,

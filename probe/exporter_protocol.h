@@ -33,6 +33,7 @@ struct exporter_protocol {
 	size_t max_records; /* of a Message */
 	uint64_t max_count; /* of packets or octets in a record; more is told in several */
 	bool has_templates;
+	bool has_events; /* forms for them */
 	bool has_uptime; /* times count from a base, of which 32 bits of ms are left */
 	size_t sequence_offset; /* of the Sequence Number in a header, of 20 octets or more */
 	size_t domain_offset; /* of the Observation Domain that it is of; 0 = there is one only */

@@ -102,6 +102,21 @@ size_t queue_peek(const struct queue *q, struct message **list, size_t max)
 	return n;
 }
 
+const struct message *queue_find(const struct queue *q, uint32_t own_sequence, uint32_t layout)
+{
+	for (const struct queue_block *b = q->first; b; b = b->next) {
+		for (size_t at = b->head; at < b->tail;) {
+			const struct message *m =
+				(const struct message *)(const void *)(b->data + at);
+
+			if (m->own_sequence == own_sequence && m->layout == layout)
+				return m;
+			at += m->stride;
+		}
+	}
+	return NULL;
+}
+
 void queue_pop(struct queue *q)
 {
 	struct queue_block *b = q->first;

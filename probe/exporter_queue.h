@@ -30,14 +30,15 @@ struct message {
 	struct spool_place place;
 	uint64_t
 		mark; /* under way: octets of the stream up to its end, or time when it is taken as sent */
-	uint32_t sequence; /* under way: its Sequence Number */
+	uint32_t sequence; /* under way: its Sequence Number; of an event the next of the Flows */
+	uint32_t own_sequence; /* under way: the one in its header */
 	uint32_t stride; /* octets to the next Message of the block */
 	uint32_t octets; /* of the Message as it was pushed, room for padding included */
 	uint32_t start; /* of the Message in data[] */
 	uint32_t n_records; /* on the wire */
 	uint32_t record_octets;
 	uint32_t parts; /* bit n: record n is followed by one that tells the rest of the same */
-	uint32_t layout; /* see template_layouts() */
+	uint32_t layout; /* see template_layouts(); EVENT_LAYOUT */
 	uint32_t lost_before; /* Sequence Numbers dropped between the previous one and this */
 	uint32_t end_s; /* Unix s, it leaves not before this: of the latest end of a Flow in it */
 	uint64_t base_ms; /* see struct exporter_protocol */
@@ -68,6 +69,9 @@ struct message *queue_first(const struct queue *q);
 
 /* Fill list[max] with the first Messages, valid as that of queue_first(). Returns how many. */
 size_t queue_peek(const struct queue *q, struct message **list, size_t max);
+
+/* The first Message with this own_sequence and layout, or NULL. */
+const struct message *queue_find(const struct queue *q, uint32_t own_sequence, uint32_t layout);
 
 /* Remove the first Message. */
 void queue_pop(struct queue *q);

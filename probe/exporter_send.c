@@ -33,7 +33,7 @@ static void schedule_templates(struct exporter *e)
 	uint64_t refresh_ns = e->cfg.template_refresh_s * NS_PER_S;
 
 	if (e->protocol->has_templates)
-		e->stats.templates_sent += (uint64_t)template_layouts(e->groups);
+		e->stats.templates_sent += exporter_templates(e);
 	e->template_copies++;
 	exporter_options_schedule(e);
 	if (e->cfg.transport != TRANSPORT_UDP)
@@ -64,13 +64,14 @@ static int send_template_messages(struct exporter *e)
 		uint8_t *message = e->templates + e->templates_at;
 		size_t octets = e->protocol->templates_message_octets(
 			message, e->templates_octets - e->templates_at);
-		const struct message_stamp earliest = {0, e->stats.sequence, base_ms};
+		uint32_t *sequence = exporter_sequence(e, e->templates_at < e->event_templates_at);
+		const struct message_stamp earliest = {0, *sequence, base_ms};
 		int err = exporter_send_message(e, message, octets, &earliest);
 
 		if (err)
 			return err;
 		e->templates_at += octets;
-		e->stats.sequence += exporter_numbers(e, 0);
+		*sequence += exporter_numbers(e, 0);
 	}
 	e->templates_at = 0;
 	return 0;
@@ -104,10 +105,12 @@ static void begin_session(struct exporter *e)
 	exporter_settle(e);
 	if (exporter_is_data_begun(e))
 		exporter_drop_first(e, &e->stats.not_sent_error);
-	struct message *m = queue_first(&e->queue);
+	struct message *m = queue_first(&e->queue), *event = queue_first(&e->events);
 
 	if (m)
 		m->lost_before = 0; /* was lost in the session before */
+	if (event)
+		event->lost_before = 0;
 	e->generation = e->session.generation;
 	e->template_copies = 0;
 	e->templates_due_ns = 0;
@@ -148,22 +151,35 @@ static bool make_ready(struct exporter *e)
 	return (exporter_is_data_begun(e) || exporter_options_run(e)) && !is_held(e);
 }
 
+/* True when the next Message may be tried, the Templates before it. */
+static bool may_send(struct exporter *e)
+{
+	if (session_is_full(&e->session, e->now_ns))
+		return false;
+	if (!e->template_copies) /* the Message before was refused */
+		send_templates(e);
+	return e->template_copies;
+}
+
+/* Events wait for nobody; then as many Messages of Flows. Returns how many in all. */
 static uint64_t send_burst(struct exporter *e, uint64_t n_messages)
 {
-	uint64_t n = 0;
+	uint64_t n_events = 0, n = 0;
 
+	while (queue_first(&e->events)) {
+		if (!may_send(e) || !exporter_send_first(e))
+			return n_events;
+		n_events++;
+	}
 	while (n < n_messages && queue_first(&e->queue) &&
-	       !session_is_full(&e->session, e->now_ns) &&
-	       pace_allows_records(&e->pace, e->now_ns)) {
-		if (!e->template_copies) /* the Message before was refused */
-			send_templates(e);
-		uint64_t n_sent = e->template_copies ? exporter_send_some(e, n_messages - n) : 0;
+	       pace_allows_records(&e->pace, e->now_ns) && may_send(e)) {
+		uint64_t n_sent = exporter_send_some(e, n_messages - n);
 
 		if (!n_sent)
 			break;
 		n += n_sent;
 	}
-	return n;
+	return n_events + n;
 }
 
 /* It was away and is back: it may know no Template. */
@@ -181,7 +197,7 @@ static void greet(struct exporter *e)
 /* With nothing to send, nothing else would show that the reader goes on. */
 static void look_for_room(struct exporter *e)
 {
-	bool is_waited_for = queue_first(&e->queue) || exporter_options_under_way(e);
+	bool is_waited_for = exporter_has_queued(e) || exporter_options_under_way(e);
 
 	if (e->is_blocked && !is_waited_for && !channel_check_connect(e->session.fd))
 		e->is_blocked = false;
@@ -213,6 +229,8 @@ static uint64_t next_call(const struct exporter *e, bool is_behind)
 	next_ns = earliest(next_ns, exporter_restore_ns(e));
 	if (e->under_way.n_messages)
 		next_ns = earliest(next_ns, e->now_ns + CONFIRM_NS);
+	if (queue_first(&e->events) && !is_held(e))
+		next_ns = e->now_ns;
 	if (queue_first(&e->queue) && !is_held(e))
 		next_ns = earliest(next_ns, pace_next(&e->pace));
 	uint64_t step_ns = STEP_NS;
@@ -250,7 +268,7 @@ uint64_t exporter_run(struct exporter *e, uint64_t now_ns, uint32_t time_s)
 	exporter_confirm(e);
 	greet(e);
 	exporter_restore(e);
-	return next_call(e, n == PACE_BURST_MESSAGES);
+	return next_call(e, n >= PACE_BURST_MESSAGES);
 }
 
 /* Wait 1 ms, less when a blocked TCP collector reads on. */
@@ -264,7 +282,7 @@ static void wait_a_moment(const struct exporter *e)
 /* True while there is something to send, or, at the end, to wait for. */
 static bool is_busy(const struct exporter *e)
 {
-	return queue_first(&e->queue) || (exporter_options_under_way(e) && !is_held(e)) ||
+	return exporter_has_queued(e) || (exporter_options_under_way(e) && !is_held(e)) ||
 	       (e->is_ending && e->under_way.n_messages);
 }
 
@@ -315,10 +333,12 @@ void exporter_send_all(struct exporter *e, int stall_ms)
 /* What no more time is left for. */
 static void give_up_queue(struct exporter *e)
 {
-	if (queue_first(&e->queue))
-		log_warning("exporter %s: %llu records for %s not sent: no more time", e->cfg.name,
-			    (unsigned long long)e->stats.queued.records, e->cfg.address);
-	while (queue_first(&e->queue))
+	if (exporter_has_queued(e))
+		log_warning(
+			"exporter %s: %llu records and %llu events for %s not sent: no more time",
+			e->cfg.name, (unsigned long long)e->stats.queued.records,
+			(unsigned long long)e->stats.queued.events, e->cfg.address);
+	while (exporter_has_queued(e))
 		exporter_drop_first(e, e->spool ? &e->stats.not_sent_spool_full
 						: exporter_account_of(e, e->session.error));
 }
@@ -327,7 +347,7 @@ static void give_up_queue(struct exporter *e)
 static void send_rest(struct exporter *e, int timeout_ms)
 {
 	exporter_send_all(e, timeout_ms);
-	if (queue_first(&e->queue))
+	if (exporter_has_queued(e))
 		return;
 	exporter_options_finish(e);
 	exporter_send_all(e, timeout_ms);

@@ -39,11 +39,14 @@ static int layout_of(const struct exporter *e, const uint8_t *message)
 	for (int i = 0; i < template_layouts(e->groups); i++)
 		if (template_id(layout_kind(i), layout_groups(i, e->groups)) == set_id)
 			return i;
-	return -1;
+	return e->cfg.events && event_has_template(set_id) ? EVENT_LAYOUT : -1;
 }
 
-static size_t record_octets(const struct exporter *e, int layout)
+/* Octets of each record of a Message of so many octets. */
+static size_t record_octets(const struct exporter *e, int layout, size_t octets)
 {
+	if (layout == EVENT_LAYOUT)
+		return octets - MESSAGE_DATA_OFFSET;
 	return e->protocol->record_octets(layout_kind(layout), layout_groups(layout, e->groups));
 }
 
@@ -56,7 +59,11 @@ static bool measure(void *arg, const uint8_t *message, size_t octets, uint32_t *
 
 	if (layout < 0 || octets < MESSAGE_DATA_OFFSET)
 		return false;
-	*n_records = (uint32_t)((octets - MESSAGE_DATA_OFFSET) / record_octets(e, layout));
+	*n_records = 1;
+	*volume = (struct exporter_volume){.events = 1};
+	if (layout == EVENT_LAYOUT)
+		return true;
+	*n_records = (uint32_t)((octets - MESSAGE_DATA_OFFSET) / record_octets(e, layout, octets));
 	*volume = exporter_volume_of(e, layout, message + MESSAGE_DATA_OFFSET, *n_records, 0);
 	return *n_records > 0;
 }
@@ -68,6 +75,7 @@ static void add_new(struct exporter_volume *to, struct exporter_volume *known,
 	to->records += now->records - known->records;
 	to->packets += now->packets - known->packets;
 	to->octets += now->octets - known->octets;
+	to->events += now->events - known->events;
 	*known = *now;
 }
 
@@ -137,15 +145,15 @@ static void note_write_error(struct exporter *e, int err)
 }
 
 /* Returns 0 or -errno; the Message is still in the queue then. */
-static int store_first(struct exporter *e)
+static int store_first(struct exporter *e, struct queue *q)
 {
-	struct message *m = queue_first(&e->queue);
+	struct message *m = queue_first(q);
 	uint32_t time_s = e->time_s > m->end_s ? e->time_s : m->end_s;
 
-	e->lost_numbers += m->lost_before;
+	*(message_is_event(m) ? &e->lost_events : &e->lost_numbers) += m->lost_before;
 	m->lost_before = 0;
 	if (exporter_put_back(e, m)) {
-		queue_pop(&e->queue);
+		queue_pop(q);
 		return 0;
 	}
 	size_t octets = e->protocol->finish(m->data + m->start, m->n_records,
@@ -156,31 +164,34 @@ static int store_first(struct exporter *e)
 	if (err)
 		return err;
 	exporter_account(e, &e->stats.spooled, &m->volume);
-	queue_pop(&e->queue);
+	queue_pop(q);
 	return 0;
 }
 
 void exporter_store(struct exporter *e)
 {
-	struct queue begun = {0};
+	struct queue begun = {0}, *turn;
 	int err = 0;
 
 	if (!e->spool || (e->store_failed_ns && e->now_ns < e->store_failed_ns + RETRY_NS))
 		return;
 	if (e->session.state != SESSION_UP)
 		exporter_settle(e);
+	turn = exporter_turn(e);
 	/* A stream has part of the first already. */
 	if (exporter_is_data_begun(e))
-		queue_move_first(&begun, &e->queue);
+		queue_move_first(&begun, turn);
+	while (!err && queue_first(&e->events))
+		err = store_first(e, &e->events);
 	while (!err && queue_first(&e->queue))
-		err = store_first(e);
+		err = store_first(e, &e->queue);
 	if (err)
 		note_write_error(e, err);
 	else
 		e->store_failed_ns = 0;
-	queue_join(&begun, &e->queue);
-	queue_trim(&e->queue);
-	e->queue = begun;
+	queue_join(&begun, turn);
+	queue_trim(turn);
+	*turn = begun;
 	update_stats(e);
 }
 
@@ -193,7 +204,7 @@ static bool restore_one(struct exporter *e)
 	if (!octets)
 		return false;
 	info.layout = (uint32_t)layout_of(e, message);
-	info.record_octets = (uint32_t)record_octets(e, (int)info.layout);
+	info.record_octets = (uint32_t)record_octets(e, (int)info.layout, octets);
 	info.n_records = (uint32_t)((octets - MESSAGE_DATA_OFFSET) / info.record_octets);
 	info.end_s = get32(message + EXPORT_TIME_AT);
 	if (queue_push(&e->queue, &info, message, octets)) {
@@ -213,7 +224,7 @@ void exporter_restore(struct exporter *e)
 	if (!e->spool)
 		return;
 	while (n < RESTORE_BURST && e->queue.octets < RESTORE_OCTETS &&
-	       spool_stats(e->spool)->held.records && !exporter_is_away(e) &&
+	       volume_has_any(&spool_stats(e->spool)->held) && !exporter_is_away(e) &&
 	       e->session.state == SESSION_UP && e->template_copies && !e->is_blocked &&
 	       pace_allows_records(&e->restore_pace, e->now_ns) && restore_one(e))
 		n++;
@@ -223,7 +234,7 @@ void exporter_restore(struct exporter *e)
 
 uint64_t exporter_restore_ns(const struct exporter *e)
 {
-	if (!e->spool || !spool_stats(e->spool)->held.records || exporter_is_away(e))
+	if (!e->spool || !volume_has_any(&spool_stats(e->spool)->held) || exporter_is_away(e))
 		return UINT64_MAX;
 	return e->restore_pace.records_free_ns;
 }

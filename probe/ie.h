@@ -94,9 +94,18 @@ enum ie_semantics {
 	IE_DELTA_COUNTER,
 	IE_IDENTIFIER,
 	IE_FLAGS,
+	IE_LIST,
 };
 
-enum ie_units { IE_NONE, IE_OCTETS = 2, IE_PACKETS, IE_MICROSECONDS = 7 };
+enum ie_units {
+	IE_NONE,
+	IE_BITS,
+	IE_OCTETS,
+	IE_PACKETS,
+	IE_FLOWS,
+	IE_MILLISECONDS = 6,
+	IE_MICROSECONDS,
+};
 
 /* How a Collector has to read an element (RFC 5610 3.1). */
 struct ie_type {

@@ -81,11 +81,13 @@ static void add_volume(struct exporter_volume *to, const struct exporter_volume 
 	to->records += v->records;
 	to->packets += v->packets;
 	to->octets += v->octets;
+	to->events += v->events;
 }
 
 static bool is_equal(const struct exporter_volume *a, const struct exporter_volume *b)
 {
-	return a->records == b->records && a->packets == b->packets && a->octets == b->octets;
+	return a->records == b->records && a->packets == b->packets && a->octets == b->octets &&
+	       a->events == b->events;
 }
 
 const char *ledger_reason_name(enum xfp_reason reason)
@@ -203,6 +205,7 @@ static bool has_all_records(const struct ledger *l, const struct ledger_exporter
 		add_volume(&expected, &e->stats.moved); /* accepted twice */
 		take_volume(&expected, &e->moved_before);
 	}
+	accepted.events = expected.events; /* who gets events is another matter */
 	return is_equal(&accepted, &expected);
 }
 
@@ -262,6 +265,8 @@ static void set_volume(json_t *object, const char *name, const struct exporter_v
 	set_number(object, key, v->packets);
 	snprintf(key, sizeof(key), "%s_octets", name);
 	set_number(object, key, v->octets);
+	snprintf(key, sizeof(key), "%s_events", name);
+	set_number(object, key, v->events);
 }
 
 static json_t *exporter_to_json(const struct ledger_exporter *e)

@@ -63,6 +63,14 @@ uint32_t sinks_output_groups(const struct config *cfg)
 	return cfg->output_fields | (cfg->output_biflow == BIFLOW_RFC5103 ? GROUP_BIFLOW : 0);
 }
 
+static bool has_event_exporter(const struct config *cfg)
+{
+	for (size_t i = 0; i < cfg->n_exporters; i++)
+		if (cfg->exporters[i].events)
+			return true;
+	return false;
+}
+
 int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 {
 	int err = 0;
@@ -73,7 +81,7 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 		s->has_output = !err;
 		s->is_json = cfg->output == OUTPUT_JSON;
 	}
-	if (!s->has_output && !err && cfg->anomaly.enabled) {
+	if (!s->has_output && !err && cfg->anomaly.enabled && !has_event_exporter(cfg)) {
 		err = output_open(&s->output, STDOUT_FILENO, OUTPUT_JSON, GROUP_BASE);
 		s->has_output = s->is_for_events = !err;
 	}
@@ -144,6 +152,8 @@ void sinks_event(void *arg, const struct anomaly_event *e)
 		s->n_dry += e->state == ANOMALY_START;
 	else if (s->has_output)
 		output_line(&s->output, line, (size_t)(anomaly_put_json(line, e) - line));
+	for (size_t i = 0; i < s->n_groups && !e->is_dry_run; i++)
+		exporter_group_event(&s->group[i], e);
 }
 
 void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)

@@ -17,6 +17,7 @@
 #include "probe/spool_private.h"
 
 #define FILES		16 /* of a full spool: a sixteenth of it is dropped at once */
+#define DOMAIN_AT	12 /* RFC 7011 3.1 */
 #define FILE_MIN_OCTETS ((uint64_t)64 << 10)
 #define FILE_MAX_OCTETS ((uint64_t)16 << 20)
 
@@ -25,6 +26,7 @@ void spool_add_volume(struct exporter_volume *to, const struct exporter_volume *
 	to->records += v->records;
 	to->packets += v->packets;
 	to->octets += v->octets;
+	to->events += v->events;
 }
 
 void spool_subtract_volume(struct exporter_volume *from, const struct exporter_volume *v)
@@ -32,6 +34,7 @@ void spool_subtract_volume(struct exporter_volume *from, const struct exporter_v
 	from->records -= v->records;
 	from->packets -= v->packets;
 	from->octets -= v->octets;
+	from->events -= v->events;
 }
 
 int spool_open(struct spool **out, const struct spool_params *params)
@@ -166,11 +169,17 @@ static int begin_file(struct spool *s, uint32_t export_time_s)
 	}
 	s->file_max_octets = next_file_octets(s);
 	s->last_number++;
-	s->sequence = 0;
+	memset(s->sequence, 0, sizeof(s->sequence));
 	s->export_time_s = export_time_s;
 	if (!s->take.file)
 		take_from_first(s);
 	return 0;
+}
+
+/* Each Observation Domain counts its own: that of the Templates at the head, and the other. */
+static uint32_t *sequence_of(struct spool *s, const uint8_t *message)
+{
+	return &s->sequence[memcmp(message + DOMAIN_AT, s->params.head + DOMAIN_AT, 4) != 0];
 }
 
 static int write_message(struct spool *s, uint8_t *message, size_t octets, uint32_t export_time_s)
@@ -190,7 +199,7 @@ static int write_message(struct spool *s, uint8_t *message, size_t octets, uint3
 	/* A clock that was stepped back leaves no data older than its Template (RFC 7011 8). */
 	if (s->export_time_s < export_time_s)
 		s->export_time_s = export_time_s;
-	encode_stamp(message, s->export_time_s, s->sequence);
+	encode_stamp(message, s->export_time_s, *sequence_of(s, message));
 	return channel_write_file(s->write_fd, message, octets);
 }
 
@@ -207,7 +216,7 @@ int spool_append(struct spool *s, uint8_t *message, size_t octets, uint32_t n_re
 		return n;
 	struct spool_file *f = &s->files[s->stats.n_files - 1];
 
-	s->sequence += n_records;
+	*sequence_of(s, message) += n_records;
 	f->octets += octets;
 	s->stats.octets += octets;
 	spool_add_volume(&f->held, volume);
@@ -246,9 +255,9 @@ static size_t read_message(struct spool *s, const struct spool_file *f, uint8_t 
 static void skip_damaged(struct spool *s, struct spool_file *f)
 {
 	log_error("exporter %s: %08u.ipfix of the spool %s cannot be read at octet %llu: %llu "
-		  "records are lost, and counted",
+		  "records and %llu events are lost, and counted",
 		  s->owner, f->number, s->folder, (unsigned long long)s->take.offset,
-		  (unsigned long long)f->held.records);
+		  (unsigned long long)f->held.records, (unsigned long long)f->held.events);
 	spool_add_volume(&s->stats.error, &f->held);
 	spool_subtract_volume(&s->stats.held, &f->held);
 	f->held = (struct exporter_volume){0};
@@ -273,7 +282,7 @@ size_t spool_take(struct spool *s, uint8_t *message, size_t room, struct spool_p
 	struct spool_file *f = find_file(s, s->take.file);
 	uint32_t n_records;
 
-	while (f && s->stats.held.records) {
+	while (f && volume_has_any(&s->stats.held)) {
 		if (s->take.offset >= f->octets) {
 			f = take_from_next(s, f) ? find_file(s, s->take.file) : NULL;
 			continue;

@@ -18,7 +18,7 @@
 struct spool;
 
 /*
- * What a Message holds. False for one without Flow Records of ours.
+ * What a Message holds. False for one without Flow Records or events of ours.
  *
  * n_records  Data Records
  */

@@ -115,7 +115,7 @@ static void read_position(struct spool *s)
 /* The same Templates, whenever they were written. */
 static bool has_our_head(const struct spool *s, FILE *in)
 {
-	uint8_t head[8192];
+	uint8_t head[16384];
 	size_t octets = s->params.head_octets;
 
 	if (octets > sizeof(head) || fread(head, 1, octets, in) != octets)
@@ -232,13 +232,15 @@ int spool_recover(struct spool *s)
 	}
 	free(names);
 	s->stats.held = s->stats.recovered;
-	while (s->stats.n_files && !s->files[0].held.records)
+	while (s->stats.n_files && !volume_has_any(&s->files[0].held))
 		spool_remove_first(s);
 	s->take = (struct spool_place){.file = s->stats.n_files ? s->files[0].number : 0};
 	if (s->take.file && s->take.file == s->done.file)
 		s->take.offset = s->done.offset;
-	if (s->stats.held.records)
-		log_info("exporter %s: %llu records of an earlier run are in the spool %s",
-			 s->owner, (unsigned long long)s->stats.held.records, s->folder);
+	if (volume_has_any(&s->stats.held))
+		log_info("exporter %s: %llu records and %llu events of an earlier run are in the "
+			 "spool %s",
+			 s->owner, (unsigned long long)s->stats.held.records,
+			 (unsigned long long)s->stats.held.events, s->folder);
 	return err;
 }

@@ -25,7 +25,7 @@ struct spool {
 	int position_fd;
 	int write_fd; /* of the last file, -1 = that one is finished */
 	int read_fd; /* of take.file */
-	uint32_t sequence; /* of the next Message written */
+	uint32_t sequence[2]; /* of the next Message written, by Observation Domain */
 	uint32_t export_time_s; /* of the last one in its file */
 	struct spool_place take; /* what is taken next: file and offset */
 	struct spool_place done; /* all before it is */

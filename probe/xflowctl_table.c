@@ -172,6 +172,23 @@ static bool ends_with_records(const char *name, size_t *stem)
 	return true;
 }
 
+/* Where an exporter's events went, if it had any. */
+static void print_events(const json_t *exporter, FILE *out)
+{
+	long long all = (long long)number_at(exporter, "accepted_events") +
+			(long long)number_at(exporter, "recovered_events");
+	long long sent = (long long)number_at(exporter, "sent_events");
+	long long queued = (long long)number_at(exporter, "queued_events");
+	long long spooled = (long long)number_at(exporter, "spooled_events");
+	long long moved = (long long)number_at(exporter, "moved_events");
+
+	if (all)
+		fprintf(out,
+			"  %lld events: %lld sent, %lld queued, %lld spooled, %lld moved, %lld not "
+			"sent\n",
+			all, sent, queued, spooled, moved, all - sent - queued - spooled - moved);
+}
+
 /* Each counter X_records of an exporter stands beside X_packets and X_octets. */
 static void print_exporter(json_t *exporter, FILE *out)
 {
@@ -200,6 +217,7 @@ static void print_exporter(json_t *exporter, FILE *out)
 		(long long)number_at(exporter, "message_octets"),
 		(long long)number_at(exporter, "templates_sent"),
 		(long long)number_at(exporter, "send_errors"));
+	print_events(exporter, out);
 }
 
 static void print_ledger(const json_t *ledger, FILE *out)

@@ -136,6 +136,9 @@ VIOLATIONS = {
            [one_options(2, DESCRIPTION, DESCRIBED[:8] + b"\0")],
            [one_options(2, DESCRIPTION, DESCRIBED),
             message(templates(V4 + [(1002, 4, 32473)]), a_set(256, flow() + bytes(4)))]],
+    "L1": [[one(V4 + [(291, 65535)], flow() + struct.pack("B", len(a_list)) + a_list)]
+           for a_list in (b"", b"\3\0\4\0", b"\3\0\4\0\0", b"\3\0\4\0\2\1\1", b"\3\0\7\0\2\1",
+                          b"\3\0\x52\xff\xff\2a", b"\3\x83\xe9\0\2\0\0")],
     "R1": [[one(V4, flow(reason=6))], [one(V4, flow(reason=0))]],
     "R2": [[one(V4, flow(start=END + 1))]],
     "D4": [[message(a_set(3, options(300, 1, [(149, 4), (41, 8)]) +
@@ -146,6 +149,9 @@ VIOLATIONS = {
     "D12": [[message(templates(V4 + [(1001, 2, 65536)]))],
             [message(templates(V4 + [(1, 2, 32473)]))]],
     "D14": [[one_options(1, [(149, 4), (41, 8)], domain=1)]],
+    "D15": [[one_options(1, [(149, 4), (1101, 8, 32473)], domain=1)],
+            [one_options(1, [(323, 8), (1101, 8, 32473)])],
+            [message(templates([(149, 4), (1101, 8, 32473)]), domain=0)]],
     "I11": [[message(templates(V4 + [(154, 8)]))]],
     "I14": [[message(templates(V4 + [(85, 8)]))]],
     "I26": [[message(templates(V4[:7] + V4[9:]))]],
@@ -203,6 +209,18 @@ class Violations(unittest.TestCase):
         self.assertEqual(complaints(withdrawn + [message(a_set(256, flow()))])[0], {"H11"})
         everything = [SOUND[0], message(a_set(2, template(2, []))), message(a_set(256, flow()))]
         self.assertEqual(complaints(everything)[0], {"H11"})
+
+    def test_lists_are_read_to_their_end(self):
+        lists = {b"\3\0\4\0\1": [], b"\3\0\4\0\1\6\x11": [6, 17],
+                 b"\3\0\x52\xff\xff\2lo\0": ["lo", ""],
+                 b"\3\x83\xea\0\4\0\0\x7e\xd9\0\0\0\5": [5]}
+        fields = V4 + [(291, 65535)]
+        records = b"".join(flow() + bytes([len(a_list)]) + a_list for a_list in lists)
+        stream = [message(templates(fields), a_set(256, records))]
+        found, checker = complaints(stream, elements=ROOT / "conf/xflow-ie.xml")
+        self.assertEqual((found, checker.n_records), (set(), len(lists)))
+        decoded = next(iter(checker.templates.values())).decode(records)
+        self.assertEqual([record["basicList"] for record in decoded], list(lists.values()))
 
     def test_long_strings_are_read_to_their_end(self):
         fields = V4 + [(82, 65535)]
@@ -342,10 +360,12 @@ class Program(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run([ROOT / ".output/tests/e2e/write_captures", folder], check=True,
                            stdout=subprocess.DEVNULL)
-            path = pathlib.Path(folder, "all")
-            subprocess.run([ROOT / "xflow-probe", "-r", f"{folder}/ethernet.pcap", "--fields",
-                            "base,l2,ip,icmp,tcp,tcp_health,size,timing", "--collector",
-                            f"file:{path}"], check=True, stdout=subprocess.DEVNULL,
+            path, config = pathlib.Path(folder, "all"), pathlib.Path(folder, "config")
+            config.write_text(f"{{exporters: [{{address: {path}, transport: file, events: true, fields: "
+                              "[base, l2, ip, icmp, tcp, tcp_health, size, timing]}], anomaly: "
+                              "{enabled: true, scan: {udp: 2, unreachable: 2}}}", encoding="utf-8")
+            subprocess.run([ROOT / "xflow-probe", "-r", f"{folder}/ethernet.pcap", "-c",
+                            config, "-o", "none"], check=True, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL)
             done = self.run_checker("--json", "--elements", elements, path)
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -355,6 +375,7 @@ class Program(unittest.TestCase):
         theirs = [json.loads(line) for line in other.stdout.splitlines()][:-1]
         self.assertEqual(ours, theirs)
         self.assertGreaterEqual(len(ours), 5)
+        self.assertTrue(any("flowIds" in record for record in ours))
 
 
 if __name__ == "__main__":

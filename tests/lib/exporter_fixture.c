@@ -15,8 +15,10 @@
 enum { OCTET_DELTA_COUNT = 1, PACKET_DELTA_COUNT = 2 };
 
 /* Template IDs of options data, and the octets of a record of Flow Keys */
+#define EVENT_FIRST	 300
+#define EVENT_LAST	 307
 #define OPTIONS_FIRST	 320
-#define OPTIONS_LAST	 329
+#define OPTIONS_LAST	 340
 #define FLOW_KEYS	 323
 #define FLOW_KEYS_OCTETS 10
 
@@ -94,11 +96,35 @@ static void read_data(struct wire *w, uint32_t id, const uint8_t *p, size_t octe
 	}
 }
 
+/* One record in a Message of domain 0, whose eventId is where the addresses end. */
+static void read_event(struct wire *w, const uint8_t *message, size_t octets)
+{
+	static const uint8_t addresses[EVENT_LAST - EVENT_FIRST + 1] = {0, 4, 4, 8, 0, 16, 16, 32};
+	uint32_t id = get16(message + 16);
+
+	assert_int_equal(get32(message + 12), 0);
+	assert_int_equal(get16(message + 18), octets - 16);
+	assert_int_equal(get32(message + 20), w->domain_id);
+	assert_true(get32(message + 4) >= w->export_time_s);
+	assert_true(get64(message + 24) / 1000 <= get32(message + 4));
+	w->event_gaps += get32(message + 8) != w->next_event_sequence;
+	w->next_event_sequence = get32(message + 8) + 1;
+	w->event_id = get64(message + 53 + addresses[id - EVENT_FIRST]);
+	w->records_before_event = w->data.records;
+	w->events++;
+}
+
 /* Options data, of which only those in the domain of the Flows have a number there. */
 static bool read_options(struct wire *w, const uint8_t *message, size_t octets)
 {
 	uint32_t first = get16(message + 16);
 
+	if (first >= EVENT_FIRST && first <= EVENT_LAST) {
+		read_event(w, message, octets);
+		return true;
+	}
+	if (first == 3 && get16(message + 20) >= EVENT_FIRST && get16(message + 20) <= EVENT_LAST)
+		w->event_gaps += get32(message + 8) != w->next_event_sequence;
 	if (first != 3 && (first < OPTIONS_FIRST || first > OPTIONS_LAST))
 		return false;
 	w->options_messages++;
@@ -257,6 +283,8 @@ static void check_unit(uint64_t accepted, const uint64_t *parts, size_t n)
 void check_balance(const struct exporter *e)
 {
 	const struct exporter_stats *s = exporter_stats(e);
+
+	check_unit(UNIT(s, events));
 
 	check_unit(UNIT(s, records));
 	check_unit(UNIT(s, packets));

@@ -28,6 +28,12 @@ struct wire {
 	uint64_t messages;
 	uint64_t template_messages;
 	uint64_t options_messages; /* what they say is not read */
+	uint64_t
+		events; /* in a domain of their own, with other options data only if there is some */
+	uint64_t event_id; /* of the last one */
+	uint64_t records_before_event; /* of Flows, before the last one */
+	uint32_t next_event_sequence;
+	uint32_t event_gaps;
 	uint64_t templates;
 	struct exporter_volume data;
 	uint64_t records_of[WIRE_MAX_ID]; /* by Template ID */

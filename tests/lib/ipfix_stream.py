@@ -195,6 +195,10 @@ class Stream:
         self._check_statistics(template, number)
 
     def _check_statistics(self, template, number):
+        if "eventId" in template.names and (number or template.names[0] != "observationDomainId"
+                                            or template.scope_count != 1):
+            self.complain("D15", f"Template {template.number} of events in domain {number}, scope "
+                          f"{template.names[:template.scope_count]}")
         is_process = set(template.iana) & {40, 41, 42, 164, 165, 166, 167, 168}
         if not template.scope_count or not is_process:
             return
@@ -248,8 +252,8 @@ class Stream:
             self._check_options(domain, template, content)
         else:
             self.checker.n_records += n_records
-            if self.described:
-                self._check_described(template)
+        if self.described:
+            self._check_described(template)
         if self.checker.options.json:
             self._print(template, content, (number, export_time, sequence))
         return n_records

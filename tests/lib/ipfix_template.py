@@ -129,6 +129,38 @@ def check_text(values, name, is_filled):
     return None
 
 
+def split_list(value, registry):
+    """The element of a basicList, None if unknown, and its values as octets."""
+    if len(value) < 5:
+        raise ValueError("no head")
+    number, length = struct.unpack_from(">HH", value, 1)
+    pen, at = 0, 5
+    if number & 0x8000:
+        if len(value) < 9:
+            raise ValueError("no Enterprise Number")
+        pen, at = struct.unpack_from(">I", value, 5)[0], 9
+    field = Field(pen, number & 0x7fff, length)
+    element = registry.find(field.pen, field.id)
+    if element and (wrong := check_length(element, field)) or not length:
+        raise ValueError(wrong[1] if element else "values of no octets")
+    as_template = Template(0, (field,), 0, registry)
+    values = []
+    for (one,), end in as_template.split(value[at:]):
+        values.append(one)
+    if at + (end if values else 0) != len(value):
+        raise ValueError("a value is cut off")
+    return element, values
+
+
+def check_lists(values, name, registry):
+    for value in values:
+        try:
+            split_list(value, registry)
+        except ValueError as error:
+            return "L1", f"{name} {value.hex()}: {error}"
+    return None
+
+
 def check_among(values, allowed, requirement, name):
     wrong = set(values) - allowed
     return (requirement, f"{name} is {min(wrong)}") if wrong else None
@@ -139,6 +171,7 @@ class Template:
 
     def __init__(self, number, fields, scope_count, registry):
         self.number, self.fields, self.scope_count = number, fields, scope_count
+        self.registry = registry
         self.elements = [registry.find(f.pen, f.id) for f in fields]
         self.names = self._name_all()
         self.is_fixed = all(f.length != VARIABLE for f in fields)
@@ -160,15 +193,15 @@ class Template:
 
     def _is_checked(self, i):
         field, element = self.fields[i], self.elements[i]
-        return bool(element) and (element.type.startswith("dateTime") or element.type == "string"
-                                  or element.type == "boolean"
+        return bool(element) and (element.type.startswith("dateTime")
+                                  or element.type in ("string", "boolean", "basicList")
                                   or field.id in (136, 239) and field.pen in (0, REVERSE_PEN))
 
     def _format(self, i):
         length = self.fields[i].length
         if i not in self.checked:
             return f"{length}x"
-        if self.elements[i].type == "string":
+        if self.elements[i].type in ("string", "basicList"):
             return f"{length}s"
         return {1: "B", 4: "I", 8: "Q"}.get(length, f"{length}s")
 
@@ -288,7 +321,7 @@ class Template:
             return n, used, list(zip(*self.layout.iter_unpack(data[:used])))
         rows, used = [], 0
         for values, at in self.split(data):
-            rows.append([values[i] if self.elements[i].type == "string"
+            rows.append([values[i] if self.elements[i].type in ("string", "basicList")
                          else int.from_bytes(values[i], "big") for i in self.checked])
             used = at
         return len(rows), used, list(zip(*rows))
@@ -315,6 +348,8 @@ class Template:
         field, kind, name = self.fields[i], self.elements[i].type, self.names[i]
         if kind == "string":
             return check_text(values, name, field.length != VARIABLE)
+        if kind == "basicList":
+            return check_lists(values, name, self.registry)
         if kind == "boolean":
             return check_among(values, {1, 2}, "E2", name)
         if field.id == 136:
@@ -326,11 +361,17 @@ class Template:
     def decode(self, data):
         """Each record as a dictionary, for people and for comparing."""
         for values, _ in self.split(data):
-            yield {name: to_json(value, element and element.type)
+            yield {name: to_json(value, element and element.type, self.registry)
                    for name, value, element in zip(self.names, values, self.elements)}
 
 
-def to_json(value, kind):
+def to_json(value, kind, registry):
+    if kind == "basicList":
+        try:
+            element, values = split_list(value, registry)
+        except ValueError:
+            return value.hex()
+        return [to_json(one, element and element.type, registry) for one in values]
     if kind is None or kind == "octetArray" or kind.endswith("List"):
         return value.hex()
     if kind == "string":

@@ -54,7 +54,7 @@ static void test_an_event_is_one_json_line(void **state)
 	*anomaly_put_json(line, &e) = '\0';
 	assert_string_equal(
 		line,
-		"{\"type\":\"event\",\"eventId\":42,\"sequence\":1,\"state\":\"start\","
+		"{\"type\":\"event\",\"eventId\":42,\"eventSequence\":1,\"state\":\"start\","
 		"\"class\":\"port-scan\",\"subclass\":\"fin\","
 		"\"sourceIPv4Address\":\"192.0.2.1\",\"destinationIPv6Address\":\"2001:db8::1\","
 		"\"protocolIdentifier\":6,\"severity\":7,\"confidence\":88,\"value\":15.5,"

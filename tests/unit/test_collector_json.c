@@ -238,10 +238,47 @@ static void test_value_that_breaks_its_type_is_printed_as_hex_and_counted(void *
 	assert_int_equal(counts.bad_values, 3);
 }
 
-static void test_lists_are_printed_as_null_and_not_decoded(void **state)
+static void test_lists_of_values_are_printed_as_arrays(void **state)
+{
+	static const struct field_value fields[] = {
+		{0, 291, 65535, "\xff\x00\x04\x00\x01\x06\x11", 7},
+		{0, 291, 65535, "\x03\x00\x08\x00\x04", 5},
+		{0, 291, 65535, "\x03\x00\x52\xff\xff\x02lo\x00", 9},
+		{0, 291, 65535, "\x03\x83\xe9\x00\x02\x00\x00\x00\x09\x12\x34", 11},
+	};
+
+	(void)state;
+	ASSERT_PRINTS(
+		fields, 0,
+		HEAD("flow", "300") "\"basicList\":[6,17],\"basicList#2\":[],"
+				    "\"basicList#3\":[\"lo\",\"\"],\"basicList#4\":[\"1234\"]}\n");
+	assert_int_equal(counts.bad_values, 0);
+}
+
+/* Too short a head; a value that is cut off; of a length that leaves a rest; of none. */
+static void test_a_malformed_list_is_printed_as_hex_and_counted(void **state)
 {
 	static const struct field_value fields[] = {
 		{0, 291, 65535, "\xff\xff\xff", 3},
+		{0, 291, 65535, "\x03\x00\x52\xff\xff\xff\x00", 7},
+		{0, 291, 65535, "\x03\x00\x08\x00\x04\x01", 6},
+		{0, 291, 65535, "\x03\x00\x08\x00\x00\x01", 6},
+		{0, 291, 65535, "\x03\x83\xe9\x00\x02\x00", 6},
+	};
+
+	(void)state;
+	ASSERT_PRINTS(
+		fields, 0,
+		HEAD("flow", "300") "\"basicList\":\"ffffff\",\"basicList#2\":\"030052ffffff00\","
+				    "\"basicList#3\":\"030008000401\","
+				    "\"basicList#4\":\"030008000001\","
+				    "\"basicList#5\":\"0383e9000200\"}\n");
+	assert_int_equal(counts.bad_values, 5);
+}
+
+static void test_lists_of_records_are_printed_as_null_and_not_decoded(void **state)
+{
+	static const struct field_value fields[] = {
 		{0, 292, 65535, "", 0},
 		{0, 293, 65535, "\x03\x01\x2c\xff\xff", 5},
 		{0, 4, 1, "\x11", 1},
@@ -250,7 +287,7 @@ static void test_lists_are_printed_as_null_and_not_decoded(void **state)
 	(void)state;
 	ASSERT_PRINTS(
 		fields, 0,
-		HEAD("flow", "300") "\"basicList\":null,\"subTemplateList\":null,"
+		HEAD("flow", "300") "\"subTemplateList\":null,"
 				    "\"subTemplateMultiList\":null,\"protocolIdentifier\":17}\n");
 }
 
@@ -260,7 +297,9 @@ int main(void)
 		cmocka_unit_test(test_every_kind_of_value_is_printed_as_promised),
 		cmocka_unit_test(test_options_record_says_so_and_keeps_both_domain_ids),
 		cmocka_unit_test(test_value_that_breaks_its_type_is_printed_as_hex_and_counted),
-		cmocka_unit_test(test_lists_are_printed_as_null_and_not_decoded),
+		cmocka_unit_test(test_lists_of_values_are_printed_as_arrays),
+		cmocka_unit_test(test_a_malformed_list_is_printed_as_hex_and_counted),
+		cmocka_unit_test(test_lists_of_records_are_printed_as_null_and_not_decoded),
 	};
 
 	return cmocka_run_group_tests(tests, read_model, free_model);

@@ -78,7 +78,12 @@ static void test_failover_between_unlike_records_is_refused(void **state)
 	assert_check_refuses_text(
 		TWO_EXPORTERS " - {name: a, address: 'x:1', group: f}\n"
 			      " - {name: b, address: 'x:2', group: f, biflow: rfc5103}\n",
-		"exporters[1]: differs from exporters[0] in fields, biflow or precision");
+		"exporters[1]: differs from exporters[0] in fields, biflow, precision or events");
+	assert_check_refuses_text(
+		TWO_EXPORTERS " - {name: a, address: 'x:1', group: f}\n"
+			      " - {name: b, address: 'x:2', group: f, events: true}\n"
+			      "anomaly: {enabled: true}\nenterprise_number: 35632\n",
+		"exporters[1]: differs from exporters[0] in fields, biflow, precision or events");
 	assert_int_equal(load(&cfg, TWO_EXPORTERS
 			      " - {name: a, address: 'x:1', group: f}\n"
 			      " - {name: b, address: 'x:2', group: f, transport: tcp}\n"
@@ -102,6 +107,41 @@ static void test_failover_between_unlike_protocols_is_refused(void **state)
 			      " - {name: c, address: 'x:3'}\n"),
 			 0);
 	assert_int_equal(check(&cfg), 0);
+}
+
+static void test_events_are_refused_where_the_protocol_has_none(void **state)
+{
+	static const char *const protocols[] = {"netflow9", "netflow5"};
+	char text[200];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text),
+			 "interfaces: [{name: eth0}]\n"
+			 "exporters: [{address: 'x:1', protocol: %s, events: true}]\n"
+			 "anomaly: {enabled: true}\nenterprise_number: 35632\n",
+			 protocols[i]);
+		assert_check_refuses_text(text, "has no elements for them; leave it out, or set "
+						"protocol: ipfix");
+	}
+}
+
+static void test_events_that_nobody_looks_for_are_warned_about(void **state)
+{
+	struct config cfg;
+
+	(void)state;
+	assert_int_equal(load(&cfg, "interfaces: [{name: eth0}]\nenterprise_number: 35632\n"
+				    "exporters: [{address: 'x:1', events: true}]\n"),
+			 0);
+	assert_int_equal(check(&cfg), 0);
+	assert_non_null(strstr(printed, "exporters[0].events: nobody looks for anomalies"));
+	cfg.anomaly.enabled = true;
+	assert_int_equal(check(&cfg), 0);
+	assert_string_equal(printed, "");
+	cfg.enterprise_number = 32473; /* events have elements of ours */
+	assert_int_equal(check(&cfg), 0);
+	assert_non_null(strstr(printed, "32473 is for documentation"));
 }
 
 static void test_group_is_a_mapping_from_good_names(void **state)
@@ -139,6 +179,8 @@ int main(void)
 		cmocka_unit_test(test_group_that_is_not_there_is_refused),
 		cmocka_unit_test(test_failover_between_unlike_records_is_refused),
 		cmocka_unit_test(test_failover_between_unlike_protocols_is_refused),
+		cmocka_unit_test(test_events_are_refused_where_the_protocol_has_none),
+		cmocka_unit_test(test_events_that_nobody_looks_for_are_warned_about),
 		cmocka_unit_test(test_group_is_a_mapping_from_good_names),
 		cmocka_unit_test(test_spool_and_rotation_are_for_their_transports),
 	};

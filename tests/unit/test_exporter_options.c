@@ -213,9 +213,11 @@ static void test_losses_are_told_with_their_times(void **state)
 	run_seconds(0, 2);
 	assert_int_equal(told.records[321] + told.records[322], 0);
 	facts.ignored = (struct options_loss){0, 5, 600, TIME + 3, TIME + 9};
-	e->stats.not_sent_queue = (struct exporter_volume){2, 30, 400};
+	e->stats.not_sent_queue =
+		(struct exporter_volume){.records = 2, .packets = 30, .octets = 400};
 	run_seconds(10, 19); /* seen at 10, by the time of the call before */
-	e->stats.not_sent_error = (struct exporter_volume){1, 1, 40};
+	e->stats.not_sent_error =
+		(struct exporter_volume){.records = 1, .packets = 1, .octets = 40};
 	run_seconds(20, 75);
 	const uint8_t *ignored = told.last[321], *not_sent = told.last[322];
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "probe/event_ie.h"
 #include "probe/exporter_options_encode.h"
 #include "tests/lib/wire_octets.h"
 
@@ -138,6 +139,16 @@ static uint32_t own_elements(uint32_t groups)
 	return n;
 }
 
+/* Elements of events under the Enterprise Number. */
+static uint32_t own_event_elements(void)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < n_event_ies; i++)
+		n += event_ie_table[i].owner == IE_OWNER_OWN;
+	return n;
+}
+
 static void test_the_most_there_can_be_fits(void **state)
 {
 	uint32_t groups = GROUP_BASE | GROUP_ALL | GROUP_BIFLOW;
@@ -151,12 +162,12 @@ static void test_the_most_there_can_be_fits(void **state)
 	}
 	s.interfaces = names;
 	s.n_interfaces = OPTIONS_MAX_INTERFACES;
-	s.has_descriptions = true;
+	s.has_descriptions = s.has_events = true;
 	s.ignored.first_s = s.not_sent.first_s = 1;
 	options_encode(&batch, &s, EVERYTHING);
 	count_records();
 	assert_int_equal(n_records[325], OPTIONS_MAX_INTERFACES);
-	assert_int_equal(n_records[340], own_elements(groups));
+	assert_int_equal(n_records[340], own_elements(groups) + own_event_elements());
 	assert_int_equal(n_records[320] + n_records[321] + n_records[322], 3);
 }
 
@@ -172,6 +183,11 @@ static void test_only_elements_that_are_exported_are_described(void **state)
 	options_encode(&batch, &s, EVERYTHING);
 	count_records();
 	assert_int_equal(n_records[340], own_elements(GROUP_TCP));
+	s = state_of(0);
+	s.has_events = true;
+	options_encode(&batch, &s, EVERYTHING);
+	count_records();
+	assert_int_equal(n_records[340], own_event_elements());
 }
 
 static void test_no_record_tells_of_losses_that_were_none(void **state)

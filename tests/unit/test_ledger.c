@@ -33,10 +33,11 @@ static struct ledger balanced_ledger(void)
 	strcpy(l.exporters[0].name, "local");
 	l.exporters[0].has_all_records = true;
 	stats->accepted = l.exported;
-	stats->sent = (struct exporter_volume){3, 30, 2500};
-	stats->queued = (struct exporter_volume){1, 10, 1000};
-	stats->not_sent_queue = (struct exporter_volume){1, 15, 1200};
-	stats->not_sent_error = (struct exporter_volume){1, 5, 300};
+	stats->sent = (struct exporter_volume){.records = 3, .packets = 30, .octets = 2500};
+	stats->queued = (struct exporter_volume){.records = 1, .packets = 10, .octets = 1000};
+	stats->not_sent_queue =
+		(struct exporter_volume){.records = 1, .packets = 15, .octets = 1200};
+	stats->not_sent_error = (struct exporter_volume){.records = 1, .packets = 5, .octets = 300};
 	return l;
 }
 
@@ -86,6 +87,9 @@ static void test_each_number_off_by_one_is_noticed(void **state)
 		&stats->not_sent_too_big.records,
 		&stats->not_sent_error.records,
 		&stats->not_sent_unsupported.packets,
+		&stats->accepted.events,
+		&stats->sent.events,
+		&stats->not_sent_error.events,
 	};
 
 	(void)state;
@@ -212,10 +216,11 @@ static void test_records_of_an_earlier_run_are_no_exported_ones(void **state)
 	struct exporter_stats *stats = &l.exporters[0].stats;
 
 	(void)state;
-	stats->recovered = (struct exporter_volume){5, 50, 500};
+	stats->recovered = (struct exporter_volume){.records = 5, .packets = 50, .octets = 500};
 	assert_false(ledger_is_balanced(&l));
-	stats->spooled = (struct exporter_volume){4, 30, 300};
-	stats->not_sent_spool_full = (struct exporter_volume){1, 20, 200};
+	stats->spooled = (struct exporter_volume){.records = 4, .packets = 30, .octets = 300};
+	stats->not_sent_spool_full =
+		(struct exporter_volume){.records = 1, .packets = 20, .octets = 200};
 	assert_true(ledger_is_balanced(&l));
 	json_t *object = ledger_to_json(&l);
 
@@ -239,6 +244,28 @@ static void test_rows_of_all_cpus_are_added_up(void **state)
 	for (size_t i = 0; i < sizeof(expected); i += 8)
 		((unsigned char *)&expected)[i] = 1 + 2 + 3;
 	assert_memory_equal(&sum, &expected, sizeof(sum));
+}
+
+static void test_events_are_an_account_of_each_exporter_alone(void **state)
+{
+	struct ledger l = balanced_ledger();
+	struct exporter_stats *stats = &l.exporters[0].stats;
+	json_t *object, *exporter;
+
+	(void)state;
+	stats->accepted.events = 5;
+	stats->sent.events = 3;
+	stats->spooled.events = 1;
+	stats->not_sent_refused.events = 1;
+	assert_true(ledger_is_balanced(&l));
+	object = ledger_to_json(&l);
+	assert_int_equal(number_at(object, "sent_events"), 3);
+	assert_int_equal(number_at(object, "not_sent_events"), 1);
+	exporter = json_array_get(json_object_get(object, "exporters"), 0);
+	assert_int_equal(number_at(exporter, "accepted_events"), 5);
+	assert_int_equal(number_at(exporter, "spooled_events"), 1);
+	assert_int_equal(number_at(exporter, "not_sent_refused_events"), 1);
+	json_decref(object);
 }
 
 static void test_json_has_every_number_under_its_name(void **state)
@@ -373,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_snapshot_that_adds_up_is_balanced),
 		cmocka_unit_test(test_each_number_off_by_one_is_noticed),
+		cmocka_unit_test(test_events_are_an_account_of_each_exporter_alone),
 		cmocka_unit_test(test_under_load_accounts_lie_between_both_readings_of_seen),
 		cmocka_unit_test(test_later_exporter_need_not_have_every_record),
 		cmocka_unit_test(test_exporters_of_a_share_have_every_record_between_them),

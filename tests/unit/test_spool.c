@@ -42,7 +42,7 @@ static bool measure(void *arg, const uint8_t *message, size_t octets, uint32_t *
 	if (message[16] == 0)
 		return false;
 	*n_records = (uint32_t)((octets - MESSAGE_DATA_OFFSET) / RECORD_OCTETS);
-	*v = (struct exporter_volume){*n_records, 0, *n_records * 1000};
+	*v = (struct exporter_volume){.records = *n_records, .octets = *n_records * 1000};
 	for (size_t at = MESSAGE_DATA_OFFSET; at < octets; at += RECORD_OCTETS)
 		v->packets += (uint32_t)message[at] << 8 | message[at + 1];
 	return true;

@@ -128,7 +128,8 @@ static void test_ledger_has_a_row_for_every_account(void **state)
 		"\"notices\":{\"tiny_fragment\":3},"
 		"\"exported_packets\":90,\"exported_octets\":6900,\"exported_flows\":12,"
 		"\"balanced\":false,\"exporters\":[{\"name\":\"local\",\"accepted_records\":12,"
-		"\"accepted_packets\":90,\"accepted_octets\":6900,\"messages\":2}]}";
+		"\"accepted_packets\":90,\"accepted_octets\":6900,\"messages\":2,"
+		"\"accepted_events\":7,\"sent_events\":4,\"spooled_events\":2}]}";
 
 	(void)state;
 	check_text(line, "seen                                      100                 9000  of "
@@ -143,6 +144,7 @@ static void test_ledger_has_a_row_for_every_account(void **state)
 	check_text(line, "  accepted                                 90                 6900  "
 			 "12\n");
 	check_text(line, "  2 IPFIX Messages");
+	check_text(line, "  7 events: 4 sent, 0 queued, 2 spooled, 0 moved, 1 not sent\n");
 	check_text(line, "balanced: NO\n");
 }
 
