@@ -39,6 +39,16 @@ struct violation_config {
 	uint32_t packets; /* in a minute, of what may happen now and then */
 };
 
+struct beacon_config {
+	bool enabled;
+	uint32_t connections; /* of one host to one service, evenly apart               */
+	uint32_t jitter_pct; /* of the interval: how far they may be off, in the median */
+	uint32_t span_s; /* they go on for                                         */
+	uint32_t score; /* of 100                                                 */
+	uint32_t clients; /* of one service, above which it is everybody's          */
+	struct network_list allow; /* services                                            */
+};
+
 struct anomaly_config {
 	bool enabled;
 	bool dry_run;
@@ -48,4 +58,5 @@ struct anomaly_config {
 	struct syn_flood_config syn_flood;
 	struct ddos_config ddos;
 	struct violation_config violation;
+	struct beacon_config beacon;
 };

@@ -27,6 +27,9 @@ struct detector {
 
 	/* All Flows of a sweep were told of; `passed_ns` since the last call. */
 	void (*on_second)(struct anomaly *a, void *state, uint64_t passed_ns);
+
+	/* Whether it has more to look at a second later, packets or not. NULL: never. */
+	bool (*is_waiting)(const void *state);
 };
 
 #define DETECTOR(name, key) extern const struct detector detector_##name;
@@ -56,6 +59,7 @@ struct anomaly {
 	uint64_t now_ns; /* of the sweep, or the latest packet during it */
 	uint64_t ticked_ns; /* on_second() was called last */
 	uint64_t active_ns; /* a Flow counted last */
+	bool is_final; /* this second is the last */
 	struct incidents incidents;
 	struct visibility visibility[128]; /* by obs_point >> 1 */
 	struct waiting *waiting;
@@ -131,6 +135,9 @@ static inline uint32_t place_next(const uint64_t *used, uint32_t i, uint32_t n)
 
 /* enum anomaly_visibility at an Observation Point, by what was seen so far. */
 uint8_t anomaly_visibility_at(const struct anomaly *a, uint8_t obs_point);
+
+/* Whether the Flow leaves, comes or stays; one of the FLOW_ bits, found out once. */
+uint32_t anomaly_direction(const struct anomaly *a, const struct anomaly_flow *flow);
 
 /*
  * How sure: 50 at the threshold, 90 far above, less where only one direction is seen.

@@ -82,7 +82,7 @@ static void test_the_longest_event_fits_and_is_json(void **state)
 	e.subclass = ANOMALY_BY_WS_DISCOVERY;
 	e.state = ANOMALY_SUMMARY;
 	e.visibility = ANOMALY_INGRESS_ONLY;
-	e.value = e.threshold = e.baseline = 3e38f;
+	e.value = e.threshold = e.baseline = e.interval_cv = e.pcr = 3e38f;
 	e.rule = "anomaly.syn_flood.completed_pct";
 	e.has_source = e.has_destination = e.has_source_port = e.has_destination_port = true;
 	e.is_dry_run = e.is_spoofed = true;
