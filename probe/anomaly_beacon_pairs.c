@@ -12,17 +12,25 @@
 #define STOPPED_MEDS 10 /* times the median without a beat */
 #define STOPPED_NS   (600 * NS_PER_S)
 
+static uint32_t name_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1;
+}
+
 struct beacon_pair *pairs_find(struct beacon_pairs *t, uint64_t hash,
 			       const struct anomaly_flow *flow)
 {
-	struct beacon_pair *set = &t->pair[hash % PAIRS_SETS * PAIRS_WAYS];
+	uint32_t set = hash % PAIRS_SETS * PAIRS_WAYS;
 
-	for (int i = 0; i < PAIRS_WAYS; i++)
-		if (set[i].is_used && set[i].port == flow->destination_port &&
-		    set[i].protocol == flow->protocol &&
-		    host_equals(&set[i].destination, &flow->destination) &&
-		    host_equals(&set[i].source, &flow->source))
-			return &set[i];
+	for (uint32_t i = set; i < set + PAIRS_WAYS; i++) {
+		struct beacon_pair *p = &t->pair[i];
+
+		if (t->name[i] == name_of(hash) && p->is_used &&
+		    p->port == flow->destination_port && p->protocol == flow->protocol &&
+		    host_equals(&p->destination, &flow->destination) &&
+		    host_equals(&p->source, &flow->source))
+			return p;
+	}
 	return NULL;
 }
 
@@ -62,7 +70,7 @@ static uint32_t age_of(const struct beacon_first *f, uint32_t now_ms)
 /* Where the first beats of a pair are, or are to be: instead of the oldest single one. */
 static struct beacon_first *first_find(struct beacon_pairs *t, uint64_t hash, uint32_t now_ms)
 {
-	uint32_t name = (uint32_t)(hash >> 32) | 1;
+	uint32_t name = name_of(hash);
 	struct beacon_first *set = &t->first[hash % PAIRS_FIRST_SETS * PAIRS_FIRST_WAYS];
 	struct beacon_first *least = set;
 
@@ -116,6 +124,7 @@ struct beacon_pair *pairs_admit(struct beacon_pairs *t, uint64_t hash,
 	if (!p)
 		return NULL;
 	t->n_news -= p->new_beats > 0;
+	t->name[p - t->pair] = name_of(hash);
 	*p = (struct beacon_pair){
 		.source = flow->source,
 		.destination = flow->destination,

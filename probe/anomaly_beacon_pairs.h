@@ -52,6 +52,7 @@ struct beacon_first {
 
 struct beacon_pairs {
 	uint32_t n_news; /* pairs with new beats */
+	uint32_t name[PAIRS_MAX]; /* from their hash; close together for a fast search */
 	struct beacon_pair pair[PAIRS_MAX];
 	struct beacon_first first[PAIRS_FIRST_SETS * PAIRS_FIRST_WAYS];
 };

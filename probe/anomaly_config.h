@@ -49,6 +49,16 @@ struct beacon_config {
 	struct network_list allow; /* services                                            */
 };
 
+struct exfiltration_config {
+	bool enabled;
+	uint32_t mbyte_per_hour; /* 10^6 octets from one host of ours to one elsewhere  */
+	uint32_t mbyte_per_day;
+	uint32_t ratio_pct; /* (sent - received) / (sent + received)                 */
+	uint32_t learning_s; /* until then no host elsewhere is new                    */
+	uint32_t clients; /* of one host elsewhere, above which it is everybody's  */
+	struct network_list allow; /* hosts elsewhere                                       */
+};
+
 struct anomaly_config {
 	bool enabled;
 	bool dry_run;
@@ -59,4 +69,5 @@ struct anomaly_config {
 	struct ddos_config ddos;
 	struct violation_config violation;
 	struct beacon_config beacon;
+	struct exfiltration_config exfiltration;
 };
