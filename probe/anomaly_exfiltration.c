@@ -4,7 +4,8 @@
  * a threshold, four times what this host sends in all but few of its hours, and four
  * times what it has sent there before. And it is odd: nobody here knew the other side a
  * day ago, or the host never sends as much (at this hour). A service that many of ours
- * use has to get ten times as much of that. What goes slowly counts by the day.
+ * use has to get ten times as much of that, and one that came up before it can be said who
+ * is new four times. What goes slowly counts by the day.
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #define OCTETS_PER_MB	1e6f
 #define USUAL_TIMES	4
 #define POPULAR_TIMES	10
+#define EARLY_TIMES	4
 #define Z_LEAST		3.5f
 #define NOVEL_NS	(86400 * NS_PER_S)
 #define NOVEL_SLOW_NS	(7 * 86400 * NS_PER_S)
@@ -29,6 +31,7 @@ struct leak {
 	float pcr;
 	bool is_slow;
 	bool is_novel;
+	bool is_early; /* so it may not be */
 	bool is_popular;
 	uint8_t visibility;
 	struct usual_compared usual;
@@ -67,14 +70,18 @@ static float pcr_of(const uint64_t octets[LEAK_WAYS_OF_TRAFFIC])
 	return out + in > 0 ? (out - in) / (out + in) : 0;
 }
 
-/* First seen lately, by a probe that had looked for a while. */
-static bool is_novel(const struct anomaly *a, const struct exfiltration *x,
-		     const struct leak_pair *p, uint64_t novel_ns)
+/* First seen while the probe had not yet looked for long enough to tell who is new. */
+static bool is_early(const struct anomaly *a, const struct exfiltration *x,
+		     const struct leak_pair *p)
 {
-	uint64_t learned_ns = x->began_ns + a->cfg->exfiltration.learning_s * NS_PER_S;
+	uint64_t learning_ns = a->cfg->exfiltration.learning_s * NS_PER_S;
 
-	if (a->cfg->exfiltration.learning_s && p->known_ns < learned_ns)
-		return false;
+	return learning_ns && p->known_ns < x->began_ns + learning_ns;
+}
+
+/* First seen lately. */
+static bool is_novel(const struct anomaly *a, const struct leak_pair *p, uint64_t novel_ns)
+{
 	return anomaly_since(a->now_ns, p->known_ns) < novel_ns;
 }
 
@@ -108,10 +115,15 @@ static bool leaks_now(const struct anomaly *a, const struct exfiltration *x,
 	leak->is_slow = false;
 	for (int way = 0; way < LEAK_WAYS_OF_TRAFFIC; way++)
 		leak->octets[way] = sum(p->in_hour[way], LEAK_SLICES);
-	leak->threshold = greatest(leak->is_popular ? POPULAR_TIMES * least : least,
-				   USUAL_TIMES * leak->usual.most, USUAL_TIMES * p->usual_hour);
 	leak->pcr = pcr_of(leak->octets);
-	leak->is_novel = is_novel(a, x, p, NOVEL_NS);
+	leak->is_novel = is_novel(a, p, NOVEL_NS);
+	leak->is_early = is_early(a, x, p);
+	if (leak->is_popular)
+		least *= POPULAR_TIMES;
+	else if (leak->is_novel && leak->is_early)
+		least *= EARLY_TIMES;
+	leak->threshold =
+		greatest(least, USUAL_TIMES * leak->usual.most, USUAL_TIMES * p->usual_hour);
 	return leak->octets[LEAK_OUT] >= leak->threshold && pcr_is_high(a, leak) && is_odd(leak, p);
 }
 
@@ -126,7 +138,7 @@ static bool leaks_slowly(const struct anomaly *a, const struct exfiltration *x,
 		leak->octets[way] = sum(p->in_day[way], LEAK_HOURS);
 	leak->threshold = greatest(least, USUAL_TIMES * p->usual_day, 0);
 	leak->pcr = pcr_of(leak->octets);
-	leak->is_novel = is_novel(a, x, p, NOVEL_SLOW_NS);
+	leak->is_novel = is_novel(a, p, NOVEL_SLOW_NS) && !is_early(a, x, p);
 	return leak->octets[LEAK_OUT] >= leak->threshold && pcr_is_high(a, leak) &&
 	       leak->is_novel && !leak->is_popular && is_odd(leak, p);
 }
@@ -134,6 +146,16 @@ static bool leaks_slowly(const struct anomaly *a, const struct exfiltration *x,
 static float megabytes(uint64_t octets)
 {
 	return (float)octets / OCTETS_PER_MB;
+}
+
+static const char *novelty(const struct leak *leak)
+{
+	if (!leak->is_novel)
+		return "";
+	if (leak->is_early)
+		return ", and it is too early to say who here knew it";
+	return leak->is_slow ? ", and nobody here knew it a week ago"
+			     : ", and nobody here knew it a day ago";
 }
 
 static void reason_write(struct anomaly_event *e, const struct leak *leak)
@@ -150,10 +172,7 @@ static void reason_write(struct anomaly_event *e, const struct leak *leak)
 			 (double)megabytes(leak->usual.most));
 	snprintf(e->reason, sizeof(e->reason), "%s sent %.0f MB to %s within %s%s%s%s", from,
 		 (double)megabytes(leak->octets[LEAK_OUT]), to, leak->is_slow ? "a day" : "an hour",
-		 back, usual,
-		 !leak->is_novel ? ""
-		 : leak->is_slow ? ", and nobody here knew it a week ago"
-				 : ", and nobody here knew it a day ago");
+		 back, usual, novelty(leak));
 }
 
 static void event_write(const struct anomaly *a, const struct leak_pair *p, const struct leak *leak,
@@ -164,7 +183,8 @@ static void event_write(const struct anomaly *a, const struct leak_pair *p, cons
 	e->value = megabytes(leak->octets[LEAK_OUT]);
 	e->threshold = megabytes(leak->threshold);
 	e->baseline = megabytes(leak->usual.most);
-	e->severity = (uint8_t)(6 + leak->is_novel + (e->value >= MUCH_TIMES * e->threshold));
+	e->severity = (uint8_t)(6 + (leak->is_novel && !leak->is_early) +
+				(e->value >= MUCH_TIMES * e->threshold));
 	e->confidence = anomaly_confidence(e->value, e->threshold, e->visibility);
 	if (!leak->usual.has_z)
 		e->confidence = e->confidence * NO_BASELINE_PCT / 100;

@@ -200,7 +200,7 @@ const struct config_key config_keys[] = {
 	{"anomaly.exfiltration.ratio_pct", CONFIG_U32, ANOMALY(exfiltration.ratio_pct), "60", 1, 99, NULL, NULL,
 	 "least (sent - received) / (sent + received), in percent"},
 	{"anomaly.exfiltration.learning_s", CONFIG_U32, ANOMALY(exfiltration.learning_s), "3600", 0, 604800,
-	 NULL, NULL, "seconds from the start in which hosts elsewhere are taken for known"},
+	 NULL, NULL, "seconds from the start in which all hosts elsewhere come up; four times as much may go there"},
 	{"anomaly.exfiltration.clients", CONFIG_U32, ANOMALY(exfiltration.clients), "5", 1, 100, NULL, NULL,
 	 "hosts of ours that use a host elsewhere, above which ten times as much may go there"},
 	{"anomaly.exfiltration.allow", CONFIG_NETWORKS, ANOMALY(exfiltration.allow), "[]", 0, 0, NULL, NULL,

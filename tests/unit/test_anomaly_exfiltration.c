@@ -168,13 +168,21 @@ static void test_a_video_that_is_uploaded_to_where_many_do_is_none(void **state)
 	assert_nothing();
 }
 
-static void test_in_the_first_hour_nothing_is_new(void **state)
+static void test_in_the_first_hour_it_takes_four_times_as_much(void **state)
 {
+	struct anomaly_event e;
+
 	(void)state;
 	transfer(MIN, LOCAL, SERVER, 300, 1);
 	anomaly_fixture_finish(&f, 30 * MIN);
 	assert_nothing();
+	transfer(31 * MIN, LOCAL, SERVER, 400, 1);
+	anomaly_fixture_finish(&f, 40 * MIN);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, &e);
+	assert_int_equal((int)e.threshold, 40);
+	assert_int_equal(e.severity, 6);
 	teardown(state);
+	f.n_events = 0;
 	f.cfg.anomaly.exfiltration.learning_s = 0;
 	anomaly_fixture_open(&f);
 	transfer(MIN, LOCAL, SERVER, 300, 1);
@@ -255,7 +263,7 @@ int main(void)
 		TEST(test_a_nightly_backup_that_comes_later_is_told_once),
 		TEST(test_a_video_call_and_a_download_are_none),
 		TEST(test_a_video_that_is_uploaded_to_where_many_do_is_none),
-		TEST(test_in_the_first_hour_nothing_is_new),
+		TEST(test_in_the_first_hour_it_takes_four_times_as_much),
 		TEST(test_what_stays_inside_or_comes_from_outside_is_none),
 		TEST(test_a_server_of_ours_that_is_asked_for_much_is_the_source),
 		TEST(test_where_answers_are_not_seen_acknowledgements_are_none_and_data_is),
