@@ -255,6 +255,8 @@ int anomaly_open(struct anomaly **opened, const struct anomaly_setup *setup)
 		return log_errno(-ENOMEM, "start anomaly detection");
 	a->observer = (struct sweep_observer){.arg = a, .on_flow = on_flow, .on_sweep = on_sweep};
 	a->cfg = setup->cfg;
+	if (setup->attached)
+		a->attached = *setup->attached;
 	a->clock = setup->clock;
 	a->seed = setup->seed;
 	a->incidents.clock = setup->clock;

@@ -55,6 +55,7 @@ struct anomaly {
 	struct sweep_observer observer;
 	const struct anomaly_config *cfg;
 	const struct wall_clock *clock;
+	struct network_list attached; /* networks of the interfaces themselves */
 	uint64_t seed;
 	uint64_t now_ns; /* of the sweep, or the latest packet during it */
 	uint64_t ticked_ns; /* on_second() was called last */
@@ -101,7 +102,7 @@ static inline uint64_t anomaly_unix_ms(const struct anomaly *a, uint64_t ns)
 
 static inline bool anomaly_is_local(const struct anomaly *a, const struct host *h)
 {
-	return networks_have(&a->cfg->local_networks, h);
+	return networks_have(&a->cfg->local_networks, h) || networks_have(&a->attached, h);
 }
 
 /* Which places of a table are in use: a second costs what is in it, not its size. */

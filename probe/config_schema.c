@@ -134,7 +134,7 @@ const struct config_key config_keys[] = {
 	 "raise no events; xflowctl(8) shows those there would have been"},
 	{"anomaly.local_networks", CONFIG_NETWORKS, ANOMALY(local_networks),
 	 "[10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7]", 0, 0, NULL, NULL,
-	 "networks that are ours"},
+	 "networks that are ours; as by default, also those the metered interfaces have addresses in"},
 	{"anomaly.allow", CONFIG_NETWORKS, ANOMALY(allow), "[]", 0, 0, NULL, NULL,
 	 "guilty hosts, or struck ones where no single host is guilty, that raise no events"},
 	{"anomaly.scan.enabled", CONFIG_BOOL, ANOMALY(scan.enabled), "true", 0, 0, "false | true", NULL,
