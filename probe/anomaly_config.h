@@ -55,6 +55,7 @@ struct exfiltration_config {
 	uint32_t mbyte_per_day;
 	uint32_t ratio_pct; /* (sent - received) / (sent + received)                 */
 	uint32_t learning_s; /* until then no host elsewhere is new                    */
+	uint32_t echo_per_min; /* ICMP messages between two hosts that carry something   */
 	uint32_t clients; /* of one host elsewhere, above which it is everybody's  */
 	struct network_list allow; /* hosts elsewhere                                       */
 };

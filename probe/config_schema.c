@@ -201,6 +201,8 @@ const struct config_key config_keys[] = {
 	 "least (sent - received) / (sent + received), in percent"},
 	{"anomaly.exfiltration.learning_s", CONFIG_U32, ANOMALY(exfiltration.learning_s), "3600", 0, 604800,
 	 NULL, NULL, "seconds from the start in which all hosts elsewhere come up; four times as much may go there"},
+	{"anomaly.exfiltration.echo_per_min", CONFIG_U32, ANOMALY(exfiltration.echo_per_min), "60", 10, 1000000,
+	 NULL, NULL, "large ICMP echo messages in a minute to one host elsewhere, of changing size"},
 	{"anomaly.exfiltration.clients", CONFIG_U32, ANOMALY(exfiltration.clients), "5", 1, 100, NULL, NULL,
 	 "hosts of ours that use a host elsewhere, above which ten times as much may go there"},
 	{"anomaly.exfiltration.allow", CONFIG_NETWORKS, ANOMALY(exfiltration.allow), "[]", 0, 0, NULL, NULL,

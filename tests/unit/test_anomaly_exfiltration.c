@@ -250,6 +250,62 @@ static void test_an_allowed_server_may_get_all(void **state)
 	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_EXFILTRATION, ANOMALY_START, NULL), 1);
 }
 
+static void echo(uint64_t ms, uint16_t asked, uint16_t answered)
+{
+	anomaly_fixture_packet(&f, ms,
+			       (struct anomaly_packet){.from = LOCAL,
+						       .to = SERVER,
+						       .from_port = 0x0800,
+						       .protocol = IPPROTO_ICMP,
+						       .payload = asked});
+	anomaly_fixture_packet(&f, ms,
+			       (struct anomaly_packet){.from = SERVER,
+						       .to = LOCAL,
+						       .protocol = IPPROTO_ICMP,
+						       .payload = answered});
+}
+
+static void test_echo_replies_that_repeat_no_request_are_a_tunnel(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	for (uint32_t i = 0; i < 59; i++)
+		echo(i * 1000, 100, 1000);
+	assert_nothing();
+	for (uint32_t i = 59; i < 70; i++)
+		echo(i * 1000, 100, 1000);
+	anomaly_fixture_finish(&f, 80000);
+	assert_one(ANOMALY_ICMP_TUNNEL, ANOMALY_BY_ICMP, &e);
+	assert_int_equal(host_ipv4(&e.source), 0x0a000001);
+	assert_int_equal(host_ipv4(&e.destination), 0xcb007109);
+	assert_int_equal(e.value, 60);
+	assert_true(e.octets_in > 9 * e.octets_out / 2);
+	assert_non_null(strstr(e.reason, "what came back is not what was sent"));
+}
+
+static void test_echo_messages_that_differ_from_one_to_the_next_are_a_tunnel(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 120; i++)
+		echo(i * 200, (uint16_t)(100 + i * 37 % 900), (uint16_t)(100 + i * 37 % 900));
+	anomaly_fixture_finish(&f, 60000);
+	assert_one(ANOMALY_ICMP_TUNNEL, ANOMALY_BY_ICMP, NULL);
+}
+
+static void test_pings_are_no_tunnel(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 600; i++)
+		echo(i * 100, 1400, 1400); /* large and many, all the same */
+	for (uint32_t i = 0; i < 600; i++)
+		echo(200000 + i * 100, (uint16_t)(8 + i % 60), (uint16_t)(8 + i % 60)); /* small */
+	for (uint32_t i = 0; i < 300; i++)
+		echo(400000 + i * 3000, (uint16_t)(100 + i), (uint16_t)(100 + i)); /* seldom */
+	anomaly_fixture_finish(&f, 1400000);
+	assert_nothing();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_without_beacons, teardown)
@@ -268,6 +324,9 @@ int main(void)
 		TEST(test_a_server_of_ours_that_is_asked_for_much_is_the_source),
 		TEST(test_where_answers_are_not_seen_acknowledgements_are_none_and_data_is),
 		TEST(test_an_allowed_server_may_get_all),
+		TEST(test_echo_replies_that_repeat_no_request_are_a_tunnel),
+		TEST(test_echo_messages_that_differ_from_one_to_the_next_are_a_tunnel),
+		TEST(test_pings_are_no_tunnel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
