@@ -69,10 +69,11 @@ uint8_t anomaly_confidence(float value, float threshold, uint8_t visibility)
 uint32_t anomaly_direction(const struct anomaly *a, const struct anomaly_flow *flow)
 {
 	const uint32_t known = FLOW_LEAVING | FLOW_COMING | FLOW_STAYING;
-	uint32_t *state = flow->delta->state, direction = FLOW_STAYING;
+	uint32_t *state = flow->delta->state, direction = *state & known;
 
-	if (*state & known)
-		return *state & known;
+	if (direction)
+		return direction;
+	direction = FLOW_STAYING;
 	if (!host_is_group(&flow->destination) && !host_is_group(&flow->source)) {
 		bool is_ours = anomaly_is_local(a, &flow->source);
 

@@ -90,7 +90,7 @@ static uint32_t middle(const uint32_t *sorted, uint32_t n)
 /* Sorts the values; returns their median, and sets *mad to that of the deviations from it. */
 static uint32_t median(uint32_t *value, uint32_t n, uint32_t *mad)
 {
-	uint32_t deviation[BEATS_MAX], m;
+	uint32_t deviation[BEATS_MAX] = {0}, m;
 
 	qsort(value, n, sizeof(*value), compare);
 	m = middle(value, n);
