@@ -224,6 +224,20 @@ static void test_a_user_who_reads_pages_is_none(void **state)
 	assert_nothing();
 }
 
+static void test_a_pace_that_holds_a_little_more_than_half_of_the_time_is_none(void **state)
+{
+	uint64_t ms = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		ms += i % 5 < 3 ? MIN
+				: 4 * MIN + MIN / 2 + (uint64_t)(30000 + random_within(30000));
+		exchange(ms, LOCAL, (uint16_t)(CLIENT + i), SERVER, 443, 200);
+	}
+	anomaly_fixture_finish(&f, ms + MIN);
+	assert_nothing();
+}
+
 static void test_guessing_of_passwords_and_callers_from_outside_are_none(void **state)
 {
 	(void)state;
@@ -286,6 +300,7 @@ int main(void)
 		TEST(test_what_all_hosts_call_for_updates_is_none),
 		TEST(test_a_connection_that_is_kept_alive_is_none),
 		TEST(test_a_user_who_reads_pages_is_none),
+		TEST(test_a_pace_that_holds_a_little_more_than_half_of_the_time_is_none),
 		TEST(test_guessing_of_passwords_and_callers_from_outside_are_none),
 		TEST(test_an_allowed_service_is_none_and_ends_what_is_open),
 		TEST(test_time_that_runs_backwards_breaks_nothing),

@@ -159,13 +159,19 @@ static void test_a_video_call_and_a_download_are_none(void **state)
 static void test_a_video_that_is_uploaded_to_where_many_do_is_none(void **state)
 {
 	(void)state;
-	for (uint32_t h = 0; h < 8; h++)
+	for (uint32_t h = 0; h < 8; h++) {
 		for (uint32_t i = 0; i < 8; i++)
 			transfer(h * HOUR + i * MIN, host(i), SERVER, 2, 6);
-	live(0, 8);
-	transfer(8 * HOUR + 30 * MIN, LOCAL, SERVER, 500, 1);
-	anomaly_fixture_finish(&f, 9 * HOUR);
+		transfer(h * HOUR + 20 * MIN, LOCAL, OTHER, 30 + h % 3, 4);
+	}
+	transfer(8 * HOUR + 30 * MIN, LOCAL, SERVER, 400, 1);
+	/* ten times as much, by one of which nothing is known to be usual */
+	transfer(8 * HOUR + 40 * MIN, "10.0.0.9", SERVER, 1700, 1);
+	anomaly_fixture_run(&f, 10 * HOUR);
 	assert_nothing();
+	transfer(10 * HOUR + 30 * MIN, LOCAL, SERVER, 1700, 1);
+	anomaly_fixture_finish(&f, 11 * HOUR);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, NULL);
 }
 
 static void test_in_the_first_hour_it_takes_four_times_as_much(void **state)

@@ -262,9 +262,12 @@ static void test_a_million_pairs_take_no_place_from_one_with_a_pattern(void **st
 		assert_int_equal(p->beats.n, n + 1);
 		p->regular_ns = BEGIN_NS;
 		p->median_ms = 60000;
-		for (uint32_t i = 1; i < 1000000; i++)
+		for (uint32_t i = 1; i < 200000; i++)
 			pair_start(t, i, BEGIN_NS + (60 * n + i % 50) * NS_PER_S);
 	}
+	for (uint32_t i = 200000; i < 1200000; i++)
+		pair_start(t, i, BEGIN_NS + 290 * NS_PER_S);
+	assert_ptr_equal(pair_start(t, 0, BEGIN_NS + 300 * NS_PER_S), p);
 	/* it stopped: its place is needed now */
 	for (uint64_t n = 0; n < 3; n++)
 		for (uint32_t i = 1; i < 200000; i++)
