@@ -42,8 +42,18 @@ static bool is_enabled(const struct anomaly_config *cfg)
 	return cfg->exfiltration.enabled;
 }
 
+/* Flows are told of before the first second is over. */
+static void begin(const struct anomaly *a, struct exfiltration *x)
+{
+	if (x->began_ns)
+		return;
+	x->began_ns = a->now_ns;
+	x->began_hour = (uint32_t)(anomaly_unix_ms(a, a->now_ns) / LEAK_HOUR_MS);
+}
+
 static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *flow)
 {
+	begin(a, state);
 	leak_count(a, state, flow);
 }
 
@@ -319,10 +329,7 @@ static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
 	struct exfiltration *x = state;
 
 	(void)passed_ns;
-	if (!x->began_ns) {
-		x->began_ns = a->now_ns;
-		x->began_hour = (uint32_t)(anomaly_unix_ms(a, a->now_ns) / LEAK_HOUR_MS);
-	}
+	begin(a, x);
 	FOR_PLACES(i, x->look, LEAK_MAX)
 	{
 		pair_look(a, x, &x->pair[i]);
