@@ -67,6 +67,24 @@ uint8_t anomaly_confidence(float value, float threshold, uint8_t visibility)
 	return (uint8_t)confidence;
 }
 
+uint32_t anomaly_direction(const struct anomaly *a, const struct anomaly_flow *flow)
+{
+	const uint32_t known = FLOW_LEAVING | FLOW_COMING | FLOW_STAYING;
+	uint32_t *state = flow->delta->state, direction = *state & known;
+
+	if (direction)
+		return direction;
+	direction = FLOW_STAYING;
+	if (!host_is_group(&flow->destination) && !host_is_group(&flow->source)) {
+		bool is_ours = anomaly_is_local(a, &flow->source);
+
+		if (is_ours != anomaly_is_local(a, &flow->destination))
+			direction = is_ours ? FLOW_LEAVING : FLOW_COMING;
+	}
+	*state |= direction;
+	return direction;
+}
+
 uint32_t anomaly_unreachable(const struct anomaly *a, const struct host *source)
 {
 	return waiting_unreachables(a->waiting, anomaly_hash(a, source, 0));
@@ -265,6 +283,8 @@ int anomaly_open(struct anomaly **opened, const struct anomaly_setup *setup)
 	a->observer = (struct sweep_observer){.arg = a, .on_flow = on_flow, .on_sweep = on_sweep};
 	a->config = *setup->cfg;
 	a->cfg = &a->config;
+	if (setup->attached)
+		a->attached = *setup->attached;
 	a->clock = setup->clock;
 	a->seed = setup->seed;
 	a->incidents.clock = setup->clock;
@@ -312,8 +332,12 @@ const struct sweep_observer *anomaly_observer(const struct anomaly *a)
 uint64_t anomaly_next_due_ns(const struct anomaly *a)
 {
 	uint64_t due = incidents_next_due_ns(&a->incidents);
+	bool is_waiting = a->waiting->n_pending || a->active_ns + RESTLESS_NS > a->ticked_ns;
 
-	if (a->waiting->n_pending || a->active_ns + RESTLESS_NS > a->ticked_ns)
+	for (int i = 0; i < N_DETECTORS && !is_waiting; i++)
+		is_waiting = a->state[i] && detectors[i]->is_waiting &&
+			     detectors[i]->is_waiting(a->state[i]);
+	if (is_waiting)
 		return a->ticked_ns + NS_PER_S < due ? a->ticked_ns + NS_PER_S : due;
 	return due;
 }
@@ -322,6 +346,7 @@ void anomaly_finish(struct anomaly *a, uint64_t now_ns)
 {
 	if (now_ns < a->ticked_ns)
 		now_ns = a->ticked_ns;
+	a->is_final = true;
 	second_tell(a, now_ns);
 	incidents_finish(&a->incidents, now_ns);
 }

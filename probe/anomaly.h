@@ -24,6 +24,7 @@ struct anomaly_setup {
 	const struct wall_clock *clock;
 	anomaly_sink_fn sink;
 	void *sink_arg;
+	const struct network_list *attached; /* of the interfaces, ours too; NULL: none */
 	uint64_t seed; /* secret of the hashes; a file may take 0, to be the same in each run */
 };
 

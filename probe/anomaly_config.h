@@ -39,6 +39,27 @@ struct violation_config {
 	uint32_t packets; /* in a minute, of what may happen now and then */
 };
 
+struct beacon_config {
+	bool enabled;
+	uint32_t connections; /* of one host to one service, evenly apart               */
+	uint32_t jitter_pct; /* of the interval: how far they may be off, in the median */
+	uint32_t span_s; /* they go on for                                         */
+	uint32_t score; /* of 100                                                 */
+	uint32_t clients; /* of one service, above which it is everybody's          */
+	struct network_list allow; /* services                                            */
+};
+
+struct exfiltration_config {
+	bool enabled;
+	uint32_t mbyte_per_hour; /* 10^6 octets from one host of ours to one elsewhere  */
+	uint32_t mbyte_per_day;
+	uint32_t ratio_pct; /* (sent - received) / (sent + received)                 */
+	uint32_t learning_s; /* until then no host elsewhere is new                    */
+	uint32_t echo_per_min; /* ICMP messages between two hosts that carry something   */
+	uint32_t clients; /* of one host elsewhere, above which it is everybody's  */
+	struct network_list allow; /* hosts elsewhere                                       */
+};
+
 struct anomaly_config {
 	bool enabled;
 	bool dry_run;
@@ -48,4 +69,6 @@ struct anomaly_config {
 	struct syn_flood_config syn_flood;
 	struct ddos_config ddos;
 	struct violation_config violation;
+	struct beacon_config beacon;
+	struct exfiltration_config exfiltration;
 };

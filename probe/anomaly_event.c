@@ -162,12 +162,22 @@ static char *put_evidence(char *p, const struct anomaly_event *e)
 		{"peakBps", e->peak_bps},
 		{"reflectorPort", e->reflector_port},
 		{"violationId", e->violation_id},
+		{"connectionCount", e->connections},
+		{"hoursBitmap", e->hours_bitmap},
+		{"intervalMedianMs", e->interval_median_ms},
+		{"intervalMadMs", e->interval_mad_ms},
+		{"octetsOut", e->octets_out},
+		{"octetsIn", e->octets_in},
 	};
 	char *start = p = stpcpy(put_name(p, "evidence"), "{");
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i].value)
 			p = put_number(p, numbers[i].name, numbers[i].value);
+	if (e->interval_median_ms)
+		p = put_real(p, "intervalCv", e->interval_cv);
+	if (e->octets_out)
+		p = put_real(p, "pcr", e->pcr);
 	if (e->is_spoofed)
 		p = stpcpy(p, ",\"spoofedLikely\":true");
 	p = put_targets(p, e);
@@ -194,6 +204,11 @@ static char *put_silence(char *p, const struct anomaly_event *e)
 		p = stpcpy(p, e->rule ? ", or " : "");
 		p = host_put(p, h);
 		p = stpcpy(p, " in anomaly.allow");
+	}
+	if (e->allow && e->has_destination) {
+		p = stpcpy(p, ", or ");
+		p = host_put(p, &e->destination);
+		p = stpcpy(stpcpy(p, " in "), e->allow);
 	}
 	*p++ = '"';
 	return p;

@@ -78,6 +78,7 @@ struct anomaly_event {
 	uint32_t window_ms; /* over which value counts                          */
 	uint32_t suppressed; /* triggers folded into this incident               */
 	const char *rule; /* key of xflow.yaml(5) that holds the threshold    */
+	const char *allow; /* ... of a list for the destination, NULL: none    */
 	char reason[ANOMALY_REASON_MAX]; /* one sentence */
 
 	/* evidence */
@@ -95,6 +96,14 @@ struct anomaly_event {
 	uint16_t reflector_port;
 	uint16_t violation_id; /* see anomaly_violation.def; 0 = none                */
 	bool is_spoofed; /* sources are likely forged                        */
+	uint32_t connections; /* of a beacon                                       */
+	uint32_t hours_bitmap; /* hours of the day, UTC, with one of them         */
+	uint32_t interval_median_ms; /* between two                              */
+	uint32_t interval_mad_ms; /* median absolute deviation from that          */
+	float interval_cv; /* standard deviation to mean                        */
+	float pcr; /* producer/consumer ratio, -1 .. 1                       */
+	uint64_t octets_out; /* by the source in the window                     */
+	uint64_t octets_in; /* ... to it                                        */
 	uint32_t n_targets;
 	struct anomaly_target target[ANOMALY_TARGETS]; /* the first of them */
 	uint32_t n_flow_ids;

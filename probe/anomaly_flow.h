@@ -15,6 +15,11 @@ enum {
 	FLOW_ESTABLISHED = 1 << 2, /* counted as a handshake that was completed     */
 	FLOW_UNSOLICITED = 1 << 3, /* an answer nobody asked for                    */
 	FLOW_SEEN_BOTH = 1 << 4, /* counted for visibility                        */
+	FLOW_BEAT_JUDGED = 1 << 5, /* as a beat: it is one or none                  */
+	FLOW_BEAT = 1 << 6, /* and it is one: its octets are still to come   */
+	FLOW_LEAVING = 1 << 7, /* from a host of ours to one elsewhere          */
+	FLOW_COMING = 1 << 8, /* the other way                                 */
+	FLOW_STAYING = 1 << 9, /* neither                                       */
 };
 
 struct anomaly_flow {

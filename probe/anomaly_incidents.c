@@ -236,7 +236,7 @@ void incidents_report(struct incidents *s, struct incident_report *r)
 	struct incident *i = incident_find(s, r->key);
 	bool fires = r->event->value >= r->event->threshold;
 
-	if (is_allowed(s, r->event)) {
+	if (r->is_allowed || is_allowed(s, r->event)) {
 		s->n_allowed++;
 		if (i && i->life == INCIDENT_OPEN)
 			incident_end(s, i);

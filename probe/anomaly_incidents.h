@@ -33,6 +33,7 @@ struct incident_report {
 			  * class; 0 = nothing does                                       */
 	bool is_fresh; /* there is new evidence since the last report              */
 	bool has_new_target; /* ... of a kind worth an update                            */
+	bool is_allowed; /* by a list of the detector's own                          */
 	uint32_t quiet_ms; /* without anything fresh it ends after this               */
 	struct anomaly_event *event; /* all but eventId, sequence, state and times of it */
 };

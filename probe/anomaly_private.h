@@ -30,6 +30,9 @@ struct detector {
 
 	/* All Flows of a sweep were told of; `passed_ns` since the last call. */
 	void (*on_second)(struct anomaly *a, void *state, uint64_t passed_ns);
+
+	/* Whether it has more to look at a second later, packets or not. NULL: never. */
+	bool (*is_waiting)(const void *state);
 };
 
 #define DETECTOR(name, key) extern const struct detector detector_##name;
@@ -56,10 +59,12 @@ struct anomaly {
 	const struct anomaly_config *cfg; /* &config */
 	struct anomaly_config config;
 	const struct wall_clock *clock;
+	struct network_list attached; /* networks of the interfaces themselves */
 	uint64_t seed;
 	uint64_t now_ns; /* of the sweep, or the latest packet during it */
 	uint64_t ticked_ns; /* on_second() was called last */
 	uint64_t active_ns; /* a Flow counted last */
+	bool is_final; /* this second is the last */
 	struct incidents incidents;
 	struct visibility visibility[128]; /* by obs_point >> 1 */
 	struct waiting *waiting;
@@ -101,7 +106,7 @@ static inline uint64_t anomaly_unix_ms(const struct anomaly *a, uint64_t ns)
 
 static inline bool anomaly_is_local(const struct anomaly *a, const struct host *h)
 {
-	return networks_have(&a->cfg->local_networks, h);
+	return networks_have(&a->cfg->local_networks, h) || networks_have(&a->attached, h);
 }
 
 /* Which places of a table are in use: a second costs what is in it, not its size. */
@@ -135,6 +140,9 @@ static inline uint32_t place_next(const uint64_t *used, uint32_t i, uint32_t n)
 
 /* enum anomaly_visibility at an Observation Point, by what was seen so far. */
 uint8_t anomaly_visibility_at(const struct anomaly *a, uint8_t obs_point);
+
+/* Whether the Flow leaves, comes or stays; one of the FLOW_ bits, found out once. */
+uint32_t anomaly_direction(const struct anomaly *a, const struct anomaly_flow *flow);
 
 /*
  * How sure: 50 at the threshold, 90 far above, less where only one direction is seen.

@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "probe/detail_layout.h"
+#include "probe/interface_networks.h"
 #include "probe/live_private.h"
 #include "probe/log.h"
 #include "probe/privileges.h"
@@ -116,8 +117,10 @@ static void control_setup(struct live *l)
 
 static int anomaly_setup(struct live *l)
 {
+	struct network_list attached;
 	struct anomaly_setup setup = {
 		.cfg = &l->cfg.anomaly,
+		.attached = &attached,
 		.clock = &l->clock,
 		.sink = sinks_event,
 		.sink_arg = &l->sinks,
@@ -127,6 +130,7 @@ static int anomaly_setup(struct live *l)
 		return 0;
 	if (getrandom(&setup.seed, sizeof(setup.seed), 0) != sizeof(setup.seed))
 		return log_errno(-errno, "draw the secret of anomaly detection from getrandom()");
+	interface_networks(&l->cfg, &attached);
 	return anomaly_open(&l->anomaly, &setup);
 }
 

@@ -37,6 +37,7 @@ struct anomaly_fixture {
 	struct sweep sweep;
 	struct anomaly *anomaly;
 	uint64_t next_sweep_ms;
+	bool has_news; /* packets since the last sweep */
 	struct anomaly_event event[ANOMALY_FIXTURE_EVENTS];
 	uint32_t n_events;
 };
@@ -46,7 +47,7 @@ void anomaly_fixture_init(struct anomaly_fixture *f);
 
 void anomaly_fixture_open(struct anomaly_fixture *f);
 
-/* Sweep every second up to ms. */
+/* Sweep up to ms: every second in which there is something to do, and the last one. */
 void anomaly_fixture_run(struct anomaly_fixture *f, uint64_t ms);
 
 /* Meter a packet that arrived at ms, with the sweeps before it. */

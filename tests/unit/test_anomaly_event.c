@@ -82,7 +82,7 @@ static void test_the_longest_event_fits_and_is_json(void **state)
 	e.subclass = ANOMALY_BY_WS_DISCOVERY;
 	e.state = ANOMALY_SUMMARY;
 	e.visibility = ANOMALY_INGRESS_ONLY;
-	e.value = e.threshold = e.baseline = 3e38f;
+	e.value = e.threshold = e.baseline = e.interval_cv = e.pcr = 3e38f;
 	e.rule = "anomaly.syn_flood.completed_pct";
 	e.has_source = e.has_destination = e.has_source_port = e.has_destination_port = true;
 	e.is_dry_run = e.is_spoofed = true;
@@ -97,6 +97,40 @@ static void test_the_longest_event_fits_and_is_json(void **state)
 	json = json_loads(line, JSON_DECODE_INT_AS_REAL, &error);
 	assert_non_null(json);
 	json_decref(json);
+}
+
+static void test_what_would_have_silenced_it_names_the_list_of_the_other_side_too(void **state)
+{
+	struct anomaly_event e = {
+		.event_id = 7,
+		.class = ANOMALY_BEACON,
+		.has_source = true,
+		.has_destination = true,
+		.source = host4("10.0.0.1"),
+		.destination = host4("203.0.113.9"),
+		.value = 81,
+		.threshold = 50,
+		.window_ms = 600000,
+		.rule = "anomaly.beacon.score",
+		.allow = "anomaly.beacon.allow",
+		.reason = "it calls home",
+		.connections = 24,
+		.hours_bitmap = 3,
+		.interval_median_ms = 60000,
+		.interval_mad_ms = 1500,
+		.interval_cv = 0.025f,
+	};
+	char line[ANOMALY_JSON_MAX];
+
+	(void)state;
+	*anomaly_put_explanation(line, &e) = '\0';
+	assert_non_null(strstr(line, "\"why\":\"81 is not below the threshold, 50 of "
+				     "anomaly.beacon.score, within 600 s\","
+				     "\"silence\":\"anomaly.beacon.score above 81, or 10.0.0.1 in "
+				     "anomaly.allow, or 203.0.113.9 in anomaly.beacon.allow\""));
+	assert_non_null(strstr(line, "\"evidence\":{\"connectionCount\":24,\"hoursBitmap\":3,"
+				     "\"intervalMedianMs\":60000,\"intervalMadMs\":1500,"
+				     "\"intervalCv\":0.025}"));
 }
 
 static void test_names_that_are_no_number_of_ours_are_told_as_such(void **state)
@@ -198,6 +232,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_event_is_one_json_line),
 		cmocka_unit_test(test_the_longest_event_fits_and_is_json),
+		cmocka_unit_test(
+			test_what_would_have_silenced_it_names_the_list_of_the_other_side_too),
 		cmocka_unit_test(test_names_that_are_no_number_of_ours_are_told_as_such),
 		cmocka_unit_test(test_networks_are_read_and_have_their_hosts_only),
 		cmocka_unit_test(test_what_is_no_network_is_refused_with_a_reason),
