@@ -40,6 +40,7 @@ struct violator {
 	struct host host;
 	bool is_used;
 	bool is_fresh;
+	bool has_many; /* hosts struck; one is in `struck` */
 	uint8_t violation; /* enum violation */
 	uint8_t obs_point;
 	uint8_t protocol;
@@ -47,6 +48,7 @@ struct violator {
 	uint64_t begun_ns; /* the window */
 	uint64_t first_ns;
 	uint64_t last_ns;
+	struct host struck;
 	struct example example[ANOMALY_TARGETS];
 };
 
@@ -123,6 +125,9 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	place->is_fresh = true;
 	place->obs_point = flow->obs_point;
 	place->protocol = flow->protocol;
+	if (!place->packets)
+		place->struck = flow->destination;
+	place->has_many |= !host_equals(&place->struck, &flow->destination);
 	place->packets += d->packets;
 	if (!place->first_ns || d->first_ns < place->first_ns)
 		place->first_ns = d->first_ns;
@@ -157,6 +162,9 @@ static void violator_report(struct anomaly *a, struct violator *v)
 	e.protocol = v->protocol;
 	e.has_source = true;
 	e.source = v->host;
+	e.has_destination = !v->has_many;
+	e.destination = v->struck;
+	e.is_spoofed = v->violation == VIOLATION_LAND; /* nobody's packets come from outside */
 	examples_tell(&e, v->example, ANOMALY_TARGETS,
 		      v->protocol == IPPROTO_TCP || v->protocol == IPPROTO_UDP);
 	*host_put(who, &v->host) = '\0';
@@ -182,6 +190,7 @@ static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
 			continue;
 		v->is_used = v->packets != 0;
 		v->packets = v->first_ns = 0;
+		v->has_many = false;
 		v->begun_ns = a->now_ns;
 		memset(v->example, 0, sizeof(v->example));
 		if (!v->is_used)

@@ -27,6 +27,26 @@ static void test_who_succeeds_as_often_as_it_fails_is_no_scanner(void **state)
 	assert_nothing();
 }
 
+static void test_peers_that_have_gone_are_no_scan(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 40; i++)
+		refuse(1000 * i, LOCAL, host(i), 5000 + 7 * i);
+	for (uint16_t i = 0; i < 20; i++)
+		connect_to(2000 * i, LOCAL, host(100 + i), 6881 + i);
+	anomaly_fixture_finish(&f, 60000);
+	assert_nothing();
+}
+
+static void test_peers_that_have_gone_all_day_are_no_scan(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 150; i++)
+		refuse(120000ULL * i, LOCAL, host(i), 5000 + 7 * i);
+	anomaly_fixture_finish(&f, 19000000);
+	assert_nothing();
+}
+
 static void test_the_rest_of_older_connections_is_no_scan(void **state)
 {
 	(void)state;
@@ -142,6 +162,35 @@ static void test_packets_without_a_good_reason_are_told_at_once_with_the_clause(
 	}
 }
 
+static void test_a_violation_names_the_host_it_struck_if_it_is_one(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	for (uint16_t i = 0; i < 3; i++)
+		send_tcp(100, REMOTE, CLIENT + i, TARGET, 80, TH_SYN | TH_FIN);
+	anomaly_fixture_run(&f, 1000);
+	assert_one(ANOMALY_PROTOCOL_VIOLATION, ANOMALY_BY_SYN_FIN, &e);
+	assert_true(e.has_destination);
+	assert_int_equal(host_ipv4(&e.destination), 0x0a000002);
+	assert_false(e.is_spoofed);
+	send_tcp(1100, REMOTE, CLIENT, LOCAL, 80, TH_SYN | TH_FIN);
+	anomaly_fixture_finish(&f, 2000);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_PROTOCOL_VIOLATION, ANOMALY_END, &e), 1);
+	assert_false(e.has_destination);
+}
+
+static void test_who_sends_to_itself_is_struck_by_another(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	send_tcp(100, TARGET, 139, TARGET, 139, TH_SYN);
+	anomaly_fixture_run(&f, 1000);
+	assert_one(ANOMALY_PROTOCOL_VIOLATION, ANOMALY_BY_LAND, &e);
+	assert_true(e.has_destination && e.is_spoofed);
+}
+
 static void test_port_zero_may_happen_nine_times_a_minute(void **state)
 {
 	(void)state;
@@ -176,6 +225,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_two_dead_servers_tried_again_and_again_are_no_scan),
 		TEST(test_who_succeeds_as_often_as_it_fails_is_no_scanner),
+		TEST(test_peers_that_have_gone_are_no_scan),
+		TEST(test_peers_that_have_gone_all_day_are_no_scan),
 		TEST(test_the_rest_of_older_connections_is_no_scan),
 		TEST(test_a_traceroute_and_its_like_are_no_scan),
 		TEST(test_many_that_fail_at_the_same_ports_are_no_scan),
@@ -183,6 +234,8 @@ int main(void)
 		TEST(test_answers_to_what_others_sent_in_our_name_are_nothing),
 		TEST(test_a_host_that_is_allowed_raises_nothing),
 		TEST(test_packets_without_a_good_reason_are_told_at_once_with_the_clause),
+		TEST(test_a_violation_names_the_host_it_struck_if_it_is_one),
+		TEST(test_who_sends_to_itself_is_struck_by_another),
 		TEST(test_port_zero_may_happen_nine_times_a_minute),
 		TEST(test_violations_of_a_scanner_are_part_of_its_scan),
 	};
