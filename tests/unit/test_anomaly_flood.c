@@ -269,8 +269,8 @@ static void test_pings_a_victim_has_to_answer_are_a_flood(void **state)
 	(void)state;
 	serve(0, 20);
 	for (uint32_t i = 0; i < 4500; i++) {
-		send_packet(1000 + i * 2 / 3, host(i % 50), 0x0800, VICTIM, 0, IPPROTO_ICMP, 0, 56);
-		send_packet(1000 + i * 2 / 3, VICTIM, 0, host(i % 50), 0, IPPROTO_ICMP, 0, 56);
+		send_packet(1000 + i * 2 / 3, host(i % 12), 0x0800, VICTIM, 0, IPPROTO_ICMP, 0, 56);
+		send_packet(1000 + i * 2 / 3, VICTIM, 0, host(i % 12), 0, IPPROTO_ICMP, 0, 56);
 	}
 	anomaly_fixture_run(&f, 4000);
 	assert_one(ANOMALY_DDOS, ANOMALY_BY_ICMP, &e);
