@@ -341,6 +341,39 @@ static void test_bots_that_flood_all_ports_are_no_scanners(void **state)
 	assert_in_range(e.suppressed, 20, 1000);
 }
 
+static void test_a_flood_by_other_means_is_another_incident(void **state)
+{
+	struct anomaly_event udp, icmp;
+
+	(void)state;
+	serve(0, 20);
+	send_udp_answered(6000, 400);
+	anomaly_fixture_run(&f, 80000);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_DDOS, ANOMALY_END, &udp), 1);
+	for (uint32_t i = 0; i < 4500; i++)
+		send_packet(90000 + i * 2 / 3, host(i % 50), 0x0800, VICTIM, 0, IPPROTO_ICMP, 0,
+			    56);
+	anomaly_fixture_run(&f, 93000);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_DDOS, ANOMALY_START, &icmp), 2);
+	assert_int_equal(icmp.subclass, ANOMALY_BY_ICMP);
+	assert_int_not_equal(icmp.event_id, udp.event_id);
+}
+
+static void test_groups_among_forged_sources_are_part_of_the_flood(void **state)
+{
+	struct anomaly_event e;
+	char from[16];
+
+	(void)state;
+	for (uint32_t i = 0; i < 9000; i++) {
+		snprintf(from, sizeof(from), "%u.1.%u.%u", i % 10 ? 11 + i % 90 : 224 + i % 16,
+			 i / 250 % 250, i % 250 + 1);
+		send_packet(500 + i / 3, from, 4000, VICTIM, 80, IPPROTO_TCP, TH_SYN, 0);
+	}
+	anomaly_fixture_finish(&f, 8000);
+	assert_one(ANOMALY_SYN_FLOOD, ANOMALY_BY_SYN, &e);
+}
+
 static void test_a_download_is_no_flood(void **state)
 {
 	(void)state;
@@ -377,6 +410,8 @@ int main(void)
 		TEST(test_many_questions_of_which_most_are_answered_are_no_flood),
 		TEST(test_one_host_that_floods_from_all_its_ports_is_told_by_its_packets),
 		TEST(test_bots_that_flood_all_ports_are_no_scanners),
+		TEST(test_a_flood_by_other_means_is_another_incident),
+		TEST(test_groups_among_forged_sources_are_part_of_the_flood),
 		TEST(test_a_download_is_no_flood),
 	};
 #undef TEST

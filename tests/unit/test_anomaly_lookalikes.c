@@ -87,6 +87,19 @@ static void test_many_that_fail_at_the_same_ports_are_no_scan(void **state)
 	assert_nothing();
 }
 
+static void test_one_that_scans_and_many_at_one_port_share_no_scan(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	for (uint16_t i = 0; i < 200; i++)
+		refuse(10 * i, REMOTE, TARGET, 1 + i);
+	for (uint16_t i = 0; i < 300; i++)
+		refuse(3000 + i, host(i), TARGET, 80);
+	anomaly_fixture_finish(&f, 20000);
+	assert_one(ANOMALY_PORT_SCAN, ANOMALY_BY_SYN, &e);
+}
+
 static void test_forged_sources_are_no_scanners_and_hide_none(void **state)
 {
 	struct anomaly_event e;
@@ -191,6 +204,23 @@ static void test_who_sends_to_itself_is_struck_by_another(void **state)
 	assert_true(e.has_destination && e.is_spoofed);
 }
 
+static void test_sources_that_are_groups_are_one_violation_of_who_is_struck(void **state)
+{
+	struct anomaly_event e;
+	char from[16];
+
+	(void)state;
+	for (uint16_t i = 0; i < 20; i++) {
+		snprintf(from, sizeof(from), "224.1.1.%u", i + 1);
+		send_udp(100 * i, from, CLIENT, TARGET, 514);
+	}
+	anomaly_fixture_finish(&f, 10000);
+	assert_one(ANOMALY_PROTOCOL_VIOLATION, ANOMALY_BY_GROUP_SOURCE, &e);
+	assert_false(e.has_source);
+	assert_true(e.has_destination && e.is_spoofed);
+	assert_int_equal(host_ipv4(&e.destination), 0x0a000002);
+}
+
 static void test_port_zero_may_happen_nine_times_a_minute(void **state)
 {
 	(void)state;
@@ -230,12 +260,14 @@ int main(void)
 		TEST(test_the_rest_of_older_connections_is_no_scan),
 		TEST(test_a_traceroute_and_its_like_are_no_scan),
 		TEST(test_many_that_fail_at_the_same_ports_are_no_scan),
+		TEST(test_one_that_scans_and_many_at_one_port_share_no_scan),
 		TEST(test_forged_sources_are_no_scanners_and_hide_none),
 		TEST(test_answers_to_what_others_sent_in_our_name_are_nothing),
 		TEST(test_a_host_that_is_allowed_raises_nothing),
 		TEST(test_packets_without_a_good_reason_are_told_at_once_with_the_clause),
 		TEST(test_a_violation_names_the_host_it_struck_if_it_is_one),
 		TEST(test_who_sends_to_itself_is_struck_by_another),
+		TEST(test_sources_that_are_groups_are_one_violation_of_who_is_struck),
 		TEST(test_port_zero_may_happen_nine_times_a_minute),
 		TEST(test_violations_of_a_scanner_are_part_of_its_scan),
 	};
