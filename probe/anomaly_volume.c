@@ -158,9 +158,14 @@ static void rough_count(const struct volume *v, struct rough *r, const struct fl
 	r->is_followed |= rough_is_much(v, r);
 }
 
-/* A victim answers what it can of a flood by UDP; who talks with it is answered more often. */
+/*
+ * A victim answers what it can of a flood by UDP; who talks with it is answered more
+ * often. To segments of no connection its answer is RST (RFC 9293 3.10.7.1), and no more.
+ */
 static bool is_answer(const struct anomaly_flow *flow, const struct flow_reverse *reverse)
 {
+	if (flow->protocol == IPPROTO_TCP && reverse->first_flags & TH_RST)
+		return false;
 	return flow->protocol != IPPROTO_UDP || flow->delta->packets < HEAVY ||
 	       reverse->packets >= flow->delta->total_packets / ANSWERS_SHARE;
 }

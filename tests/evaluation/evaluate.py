@@ -126,11 +126,13 @@ def day(title, seed):
 
 def ablation():
     seed = traffic.TUNING_SEEDS[0]
-    variants = tuple(keys for _, keys in ABLATION)
+    filters = ABLATION + tuple((f"no {d} detector", {d: {"enabled": False}})
+                               for d in existing_detectors())
+    variants = tuple(keys for _, keys in filters)
     (runs, _, _), = run_seeds("mixed", (seed,), variants)
     (days, _, _), = run_seeds("benign-day", (traffic.DAY_SEED,), variants)
     without, rows = missing_detectors(), []
-    for (name, keys), run, quiet in zip(ABLATION, runs, days):
+    for (name, keys), run, quiet in zip(filters, runs, days):
         of = [one for detector, one in tally([run]).items() if detector not in without]
         found, n = sum(len(one.found) for one in of), sum(one.labels for one in of)
         rows.append([name, f"`{json.dumps(keys)}`" if keys else "", f"{found}/{n}",

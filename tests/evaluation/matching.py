@@ -11,10 +11,11 @@ import datetime
 import math
 
 DETECTORS = ("scan", "distributed", "syn_flood", "reflection", "volume", "violation", "beacon",
-             "exfiltration")
+             "exfiltration", "dns_tunnel", "icmp_tunnel", "learning")
 CLASSES = {"port-scan": "scan", "address-scan": "scan", "block-scan": "scan",
            "syn-flood": "syn_flood", "reflection": "reflection", "ddos": "volume",
-           "protocol-violation": "violation", "beacon": "beacon", "exfiltration": "exfiltration"}
+           "protocol-violation": "violation", "beacon": "beacon", "exfiltration": "exfiltration",
+           "dns-tunnel": "dns_tunnel", "icmp-tunnel": "icmp_tunnel", "learning": "learning"}
 EARLY_S = 1  # clocks of live runs
 LATE_S = 60  # what comes after an incident may still be told as its
 
@@ -31,7 +32,7 @@ class Told:
         self.records = records
         first, last = records[0], records[-1]
         self.detector = "distributed" if last["subclass"] == "distributed" else \
-            CLASSES.get(last["class"], last["class"])
+            CLASSES[last["class"]]
         self.at = seconds(first["observationTime"])
         self.begin = seconds(first["flowStartMilliseconds"])
         self.end = seconds(last["flowEndMilliseconds"])

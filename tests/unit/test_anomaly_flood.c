@@ -276,6 +276,20 @@ static void test_pings_a_victim_has_to_answer_are_a_flood(void **state)
 	assert_one(ANOMALY_DDOS, ANOMALY_BY_ICMP, &e);
 }
 
+static void test_a_flood_of_ack_that_are_all_refused_is_a_flood(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	serve(0, 20);
+	for (uint32_t i = 0; i < 4500; i++) {
+		send_packet(1000 + i * 2 / 3, host(i), 4000, VICTIM, 8443, IPPROTO_TCP, TH_ACK, 0);
+		send_packet(1000 + i * 2 / 3, VICTIM, 8443, host(i), 4000, IPPROTO_TCP, TH_RST, 0);
+	}
+	anomaly_fixture_run(&f, 4000);
+	assert_one(ANOMALY_DDOS, ANOMALY_BY_ACK, &e);
+}
+
 /* Of n packets by UDP in three seconds, one in `each` is answered. */
 static void send_udp_answered(uint32_t n, uint32_t each)
 {
@@ -406,6 +420,7 @@ int main(void)
 		TEST(test_syn_ack_of_many_servers_nobody_asked_are_a_reflection),
 		TEST(test_two_seconds_of_much_udp_without_an_answer_are_a_flood),
 		TEST(test_pings_a_victim_has_to_answer_are_a_flood),
+		TEST(test_a_flood_of_ack_that_are_all_refused_is_a_flood),
 		TEST(test_a_flood_is_one_though_a_few_of_it_are_answered),
 		TEST(test_many_questions_of_which_most_are_answered_are_no_flood),
 		TEST(test_one_host_that_floods_from_all_its_ports_is_told_by_its_packets),
