@@ -131,6 +131,10 @@ class Matching(unittest.TestCase):
     def test_of_two_incidents_of_a_host_the_one_that_fits_better_is_told_of(self):
         labels = [label(destination="10.0.0.2"), label(), label(source=None, detector="syn_flood")]
         self.assertIs(matching.match(labels, [event()])[0].label, labels[1])
+        labels = [label(), label(destination=None, **{"class": ["address-scan"]})]
+        sweep = event(**{"class": "address-scan"})
+        del sweep["destinationIPv4Address"]
+        self.assertIs(matching.match(labels, [sweep])[0].label, labels[1])
 
     def test_intervals_and_percentiles_are_those_of_the_books(self):
         # E. B. Wilson's interval of 0 and 10 of 10, and of 81 of 263 (A. Agresti)

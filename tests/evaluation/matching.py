@@ -50,7 +50,8 @@ class Told:
         if "source" in label and label["source"] is None and self.source and \
                 self.source == self.destination:
             same = []
-        return 2 * len(same) + (self.detector == label["detector"]) if same else 0
+        fits = (self.detector == label["detector"]) + (self.last["class"] in label["class"])
+        return 3 * len(same) + fits if same else 0
 
     def wrong(self):
         """What it says wrong about its incident."""
