@@ -24,8 +24,8 @@
 /* Seconds until a flood that has begun in one is told of. */
 #define HELD_MOST 3
 
-/* A host of ours that is hasty, too, may fail at so much less. */
-#define HASTY_SHARE 3
+/* A host of ours that waits for many at once may fail at so much less. */
+#define CROWDED_SHARE 3
 
 struct scan {
 	struct sources sources;
@@ -117,8 +117,8 @@ static uint32_t local_factor(const struct anomaly *a, const struct scan_source *
 
 	if (class_of(source, c) != ANOMALY_ADDRESS_SCAN && c->failed >= 2 * c->hosts)
 		return 1;
-	if (waiting_is_hasty(a->waiting, anomaly_hash(a, &source->address, 0)))
-		factor /= HASTY_SHARE;
+	if (waiting_is_crowded(a->waiting, anomaly_hash(a, &source->address, 0)))
+		factor /= CROWDED_SHARE;
 	return factor ? factor : 1;
 }
 

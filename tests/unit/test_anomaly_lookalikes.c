@@ -38,6 +38,17 @@ static void test_peers_that_have_gone_are_no_scan(void **state)
 	assert_nothing();
 }
 
+static void test_peers_that_icmp_says_have_gone_are_no_scan(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 30; i++)
+		send_icmp(10 * i, "10.9.9.9", LOCAL, 0x0301);
+	for (uint16_t i = 0; i < 80; i++)
+		refuse(1000 + 500 * i, LOCAL, host(i), 5000 + 7 * i);
+	anomaly_fixture_finish(&f, 60000);
+	assert_nothing();
+}
+
 static void test_peers_that_have_gone_all_day_are_no_scan(void **state)
 {
 	(void)state;
@@ -256,6 +267,7 @@ int main(void)
 		TEST(test_two_dead_servers_tried_again_and_again_are_no_scan),
 		TEST(test_who_succeeds_as_often_as_it_fails_is_no_scanner),
 		TEST(test_peers_that_have_gone_are_no_scan),
+		TEST(test_peers_that_icmp_says_have_gone_are_no_scan),
 		TEST(test_peers_that_have_gone_all_day_are_no_scan),
 		TEST(test_the_rest_of_older_connections_is_no_scan),
 		TEST(test_a_traceroute_and_its_like_are_no_scan),
