@@ -169,6 +169,12 @@ bench: deps-test ## print the performance figures; asserts nothing (root)
 	@$(AGAIN) tests
 	@tests/bench/run.sh
 
+# make evaluate SETS="tuning day"
+.PHONY: evaluate
+evaluate: deps-test ## measure what the detectors find; see tests/evaluation/results.md (root)
+	@$(AGAIN) all
+	@tests/evaluation/evaluate.py $(SETS)
+
 # make fuzz T=meter SECONDS=600
 .PHONY: fuzz
 fuzz: deps-test ## look for inputs that break target T (see tests/fuzz/) for SECONDS

@@ -44,7 +44,7 @@ struct contact {
 #define CONTACT_WAIT_NS 5000000000ULL
 
 /* Of a source that waits for many at once, and hardly gets any. */
-#define CONTACT_HASTY_WAIT_NS 1000000000ULL
+#define CONTACT_HASTY_WAIT_NS 500000000ULL
 
 /*
  * Judge a Flow.

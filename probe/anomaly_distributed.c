@@ -29,7 +29,7 @@ struct scanned_host {
 	uint64_t last_ns;
 	uint32_t failed[2]; /* contacts in the current generation and the one before */
 	struct distinct ports;
-	struct distinct_many sources[2];
+	struct distinct_many sources[2]; /* those that tried a port first */
 	struct example example[ANOMALY_TARGETS];
 };
 
@@ -106,8 +106,9 @@ static void on_contact(struct anomaly *a, void *state, const struct anomaly_flow
 	h->failed[0]++;
 	h->obs_point = flow->obs_point;
 	h->protocol = flow->protocol;
-	distinct_add(&h->ports, anomaly_hash(a, &h->host, flow->destination_port));
-	distinct_many_add(&h->sources[0], anomaly_hash(a, &flow->source, 0));
+	/* of a flood to one port, and of one that scans all, no other finds anything new */
+	if (distinct_add(&h->ports, anomaly_hash(a, &h->host, flow->destination_port)))
+		distinct_many_add(&h->sources[0], anomaly_hash(a, &flow->source, 0));
 	if (!h->first_ns || delta->first_ns < h->first_ns)
 		h->first_ns = delta->first_ns;
 	if (delta->last_ns > h->last_ns)

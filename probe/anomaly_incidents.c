@@ -231,6 +231,12 @@ static bool report_folds(struct incidents *s, const struct incident_report *r)
 	return true;
 }
 
+/* One of another kind is another incident, however soon. */
+static bool is_same_again(const struct incident *i, const struct incident_report *r)
+{
+	return i->event.class == r->event->class && i->event.subclass == r->event->subclass;
+}
+
 void incidents_report(struct incidents *s, struct incident_report *r)
 {
 	struct incident *i = incident_find(s, r->key);
@@ -248,7 +254,7 @@ void incidents_report(struct incidents *s, struct incident_report *r)
 	}
 	if (!fires || !r->is_fresh || report_folds(s, r))
 		return;
-	if (i && s->now_ns - i->ended_ns < INCIDENT_REOPEN_NS) {
+	if (i && s->now_ns - i->ended_ns < INCIDENT_REOPEN_NS && is_same_again(i, r)) {
 		incident_reopen(s, i, r);
 		return;
 	}

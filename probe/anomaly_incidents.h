@@ -8,7 +8,8 @@
  *	open -> open        update: news (twice the value, another class or target),
  *	                    at most once a minute
  *	open -> ended       nothing fresh above half the threshold for quiet_ms
- *	ended -> open       again within five minutes: the same eventId, an update
+ *	ended -> open       again by the same means within five minutes: the same
+ *	                    eventId, an update
  */
 #pragma once
 

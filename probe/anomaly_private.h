@@ -152,6 +152,24 @@ uint8_t anomaly_confidence(float value, float threshold, uint8_t visibility);
 /* ICMP said lately, to this host, that something of its UDP could not be reached. */
 uint32_t anomaly_unreachable(const struct anomaly *a, const struct host *source);
 
+/* Name that all incidents of a flooded host know each other by. */
+static inline uint64_t anomaly_flood_family(const struct host *h)
+{
+	return anomaly_key(N_DETECTORS, h, 0);
+}
+
+/*
+ * Whether the host is flooded by volume, with packets of that subclass: it may be, which
+ * is known within two seconds, or it is an incident.
+ */
+enum anomaly_flood {
+	ANOMALY_FLOOD_NONE,
+	ANOMALY_FLOOD_MAYBE,
+	ANOMALY_FLOOD_TOLD,
+};
+enum anomaly_flood anomaly_flood_at(const struct anomaly *a, const struct host *host,
+				    uint8_t subclass);
+
 /* Keep the first of several, by time: what is kept does not depend on the order they come in. */
 struct example {
 	uint64_t first_ns; /* 0: none */

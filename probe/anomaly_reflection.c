@@ -194,8 +194,8 @@ static void struck_report(struct anomaly *a, struct struck *s, struct anomaly_ev
 {
 	struct incident_report report = {
 		.key = anomaly_key(DETECTOR_reflection, &s->host, e->subclass),
-		.family = anomaly_key(N_DETECTORS, &s->host, 0),
-		.parent = anomaly_key(N_DETECTORS, &s->host, 0),
+		.family = anomaly_flood_family(&s->host),
+		.parent = anomaly_flood_family(&s->host),
 		.is_fresh = true,
 		.quiet_ms = QUIET_MS,
 		.event = e,

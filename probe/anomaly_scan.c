@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "probe/anomaly_sources.h"
+#include "probe/anomaly_waiting.h"
 
 #define DAY_S	      86400
 #define QUIET_WINDOWS 2 /* without a failure, and the scan has ended */
@@ -19,6 +20,12 @@
 /* What is clearly more of one than of the other, and what is many of both. */
 #define RATIO_CLEAR 3
 #define BLOCK_LEAST 5
+
+/* Seconds until a flood that has begun in one is told of. */
+#define HELD_MOST 3
+
+/* A host of ours that waits for many at once may fail at so much less. */
+#define CROWDED_SHARE 3
 
 struct scan {
 	struct sources sources;
@@ -50,7 +57,7 @@ static uint8_t class_of(const struct scan_source *source, const struct source_co
 {
 	if (source->method == CONTACT_ICMP)
 		return ANOMALY_ADDRESS_SCAN;
-	if (c->ports >= RATIO_CLEAR * c->hosts)
+	if (c->ports >= RATIO_CLEAR * c->hosts && c->hosts <= BLOCK_LEAST)
 		return ANOMALY_PORT_SCAN;
 	if (c->hosts >= RATIO_CLEAR * c->ports)
 		return ANOMALY_ADDRESS_SCAN;
@@ -98,6 +105,23 @@ static struct scan_rule rule_udp(const struct anomaly *a, const struct scan_sour
 	return rule;
 }
 
+/*
+ * One of ours fails at many hosts without scanning: its peers have gone, a network is
+ * out of reach. That are one or two ports of each, whichever they are, and not many at
+ * the same time.
+ */
+static uint32_t local_factor(const struct anomaly *a, const struct scan_source *source,
+			     const struct source_counts *c)
+{
+	uint32_t factor = a->cfg->scan.local_factor;
+
+	if (class_of(source, c) != ANOMALY_ADDRESS_SCAN && c->failed >= 2 * c->hosts)
+		return 1;
+	if (waiting_is_crowded(a->waiting, anomaly_hash(a, &source->address, 0)))
+		factor /= CROWDED_SHARE;
+	return factor ? factor : 1;
+}
+
 static struct scan_rule scan_rule_of(const struct anomaly *a, const struct scan_source *source,
 				     const struct source_counts *c)
 {
@@ -119,13 +143,24 @@ static struct scan_rule scan_rule_of(const struct anomaly *a, const struct scan_
 	default:
 		break;
 	}
-	if (is_local && class_of(source, c) == ANOMALY_ADDRESS_SCAN &&
-	    rule.threshold < UINT32_MAX / cfg->local_factor)
-		rule.threshold *= cfg->local_factor;
+	if (is_local && rule.threshold < UINT32_MAX / cfg->local_factor)
+		rule.threshold *= local_factor(a, source, c);
 	if (!is_local && source->method == CONTACT_TCP && source->walk >= TRW_FAILURES &&
 	    rule.threshold > TRW_FAILURES)
 		rule.threshold = TRW_FAILURES;
 	return rule;
+}
+
+/* Of different targets in a day. */
+static uint32_t slow_threshold(const struct anomaly *a, const struct scan_source *source,
+			       const struct source_counts *c)
+{
+	struct source_counts day;
+
+	if (c->failed_day < a->cfg->scan.slow || !anomaly_is_local(a, &source->address))
+		return a->cfg->scan.slow;
+	source_count(source, DAY_S, &day); /* the latest targets, however long ago */
+	return a->cfg->scan.slow * local_factor(a, source, &day);
 }
 
 /* Who fails no more often than it succeeds looks for somebody, not for anybody. */
@@ -136,10 +171,10 @@ static void rule_apply_answers(const struct anomaly *a, const struct scan_source
 
 	if (!is_odd && c->answered >= c->failed)
 		rule->value = 0;
-	if (rule->value < rule->threshold && c->failed_day >= a->cfg->scan.slow &&
-	    c->answered_day < c->failed_day && c->failed < a->cfg->scan.contacts)
-		*rule = (struct scan_rule){c->failed_day, a->cfg->scan.slow, "anomaly.scan.slow",
-					   true};
+	if (rule->value < rule->threshold && c->answered_day < c->failed_day &&
+	    c->failed < a->cfg->scan.contacts && c->failed_day >= slow_threshold(a, source, c))
+		*rule = (struct scan_rule){c->failed_day, slow_threshold(a, source, c),
+					   "anomaly.scan.slow", true};
 }
 
 static const char *method_text(uint8_t subclass, uint8_t method)
@@ -206,7 +241,34 @@ static void sides_write(struct anomaly_event *e, const struct scan_source *sourc
 	examples_tell(e, source->example, SOURCE_EXAMPLES, has_port);
 }
 
-static void source_report(struct anomaly *a, const struct scan *scan, struct scan_source *source)
+/*
+ * Who floods all ports of a host looks like who scans them. What is part of a flood goes
+ * into its incident; what may be one has to wait for it. True: look again in a second.
+ */
+static bool source_has_to_wait(const struct anomaly *a, struct scan_source *source,
+			       const struct source_counts *c, uint8_t subclass,
+			       struct incident_report *report)
+{
+	uint8_t flood = subclass == ANOMALY_BY_UDP ? ANOMALY_BY_UDP : ANOMALY_BY_ACK;
+	const struct host *struck = &source->example[0].host;
+
+	/* a flood of SYN to all ports is answered as a scan is, and told of as one */
+	if (c->hosts != 1 || source->method == CONTACT_TCP || source->method > CONTACT_UDP)
+		return false;
+	switch (anomaly_flood_at(a, struck, flood)) {
+	case ANOMALY_FLOOD_TOLD:
+		report->parent = anomaly_flood_family(struck);
+		return false;
+	case ANOMALY_FLOOD_MAYBE:
+		return source->n_held++ < HELD_MOST;
+	default:
+		source->n_held = 0;
+		return false;
+	}
+}
+
+/* False: look again in a second. */
+static bool source_report(struct anomaly *a, const struct scan *scan, struct scan_source *source)
 {
 	struct source_counts c;
 	struct scan_rule rule;
@@ -224,13 +286,16 @@ static void source_report(struct anomaly *a, const struct scan *scan, struct sca
 	rule = scan_rule_of(a, source, &c);
 	rule_apply_answers(a, source, &c, &rule);
 	if (rule.value < rule.threshold && !incidents_has(&a->incidents, report.key))
-		return;
+		return true;
 	if (rule.is_slow) {
 		source_count(source, DAY_S, &c);
 		report.has_new_target = false; /* each is one */
 	}
 	e.class = class_of(source, &c);
 	e.subclass = subclass_of(source, rule.is_slow);
+	if (!incidents_has(&a->incidents, report.key) &&
+	    source_has_to_wait(a, source, &c, e.subclass, &report))
+		return false;
 	e.visibility = anomaly_visibility_at(a, source->obs_point);
 	e.severity = anomaly_is_local(a, &source->address) ? 7 : 3;
 	e.value = (float)rule.value;
@@ -252,20 +317,24 @@ static void source_report(struct anomaly *a, const struct scan *scan, struct sca
 	report.quiet_ms = rule.is_slow ? (uint32_t)(SOURCE_SPAN_NS / NS_PER_MS)
 				       : QUIET_WINDOWS * a->cfg->scan.window_s * 1000;
 	incidents_report(&a->incidents, &report);
+	return true;
 }
 
 static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
 {
-	struct scan *scan = state;
+	struct sources *all = &((struct scan *)state)->sources;
+	uint32_t n_waiting = 0;
 
 	(void)passed_ns;
-	for (uint32_t i = 0; i < scan->sources.n_dirty; i++) {
-		struct scan_source *source = &scan->sources.source[scan->sources.dirty[i]];
+	for (uint32_t i = 0; i < all->n_dirty; i++) {
+		struct scan_source *source = &all->source[all->dirty[i]];
 
-		source_report(a, scan, source);
-		source->is_dirty = source->has_new_host = false;
+		if (source_report(a, state, source))
+			source->is_dirty = source->has_new_host = false;
+		else
+			all->dirty[n_waiting++] = all->dirty[i];
 	}
-	scan->sources.n_dirty = 0;
+	all->n_dirty = n_waiting;
 }
 
 const struct detector detector_scan = {

@@ -35,6 +35,7 @@ struct scan_source {
 	bool is_used;
 	bool is_dirty; /* failed since the last look */
 	bool has_new_host; /* ... at a host it had not failed at before */
+	uint8_t n_held; /* looks in a row that it might have been part of a flood */
 	int8_t walk; /* failures less successes at new hosts, as TRW walks */
 	uint8_t obs_point;
 	uint8_t n_recent;

@@ -142,8 +142,8 @@ static void target_report(struct anomaly *a, struct flood_target *t, float rate,
 	struct anomaly_event e = {.class = ANOMALY_SYN_FLOOD, .subclass = ANOMALY_BY_SYN};
 	struct incident_report report = {
 		.key = anomaly_key(DETECTOR_syn_flood, &t->host, t->port),
-		.family = anomaly_key(N_DETECTORS, &t->host, 0),
-		.parent = anomaly_key(N_DETECTORS, &t->host, 0),
+		.family = anomaly_flood_family(&t->host),
+		.parent = anomaly_flood_family(&t->host),
 		.is_fresh = true,
 		.quiet_ms = QUIET_MS,
 		.event = &e,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Protocol violations, by source and kind: at once what has no good reason, the rest
+ * Protocol violations, by source and kind, by struck host where sources are forged: at once what has no good reason, the rest
  * when it is more than a few in a minute. Those of a scanner are part of its scan.
  */
 #include <netinet/in.h>
@@ -14,6 +14,7 @@
 #define PLACES	   (PLACE_SETS * PLACE_WAYS)
 #define WINDOW_NS  (60 * NS_PER_S)
 #define QUIET_MS   120000
+#define HELD_MOST  3 /* seconds until a flood is told of */
 
 enum violation {
 #define VIOLATION(NAME, id, severity, always, clause, text) VIOLATION_##NAME,
@@ -37,9 +38,12 @@ static const struct {
 };
 
 struct violator {
-	struct host host;
+	struct host host; /* the source; the struck host of GROUP_SOURCE, which is never true */
+	struct host other; /* the other side */
 	bool is_used;
 	bool is_fresh;
+	bool has_many; /* others */
+	uint8_t n_held; /* seconds that it might have been part of a flood */
 	uint8_t violation; /* enum violation */
 	uint8_t obs_point;
 	uint8_t protocol;
@@ -95,7 +99,8 @@ static enum violation judge(const struct anomaly_flow *flow)
 static struct violator *violator_find(struct violation_state *s, const struct anomaly *a,
 				      const struct anomaly_flow *flow, enum violation v)
 {
-	struct host site = host_site(&flow->source);
+	struct host site =
+		v == VIOLATION_GROUP_SOURCE ? flow->destination : host_site(&flow->source);
 	uint64_t hash = anomaly_hash(a, &site, v);
 	struct violator *set = &s->violator[hash % PLACE_SETS * PLACE_WAYS], *least = set;
 
@@ -116,6 +121,7 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	const struct flow_delta *d = flow->delta;
 	enum violation v = d->packets ? judge(flow) : VIOLATIONS;
 	struct violator *place;
+	const struct host *other;
 
 	if (v == VIOLATIONS)
 		return;
@@ -123,6 +129,10 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	place->is_fresh = true;
 	place->obs_point = flow->obs_point;
 	place->protocol = flow->protocol;
+	other = v == VIOLATION_GROUP_SOURCE ? &flow->source : &flow->destination;
+	if (!place->packets)
+		place->other = *other;
+	place->has_many |= !host_equals(&place->other, other);
 	place->packets += d->packets;
 	if (!place->first_ns || d->first_ns < place->first_ns)
 		place->first_ns = d->first_ns;
@@ -131,17 +141,35 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	example_keep_destination(place->example, ANOMALY_TARGETS, flow);
 }
 
+static void sides_write(struct anomaly_event *e, const struct violator *v)
+{
+	bool is_struck = v->violation == VIOLATION_GROUP_SOURCE;
+	char who[HOST_TEXT_MAX + 1];
+
+	e->has_source = !is_struck || !v->has_many;
+	e->source = is_struck ? v->other : v->host;
+	e->has_destination = is_struck || !v->has_many;
+	e->destination = is_struck ? v->host : v->other;
+	/* nobody's packets to itself come from outside, and no host is a group */
+	e->is_spoofed = v->violation == VIOLATION_LAND || is_struck;
+	*host_put(who, e->has_source ? &e->source : &e->destination) = '\0';
+	snprintf(e->reason, sizeof(e->reason), "%s %s %llu packets %s, against %s", who,
+		 e->has_source ? "sent" : "was sent", (unsigned long long)v->packets,
+		 violations[v->violation].text, violations[v->violation].clause);
+}
+
 static void violator_report(struct anomaly *a, struct violator *v)
 {
 	struct anomaly_event e = {.class = ANOMALY_PROTOCOL_VIOLATION};
 	struct incident_report report = {
 		.key = anomaly_key(DETECTOR_violation, &v->host, v->violation),
-		.parent = anomaly_key(DETECTOR_scan, &v->host, UINT64_MAX),
+		.parent = v->violation == VIOLATION_GROUP_SOURCE
+				  ? anomaly_flood_family(&v->host)
+				  : anomaly_key(DETECTOR_scan, &v->host, UINT64_MAX),
 		.is_fresh = true,
 		.quiet_ms = QUIET_MS,
 		.event = &e,
 	};
-	char who[HOST_TEXT_MAX + 1];
 
 	e.subclass = violations[v->violation].subclass;
 	e.violation_id = violations[v->violation].id;
@@ -155,15 +183,17 @@ static void violator_report(struct anomaly *a, struct violator *v)
 	e.start_ms = anomaly_unix_ms(a, v->first_ns);
 	e.end_ms = anomaly_unix_ms(a, v->last_ns);
 	e.protocol = v->protocol;
-	e.has_source = true;
-	e.source = v->host;
+	sides_write(&e, v);
 	examples_tell(&e, v->example, ANOMALY_TARGETS,
 		      v->protocol == IPPROTO_TCP || v->protocol == IPPROTO_UDP);
-	*host_put(who, &v->host) = '\0';
-	snprintf(e.reason, sizeof(e.reason), "%s sent %llu packets %s, against %s", who,
-		 (unsigned long long)v->packets, violations[v->violation].text,
-		 violations[v->violation].clause);
 	incidents_report(&a->incidents, &report);
+}
+
+/* Sources drawn at random are those of a flood, and some of them groups. */
+static bool violator_has_to_wait(struct violator *v)
+{
+	return v->violation == VIOLATION_GROUP_SOURCE && v->has_many && v->n_held < HELD_MOST &&
+	       ++v->n_held;
 }
 
 static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
@@ -175,13 +205,16 @@ static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
 	{
 		struct violator *v = &s->violator[i];
 
-		if (v->is_fresh)
+		if (v->is_fresh && !violator_has_to_wait(v)) {
 			violator_report(a, v);
-		v->is_fresh = false;
+			v->is_fresh = false;
+		}
 		if (anomaly_since(a->now_ns, v->begun_ns) < WINDOW_NS)
 			continue;
 		v->is_used = v->packets != 0;
 		v->packets = v->first_ns = 0;
+		v->has_many = v->is_fresh = false;
+		v->n_held = 0;
 		v->begun_ns = a->now_ns;
 		memset(v->example, 0, sizeof(v->example));
 		if (!v->is_used)

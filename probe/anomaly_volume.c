@@ -22,6 +22,7 @@
 #define DOMINANT_PCT   90
 #define HEAVY	       100 /* packets of a Flow in a second: worth looking for its answers again */
 #define YOUNG	       16 /* packets of a Flow so far: its answers may just have come */
+#define ANSWERS_SHARE  64 /* a conversation by UDP has an answer to so many packets */
 #define SOURCES_LEAST  10 /* where answers are not observed */
 #define SPOOFED_LEAST  50
 #define QUIET_MS       60000
@@ -49,6 +50,7 @@ struct victim {
 	struct host host;
 	bool is_used;
 	uint8_t obs_point;
+	uint8_t told; /* subclass of its incident */
 	uint8_t n_over;
 	uint64_t sum[MEASURES]; /* since the last second */
 	uint64_t kind[KINDS]; /* packets */
@@ -161,15 +163,36 @@ static void rough_count(const struct volume *v, struct rough *r, const struct fl
 	r->is_followed |= rough_is_much(v, r);
 }
 
-/* A young Flow, or one of many packets, is asked for its answers; others are as they were. */
-static bool is_unanswered(const struct flow_delta *d)
+/*
+ * A victim answers what it can of a flood by UDP; who talks with it is answered more
+ * often. To segments of no connection its answer is RST (RFC 9293 3.10.7.1), and no more.
+ */
+static bool is_answer(const struct anomaly_flow *flow, const struct flow_reverse *reverse)
 {
+	if (flow->protocol == IPPROTO_TCP && reverse->first_flags & TH_RST)
+		return false;
+	return flow->protocol != IPPROTO_UDP || flow->delta->packets < HEAVY ||
+	       reverse->packets >= flow->delta->total_packets / ANSWERS_SHARE;
+}
+
+/*
+ * A young Flow, or one of many packets, is asked for its answers; others are as they
+ * were. Who is asked by ICMP has to answer, and is flooded none the less.
+ */
+static bool is_unanswered(const struct anomaly_flow *flow)
+{
+	const struct flow_delta *d = flow->delta;
 	struct flow_reverse reverse;
 
-	if (*d->state & FLOW_SEEN_BOTH || (d->total_packets > YOUNG && d->packets < HEAVY))
+	if (flow->is_icmp)
+		return true;
+	if ((*d->state & FLOW_SEEN_BOTH && flow->protocol != IPPROTO_UDP) ||
+	    (d->total_packets > YOUNG && d->packets < HEAVY))
 		return !(*d->state & FLOW_SEEN_BOTH);
-	if (flow_delta_reverse(d, &reverse))
+	if (flow_delta_reverse(d, &reverse) && is_answer(flow, &reverse))
 		*d->state |= FLOW_SEEN_BOTH;
+	else
+		*d->state &= ~(uint32_t)FLOW_SEEN_BOTH;
 	return !(*d->state & FLOW_SEEN_BOTH);
 }
 
@@ -205,7 +228,7 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	r = &v->rough[hash / VICTIM_SETS % ROUGH_SLOTS];
 	rough_count(v, r, flow->delta);
 	v->has_rough = true;
-	if (r->is_followed && is_unanswered(flow->delta))
+	if (r->is_followed && is_unanswered(flow))
 		victim_count(a, victim_find(v, hash, &flow->destination), flow);
 }
 
@@ -224,14 +247,18 @@ static uint8_t subclass_of(const struct victim *v)
 	return ANOMALY_BY_MIXED;
 }
 
-/* The measure that is furthest above its threshold. */
+/*
+ * The measure that is furthest above its threshold. Few that make many Flows scan, and
+ * flood only by what they send.
+ */
 static int measure_of(const struct anomaly *a, const struct victim *v, float seconds, float *value,
 		      float *threshold)
 {
 	int most = 0;
 	float most_times = -1;
+	bool is_of_few = v->sum[MEASURE_FLOWS] && distinct_many_count(&v->sources) < SOURCES_LEAST;
 
-	for (int i = 0; i < MEASURES; i++) {
+	for (int i = 0; i < (is_of_few ? MEASURE_FLOWS : MEASURES); i++) {
 		float x = (float)v->sum[i] / seconds, least = threshold_of(&a->cfg->ddos, i);
 
 		if (USUAL_TIMES * v->usual[i] > least)
@@ -255,8 +282,8 @@ static void victim_report(struct anomaly *a, struct victim *v, int measure, floa
 	struct anomaly_event e = {.class = ANOMALY_DDOS, .subclass = subclass_of(v)};
 	struct incident_report report = {
 		.key = anomaly_key(DETECTOR_volume, &v->host, 0),
-		.family = anomaly_key(N_DETECTORS, &v->host, 0),
-		.parent = anomaly_key(N_DETECTORS, &v->host, 0),
+		.family = anomaly_flood_family(&v->host),
+		.parent = anomaly_flood_family(&v->host),
 		.is_fresh = true,
 		.quiet_ms = QUIET_MS,
 		.event = &e,
@@ -265,9 +292,8 @@ static void victim_report(struct anomaly *a, struct victim *v, int measure, floa
 
 	e.visibility = anomaly_visibility_at(a, v->obs_point);
 	e.n_sources = distinct_many_count(&v->sources);
-	if (e.n_sources < SOURCES_LEAST &&
-	    (measure == MEASURE_FLOWS || e.visibility != ANOMALY_BOTH))
-		return; /* one that scans, or whose answers go another way */
+	if (e.n_sources < SOURCES_LEAST && e.visibility != ANOMALY_BOTH)
+		return; /* its answers may go another way */
 	e.severity = 7;
 	e.value = value;
 	e.threshold = threshold;
@@ -291,7 +317,32 @@ static void victim_report(struct anomaly *a, struct victim *v, int measure, floa
 		 "%s got %.0f %s in a second without an answer, mostly %s, from %u sources%s", whom,
 		 (double)value, words[measure], anomaly_subclass_name(e.subclass), e.n_sources,
 		 e.is_spoofed ? ", spoofed likely" : "");
+	v->told = e.subclass;
 	incidents_report(&a->incidents, &report);
+}
+
+enum anomaly_flood anomaly_flood_at(const struct anomaly *a, const struct host *host,
+				    uint8_t subclass)
+{
+	const struct volume *volume = a->state[DETECTOR_volume];
+	const struct victim *v = NULL, *set;
+	uint32_t share;
+
+	if (!volume)
+		return ANOMALY_FLOOD_NONE;
+	set = &volume->victim[anomaly_hash(a, host, 0) % VICTIM_SETS * VICTIM_WAYS];
+	for (int i = 0; i < VICTIM_WAYS; i++)
+		if (set[i].is_used && host_equals(&set[i].host, host))
+			v = &set[i];
+	if (!v)
+		return ANOMALY_FLOOD_NONE;
+	if (incidents_has(&a->incidents, anomaly_key(DETECTOR_volume, host, 0)))
+		return v->told == subclass ? ANOMALY_FLOOD_TOLD : ANOMALY_FLOOD_NONE;
+	share = distinct_many_count(&v->sources) < SOURCES_LEAST ? 2 : ROUGH_SHARE;
+	if (v->sum[MEASURE_PACKETS] < a->cfg->ddos.packets_per_s / share ||
+	    subclass_of(v) != subclass)
+		return ANOMALY_FLOOD_NONE;
+	return ANOMALY_FLOOD_MAYBE;
 }
 
 static void victim_second(struct anomaly *a, struct victim *v, float seconds)

@@ -31,12 +31,17 @@ uint32_t waiting_unreachables(const struct waiting *w, uint64_t hash)
 	return w->of[hash % WAITING_SLOTS].unreachable;
 }
 
-bool waiting_is_hasty(const struct waiting *w, uint64_t hash)
+bool waiting_is_crowded(const struct waiting *w, uint64_t hash)
 {
 	uint32_t pending = w->of[hash % WAITING_SLOTS].pending;
 	uint32_t answered = w->of[hash % WAITING_SLOTS].answered;
 
-	return (pending >= HASTY_PENDING && pending / 2 > answered) ||
+	return pending >= HASTY_PENDING && pending / 2 > answered;
+}
+
+bool waiting_is_hasty(const struct waiting *w, uint64_t hash)
+{
+	return waiting_is_crowded(w, hash) ||
 	       w->of[hash % WAITING_SLOTS].unreachable >= HASTY_UNREACHABLE;
 }
 

@@ -31,9 +31,11 @@ void waiting_unreachable(struct waiting *w, uint64_t hash, uint64_t packets);
 /* How many of them lately. */
 uint32_t waiting_unreachables(const struct waiting *w, uint64_t hash);
 
+/* True for a source that waits for forty and more and gets an answer to less than a third. */
+bool waiting_is_crowded(const struct waiting *w, uint64_t hash);
+
 /*
- * True for a source that waits for forty and more and gets an answer to less than a
- * third, or that is told that ten could not be reached: its silence need not be
+ * True for a source that is crowded, or that is told that ten could not be reached: its silence need not be
  * waited for as long.
  */
 bool waiting_is_hasty(const struct waiting *w, uint64_t hash);

@@ -316,10 +316,12 @@ static bool exports_own_elements(const struct config *cfg)
 	return false;
 }
 
+/* A profile that takes them does not say that there are any. */
 static void check_events(const struct config *cfg)
 {
 	for (size_t i = 0; i < cfg->n_exporters; i++)
-		if (cfg->exporters[i].events && !cfg->anomaly.enabled)
+		if (cfg->exporters[i].events && !cfg->anomaly.enabled &&
+		    cfg->exporters[i].profile != PROFILE_FULL)
 			log_warning(
 				"exporters[%zu].events: nobody looks for anomalies, so there are "
 				"none; set anomaly.enabled: true, or give --detect-anomalies",

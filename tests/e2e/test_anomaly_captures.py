@@ -50,9 +50,11 @@ EXPECTED = {
         [("reflection", "dns", None, "10.10.10.10", None)],
     # made anonymous with addresses drawn at random, the sender's from 224.0.0.0/4
     "encapsulation/gtp10_not_0xff.pcap":
-        [("protocol-violation", "group-source", "237.56.101.238", None, None)],
+        [("protocol-violation", "group-source", "237.56.101.238", "247.56.43.214",
+          None)],
     "encapsulation/gtp1_gn_normal_incl_fragmentation.pcap":
-        [("protocol-violation", "group-source", "239.114.155.111", None, None)],
+        [("protocol-violation", "group-source", "239.114.155.111", "63.94.149.181",
+          None)],
 }
 SPOOFED = {"floods/pkt.TCP.synflood.spoofed.pcap", "floods/pkt.TCP.DOMINATE.syn.ecn.cwr.pcapng"}
 QUIET = ["flows", "encapsulation"]

@@ -13,7 +13,7 @@ declare -A packages=(
 	[demo]="nfdump iperf3 nmap dnsmasq-base bind9-dnsutils curl iputils-ping
 		iproute2 ethtool util-linux procps jq python3"
 	[test]="libcmocka-dev libclang-rt-dev clang-16 clang-19 pmacct softflowd
-		libfixbuf-tools tshark tcpreplay qemu-system-x86 busybox-static cpio
+		libfixbuf-tools tshark tcpreplay hping3 qemu-system-x86 busybox-static cpio
 		clang-format clang-tidy cppcheck shellcheck codespell mandoc valgrind"
 )
 # Of these, the ones that bring services.

@@ -262,6 +262,132 @@ static void test_two_seconds_of_much_udp_without_an_answer_are_a_flood(void **st
 	assert_in_range(e.n_sources, 180, 220);
 }
 
+static void test_pings_a_victim_has_to_answer_are_a_flood(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	serve(0, 20);
+	for (uint32_t i = 0; i < 4500; i++) {
+		send_packet(1000 + i * 2 / 3, host(i % 12), 0x0800, VICTIM, 0, IPPROTO_ICMP, 0, 56);
+		send_packet(1000 + i * 2 / 3, VICTIM, 0, host(i % 12), 0, IPPROTO_ICMP, 0, 56);
+	}
+	anomaly_fixture_run(&f, 4000);
+	assert_one(ANOMALY_DDOS, ANOMALY_BY_ICMP, &e);
+}
+
+static void test_a_flood_of_ack_that_are_all_refused_is_a_flood(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	serve(0, 20);
+	for (uint32_t i = 0; i < 4500; i++) {
+		send_packet(1000 + i * 2 / 3, host(i), 4000, VICTIM, 8443, IPPROTO_TCP, TH_ACK, 0);
+		send_packet(1000 + i * 2 / 3, VICTIM, 8443, host(i), 4000, IPPROTO_TCP, TH_RST, 0);
+	}
+	anomaly_fixture_run(&f, 4000);
+	assert_one(ANOMALY_DDOS, ANOMALY_BY_ACK, &e);
+}
+
+/* Of n packets by UDP in three seconds, one in `each` is answered. */
+static void send_udp_answered(uint32_t n, uint32_t each)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		send_packet(1000 + i * 3000 / n, host(i % 20), 4000, VICTIM, 53, IPPROTO_UDP, 0,
+			    100);
+		if (i / 20 % each == 0)
+			send_packet(1000 + i * 3000 / n, VICTIM, 53, host(i % 20), 4000,
+				    IPPROTO_UDP, 0, 100);
+	}
+}
+
+static void test_a_flood_is_one_though_a_few_of_it_are_answered(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	serve(0, 20);
+	send_udp_answered(24000, 400);
+	anomaly_fixture_run(&f, 4000);
+	assert_one(ANOMALY_DDOS, ANOMALY_BY_UDP, &e);
+}
+
+static void test_many_questions_of_which_most_are_answered_are_no_flood(void **state)
+{
+	(void)state;
+	send_udp_answered(24000, 2);
+	anomaly_fixture_finish(&f, 5000);
+	assert_nothing();
+}
+
+static void test_one_host_that_floods_from_all_its_ports_is_told_by_its_packets(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	f.cfg.anomaly.ddos.flows_per_s = 100;
+	teardown(state);
+	anomaly_fixture_open(&f);
+	serve(0, 20);
+	for (uint32_t i = 0; i < 4500; i++)
+		send_packet(1000 + i * 2 / 3, host(1), (uint16_t)(1024 + i), VICTIM, 443,
+			    IPPROTO_TCP, TH_ACK, 0);
+	anomaly_fixture_run(&f, 4000);
+	assert_one(ANOMALY_DDOS, ANOMALY_BY_ACK, &e);
+	assert_string_equal(e.rule, "anomaly.ddos.packets_per_s");
+	assert_true(e.has_source);
+}
+
+static void test_bots_that_flood_all_ports_are_no_scanners(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	serve(0, 20);
+	for (uint32_t i = 0; i < 8000; i++)
+		send_packet(1500 + i / 2, host(i % 20), 4000, VICTIM, (uint16_t)(1 + i),
+			    IPPROTO_UDP, 0, 100);
+	anomaly_fixture_finish(&f, 7000);
+	for (uint32_t i = 0; i < f.n_events; i++)
+		assert_string_equal(anomaly_class_name(f.event[i].class), "ddos");
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_DDOS, ANOMALY_END, &e), 1);
+	assert_in_range(e.suppressed, 20, 1000);
+}
+
+static void test_a_flood_by_other_means_is_another_incident(void **state)
+{
+	struct anomaly_event udp, icmp;
+
+	(void)state;
+	serve(0, 20);
+	send_udp_answered(6000, 400);
+	anomaly_fixture_run(&f, 80000);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_DDOS, ANOMALY_END, &udp), 1);
+	for (uint32_t i = 0; i < 4500; i++)
+		send_packet(90000 + i * 2 / 3, host(i % 50), 0x0800, VICTIM, 0, IPPROTO_ICMP, 0,
+			    56);
+	anomaly_fixture_run(&f, 93000);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_DDOS, ANOMALY_START, &icmp), 2);
+	assert_int_equal(icmp.subclass, ANOMALY_BY_ICMP);
+	assert_int_not_equal(icmp.event_id, udp.event_id);
+}
+
+static void test_groups_among_forged_sources_are_part_of_the_flood(void **state)
+{
+	struct anomaly_event e;
+	char from[16];
+
+	(void)state;
+	for (uint32_t i = 0; i < 9000; i++) {
+		snprintf(from, sizeof(from), "%u.1.%u.%u", i % 10 ? 11 + i % 90 : 224 + i % 16,
+			 i / 250 % 250, i % 250 + 1);
+		send_packet(500 + i / 3, from, 4000, VICTIM, 80, IPPROTO_TCP, TH_SYN, 0);
+	}
+	anomaly_fixture_finish(&f, 8000);
+	assert_one(ANOMALY_SYN_FLOOD, ANOMALY_BY_SYN, &e);
+}
+
 static void test_a_download_is_no_flood(void **state)
 {
 	(void)state;
@@ -293,6 +419,14 @@ int main(void)
 		TEST(test_small_answers_where_questions_are_not_observed_are_none),
 		TEST(test_syn_ack_of_many_servers_nobody_asked_are_a_reflection),
 		TEST(test_two_seconds_of_much_udp_without_an_answer_are_a_flood),
+		TEST(test_pings_a_victim_has_to_answer_are_a_flood),
+		TEST(test_a_flood_of_ack_that_are_all_refused_is_a_flood),
+		TEST(test_a_flood_is_one_though_a_few_of_it_are_answered),
+		TEST(test_many_questions_of_which_most_are_answered_are_no_flood),
+		TEST(test_one_host_that_floods_from_all_its_ports_is_told_by_its_packets),
+		TEST(test_bots_that_flood_all_ports_are_no_scanners),
+		TEST(test_a_flood_by_other_means_is_another_incident),
+		TEST(test_groups_among_forged_sources_are_part_of_the_flood),
 		TEST(test_a_download_is_no_flood),
 	};
 #undef TEST

@@ -27,6 +27,37 @@ static void test_who_succeeds_as_often_as_it_fails_is_no_scanner(void **state)
 	assert_nothing();
 }
 
+static void test_peers_that_have_gone_are_no_scan(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 40; i++)
+		refuse(1000 * i, LOCAL, host(i), 5000 + 7 * i);
+	for (uint16_t i = 0; i < 20; i++)
+		connect_to(2000 * i, LOCAL, host(100 + i), 6881 + i);
+	anomaly_fixture_finish(&f, 60000);
+	assert_nothing();
+}
+
+static void test_peers_that_icmp_says_have_gone_are_no_scan(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 30; i++)
+		send_icmp(10 * i, "10.9.9.9", LOCAL, 0x0301);
+	for (uint16_t i = 0; i < 80; i++)
+		refuse(1000 + 500 * i, LOCAL, host(i), 5000 + 7 * i);
+	anomaly_fixture_finish(&f, 60000);
+	assert_nothing();
+}
+
+static void test_peers_that_have_gone_all_day_are_no_scan(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 150; i++)
+		refuse(120000ULL * i, LOCAL, host(i), 5000 + 7 * i);
+	anomaly_fixture_finish(&f, 19000000);
+	assert_nothing();
+}
+
 static void test_the_rest_of_older_connections_is_no_scan(void **state)
 {
 	(void)state;
@@ -65,6 +96,19 @@ static void test_many_that_fail_at_the_same_ports_are_no_scan(void **state)
 		refuse(20 * i, host(i), TARGET, 1 + i / 5);
 	anomaly_fixture_finish(&f, 20000);
 	assert_nothing();
+}
+
+static void test_one_that_scans_and_many_at_one_port_share_no_scan(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	for (uint16_t i = 0; i < 200; i++)
+		refuse(10 * i, REMOTE, TARGET, 1 + i);
+	for (uint16_t i = 0; i < 300; i++)
+		refuse(3000 + i, host(i), TARGET, 80);
+	anomaly_fixture_finish(&f, 20000);
+	assert_one(ANOMALY_PORT_SCAN, ANOMALY_BY_SYN, &e);
 }
 
 static void test_forged_sources_are_no_scanners_and_hide_none(void **state)
@@ -142,6 +186,52 @@ static void test_packets_without_a_good_reason_are_told_at_once_with_the_clause(
 	}
 }
 
+static void test_a_violation_names_the_host_it_struck_if_it_is_one(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	for (uint16_t i = 0; i < 3; i++)
+		send_tcp(100, REMOTE, CLIENT + i, TARGET, 80, TH_SYN | TH_FIN);
+	anomaly_fixture_run(&f, 1000);
+	assert_one(ANOMALY_PROTOCOL_VIOLATION, ANOMALY_BY_SYN_FIN, &e);
+	assert_true(e.has_destination);
+	assert_int_equal(host_ipv4(&e.destination), 0x0a000002);
+	assert_false(e.is_spoofed);
+	send_tcp(1100, REMOTE, CLIENT, LOCAL, 80, TH_SYN | TH_FIN);
+	anomaly_fixture_finish(&f, 2000);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_PROTOCOL_VIOLATION, ANOMALY_END, &e), 1);
+	assert_false(e.has_destination);
+}
+
+static void test_who_sends_to_itself_is_struck_by_another(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	send_tcp(100, TARGET, 139, TARGET, 139, TH_SYN);
+	anomaly_fixture_run(&f, 1000);
+	assert_one(ANOMALY_PROTOCOL_VIOLATION, ANOMALY_BY_LAND, &e);
+	assert_true(e.has_destination && e.is_spoofed);
+}
+
+static void test_sources_that_are_groups_are_one_violation_of_who_is_struck(void **state)
+{
+	struct anomaly_event e;
+	char from[16];
+
+	(void)state;
+	for (uint16_t i = 0; i < 20; i++) {
+		snprintf(from, sizeof(from), "224.1.1.%u", i + 1);
+		send_udp(100 * i, from, CLIENT, TARGET, 514);
+	}
+	anomaly_fixture_finish(&f, 10000);
+	assert_one(ANOMALY_PROTOCOL_VIOLATION, ANOMALY_BY_GROUP_SOURCE, &e);
+	assert_false(e.has_source);
+	assert_true(e.has_destination && e.is_spoofed);
+	assert_int_equal(host_ipv4(&e.destination), 0x0a000002);
+}
+
 static void test_port_zero_may_happen_nine_times_a_minute(void **state)
 {
 	(void)state;
@@ -176,13 +266,20 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_two_dead_servers_tried_again_and_again_are_no_scan),
 		TEST(test_who_succeeds_as_often_as_it_fails_is_no_scanner),
+		TEST(test_peers_that_have_gone_are_no_scan),
+		TEST(test_peers_that_icmp_says_have_gone_are_no_scan),
+		TEST(test_peers_that_have_gone_all_day_are_no_scan),
 		TEST(test_the_rest_of_older_connections_is_no_scan),
 		TEST(test_a_traceroute_and_its_like_are_no_scan),
 		TEST(test_many_that_fail_at_the_same_ports_are_no_scan),
+		TEST(test_one_that_scans_and_many_at_one_port_share_no_scan),
 		TEST(test_forged_sources_are_no_scanners_and_hide_none),
 		TEST(test_answers_to_what_others_sent_in_our_name_are_nothing),
 		TEST(test_a_host_that_is_allowed_raises_nothing),
 		TEST(test_packets_without_a_good_reason_are_told_at_once_with_the_clause),
+		TEST(test_a_violation_names_the_host_it_struck_if_it_is_one),
+		TEST(test_who_sends_to_itself_is_struck_by_another),
+		TEST(test_sources_that_are_groups_are_one_violation_of_who_is_struck),
 		TEST(test_port_zero_may_happen_nine_times_a_minute),
 		TEST(test_violations_of_a_scanner_are_part_of_its_scan),
 	};

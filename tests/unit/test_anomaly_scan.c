@@ -261,6 +261,27 @@ static void test_a_scan_ends_ten_minutes_after_its_last_failure(void **state)
 	assert_int_equal(f.event[1].event_id, f.event[0].event_id);
 }
 
+static void test_ports_of_their_own_of_many_hosts_are_a_block_scan(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++)
+		refuse(10 * i, REMOTE, host(i % 10), 1 + i);
+	anomaly_fixture_run(&f, 2000);
+	assert_one(ANOMALY_BLOCK_SCAN, ANOMALY_BY_SYN, &e);
+	assert_false(e.has_destination);
+}
+
+static void test_a_host_of_ours_in_a_hurry_is_told_within_two_seconds(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 200; i++)
+		send_tcp(10 * i, LOCAL, CLIENT, host(i), 445, TH_SYN);
+	anomaly_fixture_run(&f, 2000);
+	assert_one(ANOMALY_ADDRESS_SCAN, ANOMALY_BY_SYN, NULL);
+}
+
 static void test_a_second_target_of_a_scanner_is_news(void **state)
 {
 	struct anomaly_event e;
@@ -297,6 +318,8 @@ int main(void)
 		TEST(test_many_ports_by_many_sources_are_a_distributed_scan),
 		TEST(test_ipv6_addresses_of_one_site_are_one_source),
 		TEST(test_a_scan_ends_ten_minutes_after_its_last_failure),
+		TEST(test_ports_of_their_own_of_many_hosts_are_a_block_scan),
+		TEST(test_a_host_of_ours_in_a_hurry_is_told_within_two_seconds),
 		TEST(test_a_second_target_of_a_scanner_is_news),
 	};
 #undef TEST
