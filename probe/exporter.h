@@ -22,7 +22,8 @@ struct options_facts;
 /*
  * Where an exporter's records went, each monotone:
  *   accepted + recovered = sent + queued + spooled + moved + sum of the not_sent_*
- * in records, packets and octets, and in events; queued and spooled are what there is now. Records count directions: one of both directions is two. Octets and packets are
+ * in records, packets and octets, and in events; queued and spooled are what there is
+ * now. Records count directions: one of both directions is two. Octets and packets are
  * the Flow Records' own delta counts. An event is no record.
  */
 struct exporter_volume {

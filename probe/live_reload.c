@@ -79,8 +79,9 @@ static void commit(struct live *l, const struct config *next, const struct reloa
 		   struct sinks_fresh *fresh, uint64_t now_ns)
 {
 	const struct sinks_moment at = {
-		.exported = {l->sweep.stats.exported_records, l->sweep.stats.exported_packets,
-			     l->sweep.stats.exported_octets},
+		.exported = {.records = l->sweep.stats.exported_records,
+			     .packets = l->sweep.stats.exported_packets,
+			     .octets = l->sweep.stats.exported_octets},
 		.now_ns = now_ns,
 		.time_s = live_time_s(l, now_ns),
 		.interval_ns = l->interval_ns,

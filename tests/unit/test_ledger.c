@@ -170,10 +170,10 @@ static void test_since_a_reload_what_was_before_is_set_aside(void **state)
 
 	(void)state;
 	l.n_exporters = 3;
-	l.exported_before = (struct exporter_volume){4, 40, 4000};
+	l.exported_before = (struct exporter_volume){4, 40, 4000, 0};
 	stays->accepted_before = l.exported_before;
 	comes->has_all_records = gone->is_removed = true;
-	comes->stats.accepted = comes->stats.sent = (struct exporter_volume){2, 20, 1000};
+	comes->stats.accepted = comes->stats.sent = (struct exporter_volume){2, 20, 1000, 0};
 	gone->stats.accepted = gone->stats.sent = l.exported_before;
 	assert_true(ledger_is_balanced(&l));
 	comes->stats.accepted.octets = comes->stats.sent.octets = 999;
