@@ -255,8 +255,10 @@ int exporter_open(struct exporter **out, const struct exporter_config *cfg, uint
 	if (err)
 		return err;
 	err = exporter_begin(*out);
-	if (err)
+	if (err) {
 		exporter_close(*out);
+		*out = NULL;
+	}
 	return err;
 }
 

@@ -27,7 +27,8 @@ static bool may_batch(const struct exporter *e)
 	bool is_fast = e->pace.total * NS_PER_MS >= BATCH_LEAST * e->pace.window_ns;
 
 	return e->cfg.transport == TRANSPORT_UDP && s->can_segment && e->is_paced &&
-	       !e->is_ending && is_fast && !e->pace.record_ns && !s->is_bad && !s->is_failing;
+	       !e->is_ending && is_fast && !e->pace.record_ns && !s->is_bad && !s->is_failing &&
+	       !queue_first(&e->events); /* put back, they are first */
 }
 
 /* Messages of a batch, when that many are due and so many fit: evenly, or the rest is too few. */

@@ -109,6 +109,7 @@ void leaving_hand_spool(struct leaving *l, const struct exporter *e)
 		s->moved.records += take(&s->spooled.records, found->records);
 		s->moved.packets += take(&s->spooled.packets, found->packets);
 		s->moved.octets += take(&s->spooled.octets, found->octets);
+		s->moved.events += take(&s->spooled.events, found->events);
 	}
 }
 
@@ -121,7 +122,7 @@ uint64_t leaving_run(struct leaving *l, uint64_t now_ns, uint32_t time_s)
 		uint64_t due_ns = exporter_run(one->exporter, now_ns, time_s);
 		const struct exporter_volume *queued = &exporter_stats(one->exporter)->queued;
 
-		if (now_ns >= one->deadline_ns || (!queued->records && !queued->packets)) {
+		if (now_ns >= one->deadline_ns || (!volume_has_any(queued) && !queued->packets)) {
 			finish(l, i, now_ns, time_s, 0);
 			continue;
 		}

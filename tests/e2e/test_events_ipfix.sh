@@ -98,7 +98,7 @@ for one in udp:$n tcp:$n with:$n file:$n without:0 plain:0; do
 done
 ! ./xflow-collector-test --read "$TEST_DIR/plain" --elements conf/xflow-ie.xml | grep -q eventId ||
 	fail "events in spite of none"
-jq -es 'map({(.exporter): (.template_ids | map(select(. >= 300 and . <= 307)) | length)}) | add |
+jq -es 'map({(.exporter): (.template_ids | map(select(. >= 312 and . <= 319)) | length)}) | add |
 	.udp == 7 and .file == 7 and .plain == 0 and .without == 0' "$TEST_DIR/templates" >/dev/null ||
 	fail "templates: $(cat "$TEST_DIR/templates")"
 

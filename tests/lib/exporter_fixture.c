@@ -15,8 +15,8 @@
 enum { OCTET_DELTA_COUNT = 1, PACKET_DELTA_COUNT = 2 };
 
 /* Template IDs of options data, and the octets of a record of Flow Keys */
-#define EVENT_FIRST	 300
-#define EVENT_LAST	 307
+#define EVENT_FIRST	 312
+#define EVENT_LAST	 319
 #define OPTIONS_FIRST	 320
 #define OPTIONS_LAST	 340
 #define FLOW_KEYS	 323

@@ -264,6 +264,7 @@ static void test_an_allowed_service_is_none_and_ends_what_is_open(void **state)
 	beacon(40, MIN, 0);
 	assert_one(ANOMALY_BEACON, ANOMALY_BY_NONE, NULL);
 	allow(&f.cfg.anomaly.beacon.allow, "203.0.113.0/24");
+	assert_int_equal(anomaly_reload(f.anomaly, &f.cfg.anomaly, f.sweep.now_ns), 0);
 	anomaly_fixture_run(&f, 41 * MIN + 10000);
 	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_BEACON, ANOMALY_END, NULL), 1);
 	for (uint32_t i = 42; i < 100; i++)

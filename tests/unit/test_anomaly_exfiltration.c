@@ -228,6 +228,7 @@ static void test_where_answers_are_not_seen_acknowledgements_are_none_and_data_i
 	(void)state;
 	f.cfg.anomaly.exfiltration.mbyte_per_hour = 1;
 	f.cfg.anomaly.exfiltration.learning_s = 0;
+	assert_int_equal(anomaly_reload(f.anomaly, &f.cfg.anomaly, f.sweep.now_ns), 0);
 	/* acknowledgements of a download */
 	for (uint32_t i = 0; i < 40000; i++)
 		packet(MIN + i * 10, LOCAL, CLIENT, OTHER, 443, TH_ACK, 0);
@@ -251,6 +252,7 @@ static void test_an_allowed_server_may_get_all(void **state)
 	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, NULL);
 	assert_int_equal(network_parse("203.0.113.0/28", &allow->item[0], &reason), 0);
 	allow->n = 1;
+	assert_int_equal(anomaly_reload(f.anomaly, &f.cfg.anomaly, f.sweep.now_ns), 0);
 	anomaly_fixture_run(&f, 2 * HOUR + 2 * MIN);
 	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_EXFILTRATION, ANOMALY_END, NULL), 1);
 	transfer(2 * HOUR + 10 * MIN, LOCAL, OTHER, 900, 0);

@@ -354,10 +354,10 @@ static void test_templates_of_events_are_listed_and_refreshed_with_the_others(vo
 	f.cfg.template_refresh_s = 5;
 	open_with_collector();
 	assert_int_equal(exporter_templates(f.e), 4 + 7);
-	assert_int_equal(exporter_template_id(f.e, 4), 300);
-	assert_int_equal(exporter_template_id(f.e, 7), 303);
-	assert_int_equal(exporter_template_id(f.e, 8), 305);
-	assert_int_equal(exporter_template_id(f.e, 10), 307);
+	assert_int_equal(exporter_template_id(f.e, 4), 312);
+	assert_int_equal(exporter_template_id(f.e, 7), 315);
+	assert_int_equal(exporter_template_id(f.e, 8), 317);
+	assert_int_equal(exporter_template_id(f.e, 10), 319);
 	uint64_t known = f.w->options_messages;
 
 	assert_int_equal(known % 7, 0);

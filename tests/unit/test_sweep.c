@@ -323,46 +323,6 @@ static void test_chunk_without_news_is_not_read_until_due(void **state)
 	assert_int_equal(f.sweep.stats.looked_at, looked_at + 1);
 }
 
-static void test_shorter_timeouts_are_for_flows_that_were_put_off_too(void **state)
-{
-	(void)state;
-	for (uint32_t id = 0; id < 1000; id++)
-		meter(0, (struct fixture_packet){.id = id});
-	sweep(1000);
-	f.sweep.timeouts.idle_ns = 2 * FIXTURE_S;
-	sweep_look_again(&f.sweep);
-	sweep(1900);
-	assert_int_equal(f.n_records, 0);
-	sweep(2001);
-	assert_records(1000, FLOW_END_IDLE_TIMEOUT);
-	/* and longer ones put off again */
-	meter(3000, (struct fixture_packet){.id = 1});
-	sweep(4000);
-	f.sweep.timeouts.idle_ns = 30 * FIXTURE_S;
-	sweep_look_again(&f.sweep);
-	sweep(32999);
-	assert_int_equal(f.n_records, 1000);
-	sweep(33001);
-	assert_int_equal(f.n_records, 1001);
-}
-
-static void test_timeouts_may_change_while_flows_are_retiring(void **state)
-{
-	(void)state;
-	for (uint32_t id = 0; id < 1000; id++)
-		meter(0, (struct fixture_packet){.id = id});
-	sweep_begin(&f.sweep, START + 16 * FIXTURE_S);
-	while (sweep_mark(&f.sweep)) {
-		f.sweep.timeouts.idle_ns = 60 * FIXTURE_S;
-		sweep_look_again(&f.sweep);
-		sweep_harvest(&f.sweep);
-	}
-	assert_in_range(f.n_records, 1, 999);
-	sweep(61000);
-	assert_int_equal(f.n_records, 1000);
-	assert_int_equal(fixture_flows(&f), 0);
-}
-
 static void test_flush_exports_everything_with_one_reason(void **state)
 {
 	(void)state;
@@ -509,8 +469,6 @@ int main(void)
 		WITH_CACHE(test_live_flows_are_counted_right_whoever_retires_them),
 		WITH_CACHE(test_pressure_takes_single_packets_first_with_reason_5),
 		WITH_CACHE(test_chunk_without_news_is_not_read_until_due),
-		WITH_CACHE(test_shorter_timeouts_are_for_flows_that_were_put_off_too),
-		WITH_CACHE(test_timeouts_may_change_while_flows_are_retiring),
 		WITH_CACHE(test_flush_exports_everything_with_one_reason),
 		WITH_CACHE(test_flush_includes_what_a_sweep_had_marked),
 		WITH_CACHE(test_busy_place_is_freed_after_a_grace_period_and_counted),
