@@ -347,6 +347,8 @@ static void pair_look(struct anomaly *a, struct beacon *s, struct beacon_pair *p
 		s->pairs.n_news--;
 		pair_judge(a, s, p);
 	}
+	if (p->stage && !incidents_has(&a->incidents, incident_key(p)))
+		p->stage = 0; /* ended in silence, or never told of: its place may go */
 	if (!p->stage)
 		place_leave(s->look, (uint32_t)(p - s->pairs.pair));
 }

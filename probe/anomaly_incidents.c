@@ -172,7 +172,9 @@ static void incident_start(struct incidents *s, const struct incident_report *r)
 		.quiet_ns = r->quiet_ms * NS_PER_MS,
 		.life = INCIDENT_OPEN,
 	};
-	i->event.event_id = distinct_mix(r->key, r->event->start_ms) & EVENT_ID_MAX;
+	/* one pair may have several, one after the other, of one pattern with one start */
+	i->event.event_id =
+		distinct_mix(distinct_mix(r->key, r->event->start_ms), s->now_ns) & EVENT_ID_MAX;
 	i->event.sequence = 0;
 	i->event.suppressed = 0;
 	incident_announce(s, i);

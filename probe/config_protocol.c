@@ -52,6 +52,12 @@ size_t config_check_protocol(const struct config *cfg, size_t i)
 			  i, protocol);
 		n_errors++;
 	}
+	if (e->precision == PRECISION_FULL) {
+		log_error("exporters[%zu].precision: %s has milliseconds and eight TCP flags; set "
+			  "precision: plain, or protocol: ipfix",
+			  i, protocol);
+		n_errors++;
+	}
 	if (*e->spool_path) {
 		log_error("exporters[%zu].spool: holds IPFIX only, not %s; leave it out, or set "
 			  "protocol: ipfix",

@@ -83,6 +83,10 @@ refused_file 'exporters[0].biflow: NetFlow v9 has no record of both directions; 
 interfaces: [{name: eth0}]
 exporters: [{address: '127.0.0.1:2055', protocol: netflow9, biflow: rfc5103}]
 YAML
+refused_file 'exporters[0].precision: NetFlow v9 has milliseconds and eight TCP flags; set precision: plain' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:2055', protocol: netflow9, precision: full}]
+YAML
 refused_file 'exporters[0].fields: NetFlow v9 has no elements of [tcp, size]; leave them out, or' <<'YAML'
 interfaces: [{name: eth0}]
 exporters: [{address: '127.0.0.1:2055', protocol: netflow9, fields: [base, l2, tcp, size]}]

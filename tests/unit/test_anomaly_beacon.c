@@ -105,6 +105,22 @@ static void test_severity_rises_with_hours_and_it_ends_after_five_missed_beats(v
 	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_BEACON, ANOMALY_END, NULL), 1);
 }
 
+static void test_a_beacon_that_comes_back_is_another_incident(void **state)
+{
+	struct anomaly_event first, second;
+
+	(void)state;
+	beacon(40, MIN, 0);
+	anomaly_fixture_run(&f, 120 * MIN);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_BEACON, ANOMALY_END, NULL), 1);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_BEACON, ANOMALY_START, &first), 1);
+	for (uint32_t i = 120; i < 160; i++)
+		exchange(i * MIN + 10000, LOCAL, (uint16_t)(CLIENT + i), SERVER, 443, 200);
+	anomaly_fixture_finish(&f, 161 * MIN);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_BEACON, ANOMALY_START, &second), 2);
+	assert_true(first.event_id != second.event_id);
+}
+
 static void test_beats_that_are_missed_or_come_in_bursts_are_beats(void **state)
 {
 	(void)state;
@@ -293,6 +309,7 @@ int main(void)
 		TEST(test_23_beats_are_none),
 		TEST(test_24_beats_in_less_than_ten_minutes_are_none),
 		TEST(test_severity_rises_with_hours_and_it_ends_after_five_missed_beats),
+		TEST(test_a_beacon_that_comes_back_is_another_incident),
 		TEST(test_beats_that_are_missed_or_come_in_bursts_are_beats),
 		TEST(test_a_beacon_by_udp_and_one_by_ipv6_are_found),
 		TEST(test_a_beacon_is_found_where_answers_are_not_observed_and_says_so),
