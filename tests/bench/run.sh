@@ -150,7 +150,7 @@ export_protocol()
 	local rate result lost drops n
 	n=$(quick 1000000 3000000)
 
-	for rate in $(quick "1600000 800000" "2500000 2000000 1600000 1200000 800000"); do
+	for rate in $(quick "1600000 800000" "2500000 2100000 1600000 1200000 800000"); do
 		start_nfcapd
 		result=$($BENCH/export_rate 127.0.0.1:9995 "$n" "$rate" "$1" 2>>"$work/export.log")
 		sleep 1
