@@ -106,10 +106,8 @@ static void test_transport(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_link_layer),
-		cmocka_unit_test(test_sessions_and_labels),
-		cmocka_unit_test(test_ipv4),
-		cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_link_layer), cmocka_unit_test(test_sessions_and_labels),
+		cmocka_unit_test(test_ipv4),	   cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_transport),
 	};
 
