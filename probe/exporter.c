@@ -16,22 +16,6 @@
 #define UNPACED_QUEUE_OCTETS ((size_t)1 << 20)
 #define UNPACED_STALL_MS     10000
 
-void volume_add(struct exporter_volume *to, const struct exporter_volume *v)
-{
-	to->records += v->records;
-	to->packets += v->packets;
-	to->octets += v->octets;
-	to->events += v->events;
-}
-
-void volume_subtract(struct exporter_volume *from, const struct exporter_volume *v)
-{
-	from->records -= v->records;
-	from->packets -= v->packets;
-	from->octets -= v->octets;
-	from->events -= v->events;
-}
-
 void exporter_account(struct exporter *e, struct exporter_volume *to,
 		      const struct exporter_volume *v)
 {

@@ -38,6 +38,22 @@ static inline bool volume_has_any(const struct exporter_volume *v)
 	return v->records || v->events;
 }
 
+static inline void volume_add(struct exporter_volume *to, const struct exporter_volume *v)
+{
+	to->records += v->records;
+	to->packets += v->packets;
+	to->octets += v->octets;
+	to->events += v->events;
+}
+
+static inline void volume_subtract(struct exporter_volume *from, const struct exporter_volume *v)
+{
+	from->records -= v->records;
+	from->packets -= v->packets;
+	from->octets -= v->octets;
+	from->events -= v->events;
+}
+
 struct exporter_stats {
 	struct exporter_volume accepted;
 	struct exporter_volume sent;

@@ -8,12 +8,11 @@
  */
 #include "probe/exporter_private.h"
 
-#include <endian.h>
 #include <errno.h>
-#include <string.h>
 
 #include "probe/clock.h"
 #include "probe/exporter_channel.h"
+#include "probe/exporter_put.h"
 
 #define ROUND_TRIP_NS	  (500 * NS_PER_MS) /* an error of ICMP is back by then */
 #define UNDER_WAY_OCTETS  ((size_t)16 << 20)
@@ -186,14 +185,6 @@ void exporter_settle(struct exporter *e)
 	e->is_blocked = false;
 }
 
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t be;
-
-	memcpy(&be, p, sizeof(be));
-	return be32toh(be);
-}
-
 /*
  * The Sequence Number of what a report says was refused; false if it does not say. Of
  * events and options data, whose numbers are of another Observation Domain, that of the
@@ -206,8 +197,8 @@ static bool refused_sequence(const struct exporter *e, uint32_t *sequence)
 
 	if (e->session.refused_octets < SESSION_REFUSED_OCTETS)
 		return false;
-	*sequence = get32(header + p->sequence_offset);
-	if (!p->domain_offset || get32(header + p->domain_offset) == e->domain_id)
+	*sequence = (uint32_t)get(header + p->sequence_offset, 4);
+	if (!p->domain_offset || get(header + p->domain_offset, 4) == e->domain_id)
 		return true;
 	const struct message *event = queue_find(&e->under_way, *sequence, EVENT_LAYOUT);
 

@@ -177,9 +177,6 @@ bool exporter_put_back(struct exporter *e, const struct message *m);
 /* A Message will not be sent again. */
 void exporter_stored_done(struct exporter *e, const struct message *m);
 
-void volume_add(struct exporter_volume *to, const struct exporter_volume *v);
-void volume_subtract(struct exporter_volume *from, const struct exporter_volume *v);
-
 /* The account of what finds the queue full. */
 struct exporter_volume *exporter_account_of_full_queue(struct exporter *e);
 

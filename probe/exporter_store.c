@@ -9,9 +9,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "probe/clock.h"
+#include "probe/exporter_put.h"
 #include "probe/exporter_templates.h"
 #include "probe/log.h"
 
@@ -21,20 +21,10 @@
 #define RESTORE_OCTETS ((size_t)1 << 20) /* queued, above which nothing is added */
 #define EXPORT_TIME_AT 4 /* RFC 7011 3.1 */
 
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return get16(p) << 16 | get16(p + 2);
-}
-
 /* The layout of a Message's Data Set, -1 for one that is not of ours. */
 static int layout_of(const struct exporter *e, const uint8_t *message)
 {
-	uint32_t set_id = get16(message + MESSAGE_HEADER_OCTETS);
+	uint32_t set_id = (uint32_t)get(message + MESSAGE_HEADER_OCTETS, 2);
 
 	for (int i = 0; i < template_layouts(e->groups); i++)
 		if (template_id(layout_kind(i), layout_groups(i, e->groups)) == set_id)
@@ -47,7 +37,7 @@ static size_t record_octets(const struct exporter *e, int layout, size_t octets)
 {
 	if (layout == EVENT_LAYOUT)
 		return octets - MESSAGE_DATA_OFFSET;
-	return e->protocol->record_octets(layout_kind(layout), layout_groups(layout, e->groups));
+	return e->stages[layout].record_octets;
 }
 
 /* A spool_measure_fn. */
@@ -206,7 +196,7 @@ static bool restore_one(struct exporter *e)
 	info.layout = (uint32_t)layout_of(e, message);
 	info.record_octets = (uint32_t)record_octets(e, (int)info.layout, octets);
 	info.n_records = (uint32_t)((octets - MESSAGE_DATA_OFFSET) / info.record_octets);
-	info.end_s = get32(message + EXPORT_TIME_AT);
+	info.end_s = (uint32_t)get(message + EXPORT_TIME_AT, 4);
 	if (queue_push(&e->queue, &info, message, octets)) {
 		spool_put_back(e->spool, &info.place, &info.volume);
 		return false;

@@ -76,14 +76,6 @@ static const struct exporter_volume *volume_at(const struct exporter_stats *stat
 	return (const struct exporter_volume *)((const char *)stats + volumes[i].offset);
 }
 
-static void add_volume(struct exporter_volume *to, const struct exporter_volume *v)
-{
-	to->records += v->records;
-	to->packets += v->packets;
-	to->octets += v->octets;
-	to->events += v->events;
-}
-
 static bool is_equal(const struct exporter_volume *a, const struct exporter_volume *b)
 {
 	return a->records == b->records && a->packets == b->packets && a->octets == b->octets &&
@@ -162,7 +154,7 @@ static struct exporter_volume sum_role(const struct exporter_stats *stats, enum 
 
 	for (size_t i = 0; i < N_VOLUMES; i++)
 		if (volumes[i].role == role)
-			add_volume(&sum, volume_at(stats, i));
+			volume_add(&sum, volume_at(stats, i));
 	return sum;
 }
 
@@ -176,15 +168,8 @@ static bool is_exporter_balanced(const struct exporter_stats *stats)
 	struct exporter_volume from = sum_role(stats, ORIGIN), to = sum_role(stats, PLACE);
 	struct exporter_volume lost = sum_role(stats, LOSS);
 
-	add_volume(&to, &lost);
+	volume_add(&to, &lost);
 	return is_equal(&from, &to);
-}
-
-static void take_volume(struct exporter_volume *from, const struct exporter_volume *v)
-{
-	from->records -= v->records;
-	from->packets -= v->packets;
-	from->octets -= v->octets;
 }
 
 /* What the exporters that share records with this one accepted is what was exported, once. */
@@ -194,16 +179,16 @@ static bool has_all_records(const struct ledger *l, const struct ledger_exporter
 
 	if (!one->has_all_records)
 		return true;
-	take_volume(&expected, &l->exported_before);
+	volume_subtract(&expected, &l->exported_before);
 	for (size_t i = 0; i < l->n_exporters; i++) {
 		const struct ledger_exporter *e = &l->exporters[i];
 
 		if (e != one && (!one->share || e->share != one->share))
 			continue;
-		add_volume(&accepted, &e->stats.accepted);
-		take_volume(&accepted, &e->accepted_before);
-		add_volume(&expected, &e->stats.moved); /* accepted twice */
-		take_volume(&expected, &e->moved_before);
+		volume_add(&accepted, &e->stats.accepted);
+		volume_subtract(&accepted, &e->accepted_before);
+		volume_add(&expected, &e->stats.moved); /* accepted twice */
+		volume_subtract(&expected, &e->moved_before);
 	}
 	accepted.events = expected.events; /* who gets events is another matter */
 	return is_equal(&accepted, &expected);
@@ -384,11 +369,11 @@ json_t *ledger_to_json(const struct ledger *ledger)
 		const struct exporter_stats *stats = &ledger->exporters[i].stats;
 		const struct exporter_volume lost = ledger_sum_not_sent(stats);
 
-		add_volume(&recovered, &stats->recovered);
-		add_volume(&sent, &stats->sent);
-		add_volume(&queued, &stats->queued);
-		add_volume(&spooled, &stats->spooled);
-		add_volume(&not_sent, &lost);
+		volume_add(&recovered, &stats->recovered);
+		volume_add(&sent, &stats->sent);
+		volume_add(&queued, &stats->queued);
+		volume_add(&spooled, &stats->spooled);
+		volume_add(&not_sent, &lost);
 		json_array_append_new(exporters, exporter_to_json(&ledger->exporters[i]));
 	}
 	set_volume(object, "recovered", &recovered);

@@ -7,7 +7,7 @@
 
 #include "probe/live_private.h"
 #include "probe/log.h"
-#include "probe/protocols.h"
+#include "probe/sweep_ledger.h"
 
 /* Above the high-water mark, sweeps follow each other this fast. */
 #define PRESSURE_INTERVAL_NS 100000000ULL
@@ -116,19 +116,7 @@ void live_grace_next(struct live *l)
 
 void live_ledger(const struct live *l, struct ledger *ledger)
 {
-	struct flow_cache_content content;
-
-	ledger_sum_rows(&ledger->accounts, l->cache.rows, l->cache.n_rows);
-	flow_cache_content(&l->cache, &content);
-	ledger->exported.records = l->sweep.stats.exported_records;
-	ledger->exported.packets = l->sweep.stats.exported_packets;
-	ledger->exported.octets = l->sweep.stats.exported_octets;
-	ledger->in_cache.records = content.flows;
-	ledger->in_cache.packets = content.packets;
-	ledger->in_cache.octets = content.octets;
-	ledger->stranded = l->sweep.stats.stranded;
-	protocols_total(&content, &l->sweep.stats, &ledger->accounts, ledger->protocols);
-	ledger_move_duplicates(ledger, &l->sweep.stats.duplicates);
+	sweep_ledger(&l->sweep, ledger);
 	sinks_ledger(&l->sinks, ledger);
 	seen_read(l, &ledger->seen_after);
 }

@@ -16,6 +16,7 @@
 #include "probe/protocols.h"
 #include "probe/sinks.h"
 #include "probe/sweep.h"
+#include "probe/sweep_ledger.h"
 
 struct offline {
 	struct capture capture;
@@ -121,19 +122,8 @@ static void offline_packet(struct offline *o, const struct capture_packet *p)
 
 static void offline_ledger(const struct offline *o, struct ledger *ledger)
 {
-	struct flow_cache_content content;
-
-	ledger_sum_rows(&ledger->accounts, o->cache.rows, o->cache.n_rows);
+	sweep_ledger(&o->sweep, ledger);
 	ledger->seen_before = ledger->seen_after = ledger->accounts.seen;
-	ledger->exported.records = o->sweep.stats.exported_records;
-	ledger->exported.packets = o->sweep.stats.exported_packets;
-	ledger->exported.octets = o->sweep.stats.exported_octets;
-	flow_cache_content(&o->cache, &content);
-	ledger->in_cache.records = content.flows;
-	ledger->in_cache.packets = content.packets;
-	ledger->in_cache.octets = content.octets;
-	protocols_total(&content, &o->sweep.stats, &ledger->accounts, ledger->protocols);
-	ledger_move_duplicates(ledger, &o->sweep.stats.duplicates);
 	sinks_ledger(&o->sinks, ledger);
 }
 

@@ -17,25 +17,8 @@
 #include "probe/spool_private.h"
 
 #define FILES		16 /* of a full spool: a sixteenth of it is dropped at once */
-#define DOMAIN_AT	12 /* RFC 7011 3.1 */
 #define FILE_MIN_OCTETS ((uint64_t)64 << 10)
 #define FILE_MAX_OCTETS ((uint64_t)16 << 20)
-
-void spool_add_volume(struct exporter_volume *to, const struct exporter_volume *v)
-{
-	to->records += v->records;
-	to->packets += v->packets;
-	to->octets += v->octets;
-	to->events += v->events;
-}
-
-void spool_subtract_volume(struct exporter_volume *from, const struct exporter_volume *v)
-{
-	from->records -= v->records;
-	from->packets -= v->packets;
-	from->octets -= v->octets;
-	from->events -= v->events;
-}
 
 int spool_open(struct spool **out, const struct spool_params *params)
 {
@@ -90,8 +73,8 @@ static void drop_first(struct spool *s)
 	struct exporter_volume v = s->files[0].held;
 	bool was_taken_from = s->take.file == s->files[0].number;
 
-	spool_add_volume(&s->stats.full, &v);
-	spool_subtract_volume(&s->stats.held, &v);
+	volume_add(&s->stats.full, &v);
+	volume_subtract(&s->stats.held, &v);
 	if (!s->is_full)
 		log_warning(
 			"exporter %s: the spool %s is full: the oldest records are dropped, and "
@@ -179,7 +162,8 @@ static int begin_file(struct spool *s, uint32_t export_time_s)
 /* Each Observation Domain counts its own: that of the Templates at the head, and the other. */
 static uint32_t *sequence_of(struct spool *s, const uint8_t *message)
 {
-	return &s->sequence[memcmp(message + DOMAIN_AT, s->params.head + DOMAIN_AT, 4) != 0];
+	return &s->sequence[memcmp(message + MESSAGE_DOMAIN_OFFSET,
+				   s->params.head + MESSAGE_DOMAIN_OFFSET, 4) != 0];
 }
 
 static int write_message(struct spool *s, uint8_t *message, size_t octets, uint32_t export_time_s)
@@ -219,8 +203,8 @@ int spool_append(struct spool *s, uint8_t *message, size_t octets, uint32_t n_re
 	*sequence_of(s, message) += n_records;
 	f->octets += octets;
 	s->stats.octets += octets;
-	spool_add_volume(&f->held, volume);
-	spool_add_volume(&s->stats.held, volume);
+	volume_add(&f->held, volume);
+	volume_add(&s->stats.held, volume);
 	return 0;
 }
 
@@ -258,8 +242,8 @@ static void skip_damaged(struct spool *s, struct spool_file *f)
 		  "records and %llu events are lost, and counted",
 		  s->owner, f->number, s->folder, (unsigned long long)s->take.offset,
 		  (unsigned long long)f->held.records, (unsigned long long)f->held.events);
-	spool_add_volume(&s->stats.error, &f->held);
-	spool_subtract_volume(&s->stats.held, &f->held);
+	volume_add(&s->stats.error, &f->held);
+	volume_subtract(&s->stats.held, &f->held);
 	f->held = (struct exporter_volume){0};
 	s->take.offset = f->octets;
 }
@@ -298,8 +282,8 @@ size_t spool_take(struct spool *s, uint8_t *message, size_t room, struct spool_p
 		s->take.offset += octets;
 		if (!s->params.measure(s->params.arg, message, octets, &n_records, volume))
 			continue; /* Templates */
-		spool_subtract_volume(&f->held, volume);
-		spool_subtract_volume(&s->stats.held, volume);
+		volume_subtract(&f->held, volume);
+		volume_subtract(&s->stats.held, volume);
 		return octets;
 	}
 	return 0;
@@ -317,8 +301,8 @@ bool spool_put_back(struct spool *s, const struct spool_place *place,
 
 	if (!f)
 		return false;
-	spool_add_volume(&f->held, volume);
-	spool_add_volume(&s->stats.held, volume);
+	volume_add(&f->held, volume);
+	volume_add(&s->stats.held, volume);
 	if (is_before(place, &s->take)) {
 		if (place->file != s->take.file && s->read_fd >= 0) {
 			close(s->read_fd);

@@ -161,7 +161,7 @@ static void count_messages(struct spool *s, struct spool_file *f, FILE *in)
 
 		f->octets += octets;
 		if (!is_done && s->params.measure(s->params.arg, s->message, octets, &n, &v))
-			spool_add_volume(&f->held, &v);
+			volume_add(&f->held, &v);
 	}
 }
 
@@ -200,7 +200,7 @@ static int recover_file(struct spool *s, uint32_t number)
 		count_messages(s, f, in);
 		cut_file(s, f, path, in);
 		s->stats.octets += f->octets;
-		spool_add_volume(&s->stats.recovered, &f->held);
+		volume_add(&s->stats.recovered, &f->held);
 	}
 	fclose(in);
 	return f ? 0 : -ENOMEM;

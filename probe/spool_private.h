@@ -34,9 +34,6 @@ struct spool {
 	uint8_t message[SPOOL_MESSAGE_MAX];
 };
 
-void spool_add_volume(struct exporter_volume *to, const struct exporter_volume *v);
-void spool_subtract_volume(struct exporter_volume *from, const struct exporter_volume *v);
-
 /* Path of a file into path[SPOOL_PATH_MAX + 32]. */
 void spool_path(const struct spool *s, uint32_t number, char path[static SPOOL_PATH_MAX + 32]);
 
