@@ -19,28 +19,11 @@
 #include "probe/exporter_put.h"
 #include "probe/exporter_templates.h"
 #include "tests/lib/event_fixture.h"
+#include "tests/lib/published_model.h"
 
 #define PEN	      32473
 #define DOMAIN_ID     7
 #define TEMPLATES_MAX 8192
-
-static fbInfoModel_t *model; /* with what we publish */
-
-static int setup_model(void **state)
-{
-	GError *err = NULL;
-
-	*state = NULL;
-	model = fbInfoModelAlloc();
-	return fbInfoModelReadXMLFile(model, "conf/xflow-ie.xml", &err) ? 0 : -1;
-}
-
-static int free_model(void **state)
-{
-	(void)state;
-	fbInfoModelFree(model);
-	return 0;
-}
 
 static void test_elements_are_as_published(void **state)
 {

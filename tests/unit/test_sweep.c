@@ -12,44 +12,7 @@
 #include <cmocka.h>
 #include <netinet/tcp.h>
 
-#include "tests/lib/sweep_fixture.h"
-
-#define START	  (1000 * FIXTURE_S)
-#define MAX_FLOWS 4096
-
-static struct sweep_fixture f;
-
-static int setup(void **state)
-{
-	(void)state;
-	fixture_open(&f, MAX_FLOWS);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fixture_close(&f);
-	return 0;
-}
-
-static void meter(uint64_t after_ms, struct fixture_packet p)
-{
-	fixture_meter(&f, START + after_ms * FIXTURE_MS, &p);
-}
-
-static void sweep(uint64_t after_ms)
-{
-	fixture_sweep(&f, START + after_ms * FIXTURE_MS);
-}
-
-/* The records since the last call are n, all with this reason. */
-static void assert_records(uint32_t n, uint8_t reason)
-{
-	assert_int_equal(f.n_records, n);
-	for (uint32_t i = 0; i < n; i++)
-		assert_int_equal(f.record[i].end_reason, reason);
-}
+#include "tests/lib/sweep_case.h"
 
 static void test_idle_flow_leaves_with_all_it_counted(void **state)
 {
@@ -435,8 +398,6 @@ static void test_silent_direction_of_a_live_conversation_stays_due(void **state)
 	assert_records(1, FLOW_END_ACTIVE_TIMEOUT);
 	assert_int_equal(f.record[0].packets, 1);
 }
-
-#define WITH_CACHE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 static void test_groups_hold_what_follows_from_base(void **state)
 {

@@ -10,44 +10,7 @@
 #include <cmocka.h>
 #include <netinet/tcp.h>
 
-#include "tests/lib/sweep_fixture.h"
-
-#define START	  (1000 * FIXTURE_S)
-#define MAX_FLOWS 4096
-
-static struct sweep_fixture f;
-
-static int setup(void **state)
-{
-	(void)state;
-	fixture_open(&f, MAX_FLOWS);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fixture_close(&f);
-	return 0;
-}
-
-static void meter(uint64_t after_ms, struct fixture_packet p)
-{
-	fixture_meter(&f, START + after_ms * FIXTURE_MS, &p);
-}
-
-static void sweep(uint64_t after_ms)
-{
-	fixture_sweep(&f, START + after_ms * FIXTURE_MS);
-}
-
-/* The records since the last call are n, all with this reason. */
-static void assert_records(uint32_t n, uint8_t reason)
-{
-	assert_int_equal(f.n_records, n);
-	for (uint32_t i = 0; i < n; i++)
-		assert_int_equal(f.record[i].end_reason, reason);
-}
+#include "tests/lib/sweep_case.h"
 
 static void test_shorter_timeouts_are_for_flows_that_were_put_off_too(void **state)
 {
@@ -88,8 +51,6 @@ static void test_timeouts_may_change_while_flows_are_retiring(void **state)
 	assert_int_equal(f.n_records, 1000);
 	assert_int_equal(fixture_flows(&f), 0);
 }
-
-#define WITH_CACHE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A sweep_fixture of its own for each test, in time since START. Included once in a
+ * test, behind cmocka.h.
+ */
+#pragma once
+
+#include "tests/lib/sweep_fixture.h"
+
+#define START	  (1000 * FIXTURE_S)
+#define MAX_FLOWS 4096
+
+static struct sweep_fixture f;
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture_open(&f, MAX_FLOWS);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fixture_close(&f);
+	return 0;
+}
+
+static void meter(uint64_t after_ms, struct fixture_packet p)
+{
+	fixture_meter(&f, START + after_ms * FIXTURE_MS, &p);
+}
+
+static void sweep(uint64_t after_ms)
+{
+	fixture_sweep(&f, START + after_ms * FIXTURE_MS);
+}
+
+/* The records since the last call are n, all with this reason. */
+static void assert_records(uint32_t n, uint8_t reason)
+{
+	assert_int_equal(f.n_records, n);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(f.record[i].end_reason, reason);
+}
+
+#define WITH_CACHE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
