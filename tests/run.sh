@@ -5,7 +5,8 @@
 # (default all), after `make tests`. Root runs them in namespaces of their own,
 # so that nothing outlives the run; others run what needs no root. A test exits
 # 0, 77 (skipped, its last line says why) or otherwise (failed). Comment lines in
-# a script or C test change its defaults: "timeout: SECONDS" and "root: no".
+# a script or C test change its defaults: "timeout: SECONDS", "root: no", and
+# "waits: yes" for one that hardly works: it runs beside the others.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -203,9 +204,56 @@ list_tests()
 	done
 }
 
+# Run these tests in namespaces of their own, beside what else is run.
+start_beside()
+{
+	beside_log=$TMPDIR/beside
+	XFLOW_ISOLATED="" XFLOW_BESIDE=yes tests/run.sh --paths "$@" >"$beside_log" 2>&1 &
+	beside=$!
+}
+
+# What they told, but for its last line, whose numbers are added to ours.
+join_beside()
+{
+	local sums='^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$'
+
+	wait $beside
+	beside=''
+	if [[ $(tail -n 1 "$beside_log") =~ $sums ]]; then
+		sed '$d' "$beside_log"
+		passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+		skipped=$((skipped + BASH_REMATCH[3]))
+	else
+		failed=$((failed + 1))
+		echo "FAIL  the tests that run beside the others ended early"
+		cat "$beside_log"
+	fi
+}
+
+# Run all, those that wait beside those that work.
+run_tests()
+{
+	local working=() waiting=() path
+
+	for path in "$@"; do
+		if [ -n "${XFLOW_ISOLATED:-}" ] && [ -z "${XFLOW_BESIDE:-}" ] &&
+			[ "$(read_marker "$path" waits)" = yes ]; then
+			waiting+=("$path")
+		else
+			working+=("$path")
+		fi
+	done
+	[ ${#waiting[@]} -eq 0 ] || start_beside "${waiting[@]}"
+	for path in "${working[@]}"; do
+		elapsed_ms=0
+		run_test "$path"
+	done
+	[ -z "$beside" ] || join_beside
+}
+
 main()
 {
-	local full="" tests path
+	local full="" tests
 
 	if [ "${1:-}" = --full ]; then
 		full=yes
@@ -215,18 +263,22 @@ main()
 	export TZ=UTC LC_ALL=C.UTF-8 ASAN_OPTIONS=abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 	TMPDIR=$(mktemp -d /tmp/xflow-tests.XXXXXX) || exit 1
 	export TMPDIR
-	export WIRE_SUMMARIES=$TMPDIR/wire
-	log=$TMPDIR/run.log elapsed_ms=0 status=0 child=
+	export WIRE_SUMMARIES=${WIRE_SUMMARIES:-$TMPDIR/wire}
+	log=$TMPDIR/run.log elapsed_ms=0 status=0 child='' beside=''
 	trap 'rm -rf "$TMPDIR"' EXIT
-	trap 'kill $child; wait; exit 130' INT TERM HUP
+	trap 'kill $child $beside; wait; exit 130' INT TERM HUP
 
-	mapfile -t tests < <(list_tests "$full" "$@")
-	for path in "${tests[@]}"; do
-		elapsed_ms=0
-		run_test "$path"
-	done
-	[ ! -s "$WIRE_SUMMARIES" ] || report_wire
-	printf '\n%d s\n%d passed, %d failed, %d skipped\n' $SECONDS $passed $failed $skipped
+	if [ "${1:-}" = --paths ]; then # from start_beside()
+		tests=("${@:2}")
+	else
+		mapfile -t tests < <(list_tests "$full" "$@")
+	fi
+	run_tests "${tests[@]}"
+	if [ -z "${XFLOW_BESIDE:-}" ]; then
+		[ ! -s "$WIRE_SUMMARIES" ] || report_wire
+		printf '\n%d s\n' $SECONDS
+	fi
+	printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
 	[ $failed -eq 0 ] && [ $passed -gt 0 ]
 }
 

@@ -4,6 +4,7 @@
 # More Flows than the cache has room for: what finds no place is counted as overflow
 # by protocol, Flows are ended early for lack of resources, and the ledger balances.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need jq

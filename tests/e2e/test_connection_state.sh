@@ -5,6 +5,7 @@
 # closes, one that is refused and one that nobody answers each have their state,
 # live and in the records; both directions have one Community ID, tshark's.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need jq tshark python3

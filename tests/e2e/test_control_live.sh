@@ -4,6 +4,7 @@
 # xflowctl tells status, ledger, Flows and the largest of a probe under load; the
 # ledger balances each of twenty times while packets come, and filters choose.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need jq

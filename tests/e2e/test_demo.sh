@@ -4,6 +4,7 @@
 # `make demo` runs to its end in less than a minute, balances, and shows what it
 # promises: protocols, talkers, the scan, the ledger.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 need nfcapd iperf3 nmap dnsmasq dig curl python3 jq
 

@@ -7,6 +7,7 @@
 # are sent none. nfcapd stores the same with events as without, and complains of nothing.
 # The same packets read from a capture give the same events in a file.
 # timeout: 100
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need nmap nfcapd nfdump tshark ipfixDump jq

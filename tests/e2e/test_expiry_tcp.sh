@@ -4,6 +4,7 @@
 # FIN of both sides, or RST, ends both Flows of a connection after two seconds of
 # silence, FIN where only one side is seen after five, FIN of one side of two not.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need jq

@@ -5,6 +5,7 @@
 # it; a lasting one in parts that add up, by the active timeout, under one flowId
 # and each from where the one before ended.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need jq

@@ -5,6 +5,7 @@
 # the probe prints, element for element, the enterprise's by conf/xflow-ie.xml;
 # two exporters and the output each have their own groups.
 # root: no
+# waits: yes
 # timeout: 60
 set -euo pipefail
 dir=$(mktemp -d)

@@ -4,6 +4,7 @@
 # A device towards the Collector that takes less than is sent, and says so (ENOBUFS), delays
 # records but loses none, without a spool.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 . tests/lib/away.sh

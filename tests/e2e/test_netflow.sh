@@ -6,6 +6,7 @@
 # from captures; no Sequence Error; nfacctd has the same totals; tshark finds nothing
 # malformed, and reads the options data: counts, and names of interfaces; and the ledger says what v5 has no form for.
 # timeout: 90
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 . tests/lib/nfdump.sh

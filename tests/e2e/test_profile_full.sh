@@ -6,6 +6,7 @@
 # the nanosecond. With elastiflow there is nothing Logstash does not know and no options
 # record; silk is read by libfixbuf's ipfixDump without our elements.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need ipfixDump tshark jq

@@ -6,6 +6,7 @@
 # MAC addresses too where `l2` is asked for; of a record of both directions, forward
 # fields and both counters; and no Sequence Error.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 . tests/lib/nfdump.sh

@@ -5,6 +5,7 @@
 # raises no other; another threshold is in force for the next one; and a dry run that is
 # switched off tells of what goes on.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 . tests/lib/away.sh

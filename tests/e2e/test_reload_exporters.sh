@@ -5,6 +5,7 @@
 # all that was due, one that comes Templates first and what comes after, one that is
 # changed both, and the one that stays notices nothing. Each record is there once.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 . tests/lib/away.sh

@@ -5,6 +5,7 @@
 # a group of elements that the reload names is in the lines, in `xflowctl flows` and at the
 # Collector from then on.
 # timeout: 30
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 . tests/lib/away.sh

@@ -5,6 +5,7 @@
 # and column; what is in force stays, with SIGHUP as well, and nothing is lost. Timeouts
 # take effect at once, on Flows that are there. Reloads of both sorts are counted.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 . tests/lib/away.sh

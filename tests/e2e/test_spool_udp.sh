@@ -5,6 +5,7 @@
 # the probe is killed with SIGKILL while it spools; Templates are there before data, and
 # again when xflowctl asks for them.
 # timeout: 120
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 . tests/lib/away.sh

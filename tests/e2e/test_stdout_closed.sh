@@ -4,6 +4,7 @@
 # A reader of the Flow Records that goes away (`| head`) does not end the probe,
 # whose ledger balances on; it says so once and ends with status 0.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need jq

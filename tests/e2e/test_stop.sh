@@ -4,6 +4,7 @@
 # SIGTERM, SIGINT and the end of --duration each export every Flow in the cache,
 # as ended by force, and end the probe with status 0 and nothing left attached.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need jq bpftool nfcapd nfdump
