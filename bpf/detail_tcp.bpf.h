@@ -11,6 +11,7 @@
 #include "bpf/target.bpf.h"
 
 #define TCP_HEADER	  20
+#define TCP_COUNTED	  ((1 << XFP_TCP_BITS) - 1) /* control bits */
 #define TCP_OPTION_END	  0
 #define TCP_OPTION_NOP	  1
 #define TCP_OPTION_MSS	  2
@@ -41,10 +42,12 @@ static __always_inline void halves_grow(__u32 *word, __u32 high, __u32 low)
 	for (int i = 0; i < CAS_ROUNDS; i++) {
 		__u32 old = READ_ONCE_(*word), h = old >> 16, l = old & 0xffff, new;
 
+		if (LIKELY(high <= h && low <= l))
+			return;
 		h = high > h ? high : h;
 		l = low > l ? low : l;
 		new = h << 16 | l;
-		if (new == old || __sync_val_compare_and_swap(word, old, new) == old)
+		if (__sync_val_compare_and_swap(word, old, new) == old)
 			return;
 	}
 }
@@ -104,6 +107,10 @@ static __always_inline void tcp_options(struct xfp_detail_tcp *d, const struct p
 /* GSO repeats ACK and URG in each segment, and the others in one of them. */
 static __always_inline void tcp_bits_add(struct xfp_detail_tcp *d, const struct pkt *p)
 {
+	if (LIKELY((p->tcp_flags & TCP_COUNTED) == TCP_ACK)) {
+		ATOMIC_ADD(&d->bits[4], p->packets);
+		return;
+	}
 	UNROLL
 	for (int i = 0; i < XFP_TCP_BITS; i++)
 		if (p->tcp_flags >> i & 1)
@@ -267,6 +274,18 @@ static __always_inline void health_add(struct xfp_detail_health *d, const struct
 		WRITE_ONCE_(d->next, s->end);
 }
 
+/*
+ * Nothing to judge: the next octets of a connection whose handshake is over, or was
+ * not seen. Nearly all packets are that, so of a segment no more is made for it.
+ */
+static __always_inline bool health_is_next(const struct xfp_detail_health *d, const __u8 *h,
+					   __u32 flags)
+{
+	return !(flags & (TCP_SYN | TCP_FIN | TCP_RST)) && load_be32(h, 4) == READ_ONCE_(d->next) &&
+	       HEADER_LOAD(__u16, h + 14) && READ_ONCE_(d->state) & XFP_HEALTH_STARTED &&
+	       !READ_ONCE_(d->syn_ns) == !READ_ONCE_(d->ack_ns);
+}
+
 static __always_inline void detail_health(struct xfp_detail_health *d, const struct pkt *p)
 {
 	const __u8 *h = pkt_at(p, p->offset, TCP_HEADER);
@@ -280,6 +299,11 @@ static __always_inline void detail_health(struct xfp_detail_health *d, const str
 
 	if (!h || p->transport_octets > p->end_offset - p->offset)
 		return;
+	if (LIKELY(health_is_next(d, h, p->tcp_flags))) {
+		if (payload)
+			WRITE_ONCE_(d->next, load_be32(h, 4) + payload);
+		return;
+	}
 	s.window = load_be16(h, 14);
 	s.begin = load_be32(h, 4);
 	s.end = s.begin + payload + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);

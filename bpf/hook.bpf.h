@@ -342,7 +342,7 @@ static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p
 		return METER_OTHER;
 	observe4(&o, p);
 	/* details need the stack that a copy would take */
-	account = account4_inline(&o, detailed == DETAILED_NOT ? &missed : &o);
+	account = account4_inline(&o, detailed != DETAILED_TCP ? &missed : &o);
 	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account);
 	if (detailed != DETAILED_NOT && account != ACCOUNT_OVERFLOW)
 		details_plain(p, &o.seen, account, detailed);

@@ -249,6 +249,7 @@ int main(int argc, char **argv)
 	if (b.rounds < 1 || b.rounds > MAX_ROUNDS)
 		return 2;
 	report_pin_to_last_cpu();
+	report_go_first();
 	for (size_t i = 0; optind == argc && i < sizeof(loads) / sizeof(*loads) && !err; i++)
 		err = load_run(&b, load_of(loads[i][0], loads[i][1]));
 	for (; optind < argc && !err; optind++)

@@ -143,6 +143,7 @@ int main(int argc, char **argv)
 	if (rounds < 1 || rounds > MAX_ROUNDS)
 		return 2;
 	report_pin_to_last_cpu();
+	report_go_first();
 	err = chase_open(&chase, CHASE_LINES);
 	for (size_t i = 0; optind == argc && i < N_GOALS && !err; i++)
 		err = cell_run(&goals[i], &chase, hook, rounds);

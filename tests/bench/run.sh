@@ -111,7 +111,7 @@ nfcapd_records()
 
 bench_cost()
 {
-	$BENCH/packet_cost -r "$(quick 3 7)"
+	$BENCH/packet_cost -r "$(quick 3 15)"
 	$BENCH/packet_cost -r "$(quick 3 7)" -k xdp 1024:0
 }
 
