@@ -86,8 +86,8 @@ static uint32_t leave_s(const struct exporter *e, uint64_t end_ms)
 	return (uint32_t)((end_ms + (e->protocol->has_uptime ? 999 : 0)) / 1000);
 }
 
-/* A full queue is what a spool is for too, whatever filled it. */
-static int push_stage(struct exporter *e, const struct message *info, const struct stage *st)
+/* A full queue is what a spool is for too, whatever filled it. What that had lost goes first. */
+static int push_stage(struct exporter *e, struct message *info, const struct stage *st)
 {
 	size_t octets = (size_t)(st->end - st->message) + e->protocol->padding;
 	int err = queue_push(&e->queue, info, st->message, octets);
@@ -95,6 +95,7 @@ static int push_stage(struct exporter *e, const struct message *info, const stru
 	if (err != -ENOBUFS || !e->spool)
 		return err;
 	exporter_store(e);
+	info->lost_before = e->lost_numbers;
 	return queue_push(&e->queue, info, st->message, octets);
 }
 

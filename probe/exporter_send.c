@@ -107,10 +107,9 @@ static void begin_session(struct exporter *e)
 		exporter_drop_first(e, &e->stats.not_sent_error);
 	struct message *m = queue_first(&e->queue), *event = queue_first(&e->events);
 
-	if (m)
-		m->lost_before = 0; /* was lost in the session before */
-	if (event)
-		event->lost_before = 0;
+	/* Before the first Message of this session nothing is missing in it. */
+	*(m ? &m->lost_before : &e->lost_numbers) = 0;
+	*(event ? &event->lost_before : &e->lost_events) = 0;
 	e->generation = e->session.generation;
 	e->template_copies = 0;
 	e->templates_due_ns = 0;
