@@ -347,11 +347,11 @@ void exporter_biflow(void *arg, const struct flow_record *forward,
 		  &v, end_ms);
 }
 
-void exporter_take_over(struct exporter *e, const struct exporter_volume *v)
+void exporter_take_over(struct exporter *e, const struct exporter_volume *v, bool is_paced)
 {
 	volume_add(&e->stats.accepted, v);
 	volume_add(&e->stats.queued, v);
-	e->pace.total++;
+	e->pace.total += is_paced;
 }
 
 void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)

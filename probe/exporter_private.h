@@ -187,8 +187,11 @@ struct exporter_volume exporter_volume_of(const struct exporter *e, int layout,
 /* True when a stream has taken part of the first Message of the queue. */
 bool exporter_is_data_begun(const struct exporter *e);
 
-/* Count what another exporter of the group handed over, and put into the queue. */
-void exporter_take_over(struct exporter *e, const struct exporter_volume *v);
+/*
+ * Count a Message that another exporter of the group handed over, and put into the queue
+ * of Flows, where it is paced, or into that of events.
+ */
+void exporter_take_over(struct exporter *e, const struct exporter_volume *v, bool is_paced);
 
 /* Of a Message that was sent, keep the first n records, which are `v`. */
 void exporter_keep(struct exporter *e, const struct message *m, size_t n,
