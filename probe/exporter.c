@@ -133,7 +133,7 @@ void exporter_queue_stages(struct exporter *e)
 	}
 }
 
-static size_t max_records(const struct exporter *e)
+size_t exporter_max_records(const struct exporter *e)
 {
 	size_t most = e->cfg.max_records_per_message;
 
@@ -151,7 +151,7 @@ void exporter_fit_stages(struct exporter *e)
 
 	for (int layout = 0; layout < template_layouts(e->groups); layout++) {
 		struct stage *st = &e->stages[layout];
-		size_t fit = room / st->record_octets, most = max_records(e);
+		size_t fit = room / st->record_octets, most = exporter_max_records(e);
 
 		st->limit = fit < most ? fit : most;
 	}

@@ -88,6 +88,12 @@ struct exporter {
 /* Make the stages as large as what the session can send in one Message. */
 void exporter_fit_stages(struct exporter *e);
 
+/*
+ * Records a Message may have, however many fit. What came to be otherwise, out of a spool
+ * or from another exporter, is cut as it leaves.
+ */
+size_t exporter_max_records(const struct exporter *e);
+
 /* How many Templates it has of events, and the Template ID of each. */
 size_t exporter_event_templates(const struct exporter *e);
 uint16_t exporter_event_template_id(size_t i);
