@@ -65,6 +65,10 @@ int sinks_reload_prepare(struct sinks *s, const struct config *next, const struc
 		exporter_set_facts(fresh->exporter[i], &s->facts);
 		fresh->waits[i] = has_to_wait(s, plan, cfg);
 	}
+	if (!err && sinks_print_only_events(next) && !s->has_output) {
+		err = sinks_open_events(&fresh->output);
+		fresh->has_output = !err;
+	}
 	if (!err)
 		err = begin_all(fresh, next, false);
 	if (!err)
@@ -78,6 +82,8 @@ void sinks_reload_abandon(struct sinks_fresh *fresh)
 {
 	for (size_t i = 0; i < CONFIG_MAX_EXPORTERS; i++)
 		exporter_close(fresh->exporter[i]);
+	if (fresh->has_output)
+		output_close(&fresh->output);
 	*fresh = (struct sinks_fresh){0};
 }
 
@@ -128,6 +134,20 @@ static void count_from_here(struct sinks *s, const struct exporter_volume *expor
 	}
 }
 
+/* What is printed stays as it was, but for events: those, while no exporter takes them. */
+static void change_output(struct sinks *s, const struct config *cfg, struct sinks_fresh *fresh)
+{
+	if (fresh->has_output) {
+		s->output = fresh->output;
+		s->has_output = s->is_for_events = true;
+	} else if (s->is_for_events && !sinks_print_only_events(cfg)) {
+		output_close(&s->output);
+		s->has_output = s->is_for_events = false;
+	}
+	if (s->has_output && !s->is_for_events)
+		s->output.groups = sinks_output_groups(cfg);
+}
+
 void sinks_reload_commit(struct sinks *s, const struct config *cfg, const struct reload_plan *plan,
 			 struct sinks_fresh *fresh, const struct sinks_moment *at)
 {
@@ -156,7 +176,6 @@ void sinks_reload_commit(struct sinks *s, const struct config *cfg, const struct
 	s->n_exporters = cfg->n_exporters;
 	sinks_form_groups(s, cfg);
 	count_from_here(s, &at->exported);
-	if (s->has_output && !s->is_for_events)
-		s->output.groups = sinks_output_groups(cfg);
+	change_output(s, cfg, fresh);
 	*fresh = (struct sinks_fresh){0};
 }
