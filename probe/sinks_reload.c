@@ -113,18 +113,6 @@ static void hand_over(struct exporter *e, uint32_t heirs, struct exporter *const
 		exporter_hand_over(e, heir);
 }
 
-static void let_leave(struct sinks *s, size_t k, const struct sinks_moment *at)
-{
-	struct exporter *e = s->exporter[k];
-
-	if (s->waits[k]) {
-		leaving_make_way(&s->leaving, exporter_config(e), at->now_ns, at->time_s);
-		exporter_begin(e);
-		leaving_hand_spool(&s->leaving, e);
-	}
-	leaving_add(&s->leaving, e, at->now_ns, at->time_s, at->interval_ns);
-}
-
 static void count_from_here(struct sinks *s, const struct exporter_volume *exported)
 {
 	s->exported_before = *exported;
@@ -169,7 +157,8 @@ void sinks_reload_commit(struct sinks *s, const struct config *cfg, const struct
 		if (!plan->leaves[k])
 			continue;
 		hand_over(s->exporter[k], fresh->heirs[k], next);
-		let_leave(s, k, at);
+		leaving_add(&s->leaving, s->exporter[k], s->waits[k], at->now_ns, at->time_s,
+			    at->interval_ns);
 	}
 	memcpy(s->exporter, next, sizeof(next));
 	memcpy(s->waits, waits, sizeof(waits));
