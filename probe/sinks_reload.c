@@ -33,14 +33,12 @@ static uint32_t heirs_of(const struct sinks *s, size_t k, const struct config *n
 	return heirs;
 }
 
-/* Files last: one that is there is emptied, which nothing after it may be in vain for. */
-static int begin_all(struct sinks_fresh *fresh, const struct config *next, bool are_files)
+static int begin_all(struct sinks_fresh *fresh, const struct config *next)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < next->n_exporters && !err; i++)
-		if (fresh->exporter[i] && !fresh->waits[i] &&
-		    (next->exporters[i].transport == TRANSPORT_FILE) == are_files)
+		if (fresh->exporter[i] && !fresh->waits[i])
 			err = exporter_begin(fresh->exporter[i]);
 	return err;
 }
@@ -70,9 +68,7 @@ int sinks_reload_prepare(struct sinks *s, const struct config *next, const struc
 		fresh->has_output = !err;
 	}
 	if (!err)
-		err = begin_all(fresh, next, false);
-	if (!err)
-		err = begin_all(fresh, next, true);
+		err = begin_all(fresh, next);
 	if (err)
 		sinks_reload_abandon(fresh);
 	return err;
