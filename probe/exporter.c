@@ -86,8 +86,8 @@ static uint32_t leave_s(const struct exporter *e, uint64_t end_ms)
 	return (uint32_t)((end_ms + (e->protocol->has_uptime ? 999 : 0)) / 1000);
 }
 
-/* A full queue is what a spool is for too, whatever filled it. */
-static int push_stage(struct exporter *e, const struct message *info, const struct stage *st)
+/* A full queue is what a spool is for too, whatever filled it. What that had lost goes first. */
+static int push_stage(struct exporter *e, struct message *info, const struct stage *st)
 {
 	size_t octets = (size_t)(st->end - st->message) + e->protocol->padding;
 	int err = queue_push(&e->queue, info, st->message, octets);
@@ -95,6 +95,7 @@ static int push_stage(struct exporter *e, const struct message *info, const stru
 	if (err != -ENOBUFS || !e->spool)
 		return err;
 	exporter_store(e);
+	info->lost_before = e->lost_numbers;
 	return queue_push(&e->queue, info, st->message, octets);
 }
 
@@ -132,7 +133,7 @@ void exporter_queue_stages(struct exporter *e)
 	}
 }
 
-static size_t max_records(const struct exporter *e)
+size_t exporter_max_records(const struct exporter *e)
 {
 	size_t most = e->cfg.max_records_per_message;
 
@@ -150,7 +151,7 @@ void exporter_fit_stages(struct exporter *e)
 
 	for (int layout = 0; layout < template_layouts(e->groups); layout++) {
 		struct stage *st = &e->stages[layout];
-		size_t fit = room / st->record_octets, most = max_records(e);
+		size_t fit = room / st->record_octets, most = exporter_max_records(e);
 
 		st->limit = fit < most ? fit : most;
 	}
@@ -346,11 +347,11 @@ void exporter_biflow(void *arg, const struct flow_record *forward,
 		  &v, end_ms);
 }
 
-void exporter_take_over(struct exporter *e, const struct exporter_volume *v)
+void exporter_take_over(struct exporter *e, const struct exporter_volume *v, bool is_paced)
 {
 	volume_add(&e->stats.accepted, v);
 	volume_add(&e->stats.queued, v);
-	e->pace.total++;
+	e->pace.total += is_paced;
 }
 
 void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)

@@ -176,6 +176,20 @@ uint64_t exporter_run(struct exporter *e, uint64_t now_ns, uint32_t time_s);
 uint64_t exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms);
 
 /*
+ * The end of one while the probe goes on is near: send what is queued without a cap, as
+ * exporter_drain() spreads it, but in calls of exporter_run().
+ *
+ * now_ns  as above
+ */
+void exporter_hurry(struct exporter *e, uint64_t now_ns);
+
+/*
+ * As exporter_drain(), but at once: what does not leave in one burst is counted not sent,
+ * or goes to the spool.
+ */
+void exporter_end(struct exporter *e, uint64_t now_ns, uint32_t time_s);
+
+/*
  * The TCP socket to poll for writing, -1 while nothing waits for that. An offer:
  * the time exporter_run() returns is enough.
  */

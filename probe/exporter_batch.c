@@ -57,6 +57,8 @@ static bool collect(struct exporter *e, struct batch *b, size_t due)
 
 		if (message_is_event(m)) /* out of the spool, and counted elsewhere */
 			break;
+		if (m->n_records > exporter_max_records(e))
+			break;
 		size_t octets = e->protocol->finish(data, m->n_records,
 						    (size_t)m->n_records * m->record_octets);
 

@@ -14,16 +14,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int channel_create_file(const char *path)
+int channel_create_file(const char *path, bool *is_new)
 {
 	/* O_NONBLOCK for the open only: a FIFO without reader is an error, not a wait. */
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0644);
+	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK;
+	int fd = open(path, flags | O_EXCL, 0644);
 
+	*is_new = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, flags, 0644);
 	if (fd < 0)
 		return -errno;
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	signal(SIGPIPE, SIG_IGN);
 	return fd;
+}
+
+int channel_empty_file(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	return S_ISREG(st.st_mode) && ftruncate(fd, 0) ? -errno : 0;
 }
 
 /*

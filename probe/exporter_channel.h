@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -17,10 +18,17 @@
 	(65535 - 40 - 8) /* the Payload Length of IPv6, the Total Length of IPv4 */
 
 /*
- * Create or empty a file; a FIFO needs its reader already.
+ * Create a file, or open the one that is there, with what is in it; a FIFO needs its
+ * reader already.
+ *
+ * is_new  set: it was not there
+ *
  * Returns the descriptor, owned by the caller, or -errno.
  */
-int channel_create_file(const char *path);
+int channel_create_file(const char *path, bool *is_new);
+
+/* Empty a file, if it is a regular one. Returns 0 or -errno. */
+int channel_empty_file(int fd);
 
 /*
  * Begin to connect a socket of this transport, which is UDP or TCP.

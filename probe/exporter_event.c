@@ -17,7 +17,7 @@ static size_t room_of(const struct exporter *e)
 	return limit - MESSAGE_DATA_OFFSET;
 }
 
-static int push_event(struct exporter *e, const struct message *info, const uint8_t *message,
+static int push_event(struct exporter *e, struct message *info, const uint8_t *message,
 		      size_t octets)
 {
 	int err = queue_push(&e->events, info, message, octets);
@@ -25,6 +25,7 @@ static int push_event(struct exporter *e, const struct message *info, const uint
 	if (err != -ENOBUFS || !e->spool)
 		return err;
 	exporter_store(e);
+	info->lost_before = e->lost_events;
 	return queue_push(&e->events, info, message, octets);
 }
 
@@ -54,14 +55,15 @@ void exporter_event(struct exporter *e, const struct anomaly_event *event)
 	volume_add(&e->stats.queued, &info.volume);
 	int err = push_event(e, &info, message, (size_t)(end - message));
 
-	e->lost_events = 0;
-	if (!err)
+	if (!err) {
+		e->lost_events = 0;
 		return;
+	}
 	session_note_failure(&e->session, e->now_ns, err, "queue for");
 	exporter_account(
 		e, err == -ENOBUFS ? exporter_account_of_full_queue(e) : &e->stats.not_sent_error,
 		&info.volume);
-	e->lost_events = info.lost_before + 1;
+	e->lost_events++;
 }
 
 bool exporter_has_queued(const struct exporter *e)

@@ -32,6 +32,8 @@ struct file_sink {
 	uint64_t octets; /* of Messages */
 	uint64_t data_ns; /* a clock reading not later than its first data, 0 = none yet */
 	bool has_data;
+	bool is_new; /* there was none of that name */
+	bool is_begun; /* there is nothing but what was written here */
 };
 
 static bool is_rotated(const struct exporter_config *cfg)
@@ -86,7 +88,8 @@ int file_sink_open(struct file_sink **out, const struct exporter_config *cfg)
 		err = gzip_open(&f->gzip);
 	if (!err) {
 		f->cfg = cfg;
-		f->fd = is_rotated(cfg) ? create_part(f) : channel_create_file(cfg->address);
+		f->fd = is_rotated(cfg) ? create_part(f)
+					: channel_create_file(cfg->address, &f->is_new);
 		err = f->fd < 0 ? f->fd : 0;
 	}
 	if (err) {
@@ -109,9 +112,12 @@ static bool has_flows(const uint8_t *message)
 
 int file_sink_write(struct file_sink *f, const uint8_t *message, size_t octets)
 {
-	int n = f->gzip ? gzip_write(f->gzip, f->fd, message, octets)
-			: channel_write_file(f->fd, message, octets);
+	int n = f->is_begun ? 0 : channel_empty_file(f->fd);
 
+	f->is_begun |= !n;
+	if (!n)
+		n = f->gzip ? gzip_write(f->gzip, f->fd, message, octets)
+			    : channel_write_file(f->fd, message, octets);
 	if (n < 0)
 		return n;
 	f->octets += octets;
@@ -163,6 +169,8 @@ static int finish(struct file_sink *f)
 
 	if (close(f->fd) && !err)
 		err = -errno;
+	if (!*f->name && f->is_new && !f->is_begun)
+		return unlink(f->cfg->address) ? -errno : 0;
 	if (!*f->name)
 		return err;
 	part_of(part, f->name);

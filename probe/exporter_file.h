@@ -16,8 +16,9 @@
 struct file_sink;
 
 /*
- * Create the file cfg->address says: that path, emptied if it is there, or if it is
- * rotated PATH-TIME-NUMBER.
+ * Create the file cfg->address says: that path, or if it is rotated PATH-TIME-NUMBER.
+ * One that is there is emptied by the first Message written, not before: what is closed
+ * without one was in vain, and leaves everything as it was.
  *
  * out  owned by the caller, freed by file_sink_close()
  * cfg  outlives it
@@ -43,5 +44,5 @@ bool file_sink_is_full(struct file_sink *f, uint64_t now_ns);
 /* When it will be, as now_ns; UINT64_MAX if that does not depend on time. */
 uint64_t file_sink_due_ns(const struct file_sink *f);
 
-/* Finish the file: it gets its name. NULL is allowed. An empty one is removed. */
+/* Finish the file: it gets its name. NULL is allowed. One that is new and empty is removed. */
 void file_sink_close(struct file_sink *f);

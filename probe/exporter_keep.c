@@ -286,20 +286,20 @@ static bool hand_over_first(struct exporter *from, struct queue *q, struct expor
 	struct message *m = queue_first(q);
 	const struct exporter_volume v = m->volume;
 	uint32_t lost = m->lost_before;
-	bool is_event = message_is_event(m);
+	bool is_event = message_is_event(m), is_paced = q == &from->queue;
 
 	if (exporter_put_back(from, m)) {
 		queue_pop(q);
 		return true;
 	}
 	m->lost_before = 0;
-	if (queue_move_first(q == &from->events ? &to->events : &to->queue, q)) {
+	if (queue_move_first(is_paced ? &to->queue : &to->events, q)) {
 		m->lost_before = lost;
 		return false;
 	}
 	*(is_event ? &from->lost_events : &from->lost_numbers) += lost;
 	exporter_account(from, &from->stats.moved, &v);
-	exporter_take_over(to, &v);
+	exporter_take_over(to, &v, is_paced);
 	return true;
 }
 

@@ -94,13 +94,15 @@ void exporter_note_failure(struct exporter *e, int err)
 	session_lose(&e->session);
 }
 
-/* How many records of a Message one datagram carries now. */
+/* How many records of a Message leave in one now: as many as fit, and may. */
 static size_t part_records(const struct exporter *e, const struct message *m)
 {
 	size_t limit = e->session.limit_octets;
 	size_t headers = e->protocol->data_offset + e->protocol->padding;
 	size_t fit = limit > headers ? (limit - headers) / m->record_octets : 0;
+	size_t most = exporter_max_records(e);
 
+	fit = fit < most ? fit : most;
 	return fit < m->n_records ? fit : m->n_records;
 }
 

@@ -88,6 +88,12 @@ struct exporter {
 /* Make the stages as large as what the session can send in one Message. */
 void exporter_fit_stages(struct exporter *e);
 
+/*
+ * Records a Message may have, however many fit. What came to be otherwise, out of a spool
+ * or from another exporter, is cut as it leaves.
+ */
+size_t exporter_max_records(const struct exporter *e);
+
 /* How many Templates it has of events, and the Template ID of each. */
 size_t exporter_event_templates(const struct exporter *e);
 uint16_t exporter_event_template_id(size_t i);
@@ -187,8 +193,11 @@ struct exporter_volume exporter_volume_of(const struct exporter *e, int layout,
 /* True when a stream has taken part of the first Message of the queue. */
 bool exporter_is_data_begun(const struct exporter *e);
 
-/* Count what another exporter of the group handed over, and put into the queue. */
-void exporter_take_over(struct exporter *e, const struct exporter_volume *v);
+/*
+ * Count a Message that another exporter of the group handed over, and put into the queue
+ * of Flows, where it is paced, or into that of events.
+ */
+void exporter_take_over(struct exporter *e, const struct exporter_volume *v, bool is_paced);
 
 /* Of a Message that was sent, keep the first n records, which are `v`. */
 void exporter_keep(struct exporter *e, const struct message *m, size_t n,

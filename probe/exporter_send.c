@@ -107,10 +107,9 @@ static void begin_session(struct exporter *e)
 		exporter_drop_first(e, &e->stats.not_sent_error);
 	struct message *m = queue_first(&e->queue), *event = queue_first(&e->events);
 
-	if (m)
-		m->lost_before = 0; /* was lost in the session before */
-	if (event)
-		event->lost_before = 0;
+	/* Before the first Message of this session nothing is missing in it. */
+	*(m ? &m->lost_before : &e->lost_numbers) = 0;
+	*(event ? &event->lost_before : &e->lost_events) = 0;
 	e->generation = e->session.generation;
 	e->template_copies = 0;
 	e->templates_due_ns = 0;
@@ -353,18 +352,57 @@ static void send_rest(struct exporter *e, int timeout_ms)
 	exporter_send_all(e, timeout_ms);
 }
 
-uint64_t exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms)
+static void begin_end(struct exporter *e, uint64_t now_ns, uint32_t time_s)
 {
 	set_time(e, now_ns, time_s);
 	e->waited_ns = 0;
 	pace_init(&e->pace, 0); /* a cap on the rate could hold the end up for hours */
 	e->is_ending = true;
 	exporter_queue_stages(e);
-	if (!e->spool || !exporter_is_away(e))
-		send_rest(e, timeout_ms);
+}
+
+static void finish_end(struct exporter *e)
+{
 	exporter_end_under_way(e);
 	exporter_store(e);
 	give_up_queue(e);
 	e->is_ending = false;
+}
+
+uint64_t exporter_drain(struct exporter *e, uint64_t now_ns, uint32_t time_s, int timeout_ms)
+{
+	begin_end(e, now_ns, time_s);
+	if (!e->spool || !exporter_is_away(e))
+		send_rest(e, timeout_ms);
+	finish_end(e);
 	return e->waited_ns;
+}
+
+void exporter_hurry(struct exporter *e, uint64_t now_ns)
+{
+	uint64_t n = e->queue.n_messages, in_time_ms = n / END_MESSAGES + 1;
+
+	pace_init(&e->pace, 0);
+	pace_spread(&e->pace, now_ns, (in_time_ms < END_MS ? in_time_ms : END_MS) * NS_PER_MS, n);
+}
+
+static void send_burst_at_once(struct exporter *e)
+{
+	if (make_ready(e))
+		send_burst(e, PACE_BURST_MESSAGES);
+	if (!exporter_has_queued(e)) {
+		exporter_options_finish(e);
+		make_ready(e);
+	}
+	exporter_confirm(e);
+}
+
+void exporter_end(struct exporter *e, uint64_t now_ns, uint32_t time_s)
+{
+	begin_end(e, now_ns, time_s);
+	if (e->cfg.transport == TRANSPORT_FILE)
+		send_rest(e, 0); /* takes all there is */
+	else if (!e->spool || !exporter_is_away(e))
+		send_burst_at_once(e);
+	finish_end(e);
 }

@@ -71,18 +71,33 @@ static bool has_event_exporter(const struct config *cfg)
 	return false;
 }
 
+static bool prints_records(const struct config *cfg)
+{
+	return cfg->output == OUTPUT_JSON || cfg->output == OUTPUT_TABLE;
+}
+
+bool sinks_print_only_events(const struct config *cfg)
+{
+	return !prints_records(cfg) && cfg->anomaly.enabled && !has_event_exporter(cfg);
+}
+
+int sinks_open_events(struct output_stream *o)
+{
+	return output_open(o, STDOUT_FILENO, OUTPUT_JSON, GROUP_BASE);
+}
+
 int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 {
 	int err = 0;
 
 	s->is_paced = is_paced;
-	if (cfg->output == OUTPUT_JSON || cfg->output == OUTPUT_TABLE) {
+	if (prints_records(cfg)) {
 		err = output_open(&s->output, STDOUT_FILENO, cfg->output, sinks_output_groups(cfg));
 		s->has_output = !err;
 		s->is_json = cfg->output == OUTPUT_JSON;
 	}
-	if (!s->has_output && !err && cfg->anomaly.enabled && !has_event_exporter(cfg)) {
-		err = output_open(&s->output, STDOUT_FILENO, OUTPUT_JSON, GROUP_BASE);
+	if (sinks_print_only_events(cfg)) {
+		err = sinks_open_events(&s->output);
 		s->has_output = s->is_for_events = !err;
 	}
 	for (size_t i = 0; i < cfg->n_exporters && !err; i++) {

@@ -88,5 +88,11 @@ void sinks_form_groups(struct sinks *s, const struct config *cfg);
 /* The elements of JSON on stdout, OR of GROUP_*. */
 uint32_t sinks_output_groups(const struct config *cfg);
 
+/* True when stdout gets the events, as no exporter does, and no Flow Records. */
+bool sinks_print_only_events(const struct config *cfg);
+
+/* Open stdout for that; as output_open(). */
+int sinks_open_events(struct output_stream *o);
+
 /* Close; idempotent. */
 void sinks_close(struct sinks *s);

@@ -9,6 +9,7 @@
 #include "probe/log.h"
 
 #define TIMEOUT_NS  (5 * NS_PER_S)
+#define HURRY_NS    (6 * NS_PER_S) /* for what a cap held back until then */
 #define SPREAD_NS   NS_PER_S /* longest interval over which what is queued is sent */
 #define OTHERS_NAME "(others)"
 
@@ -30,14 +31,12 @@ static struct left_exporter *place_of(struct leaving *l, const struct exporter_c
 	return place;
 }
 
-/* It has sent what it could: count the rest, keep the counts, close it. */
-static void finish(struct leaving *l, size_t i, uint64_t now_ns, uint32_t time_s, int timeout_ms)
+/* It has sent what it could: keep its counts, close it. */
+static void forget(struct leaving *l, size_t i)
 {
 	struct exporter *e = l->leaving[i].exporter;
 	const struct exporter_config *cfg = exporter_config(e);
 	struct left_exporter *place = place_of(l, cfg);
-
-	exporter_drain(e, now_ns, time_s, timeout_ms);
 	const struct exporter_stats *stats = exporter_stats(e);
 
 	exporter_stats_add(&place->stats, stats);
@@ -52,13 +51,65 @@ static void finish(struct leaving *l, size_t i, uint64_t now_ns, uint32_t time_s
 	memmove(&l->leaving[i], &l->leaving[i + 1], (l->n_leaving - i) * sizeof(l->leaving[0]));
 }
 
-void leaving_add(struct leaving *l, struct exporter *e, uint64_t now_ns, uint32_t time_s,
-		 uint64_t interval_ns)
+/* What a cap holds back has some more time, without it. False: there is none, or it had. */
+static bool hurry(struct leaving_exporter *one, uint64_t now_ns)
+{
+	bool has_cap = exporter_config(one->exporter)->max_records_per_s;
+
+	if (one->is_hurried || !has_cap || exporter_is_away(one->exporter))
+		return false;
+	exporter_hurry(one->exporter, now_ns);
+	one->is_hurried = true;
+	one->deadline_ns = now_ns + HURRY_NS;
+	return true;
+}
+
+/* Those before it that were in its way have gone. */
+static void begin(struct leaving *l, size_t i, uint64_t now_ns)
+{
+	struct leaving_exporter *one = &l->leaving[i];
+
+	one->waits = false;
+	one->deadline_ns = now_ns + TIMEOUT_NS;
+	exporter_begin(one->exporter); /* as of one in use: what fails was printed */
+	leaving_hand_spool(l, one->exporter);
+	if (one->is_waited_for)
+		hurry(one, now_ns);
+}
+
+/* For those in the way of one that leaves as well. */
+static void hurry_for(struct leaving *l, const struct exporter_config *cfg, uint64_t now_ns)
+{
+	for (size_t i = 0; i < l->n_leaving; i++) {
+		struct leaving_exporter *one = &l->leaving[i];
+
+		if (!leaving_is_in_the_way(exporter_config(one->exporter), cfg))
+			continue;
+		one->is_waited_for = true;
+		if (!one->waits)
+			hurry(one, now_ns);
+	}
+}
+
+/* The earliest, whatever it still has. */
+static void end_first(struct leaving *l, uint64_t now_ns, uint32_t time_s)
+{
+	if (l->leaving[0].waits)
+		begin(l, 0, now_ns);
+	exporter_end(l->leaving[0].exporter, now_ns, time_s);
+	forget(l, 0);
+}
+
+void leaving_add(struct leaving *l, struct exporter *e, bool waits, uint64_t now_ns,
+		 uint32_t time_s, uint64_t interval_ns)
 {
 	if (l->n_leaving == CONFIG_MAX_EXPORTERS)
-		finish(l, 0, now_ns, time_s, 0);
+		end_first(l, now_ns, time_s);
+	if (waits)
+		hurry_for(l, exporter_config(e), now_ns);
 	exporter_flush(e, now_ns, interval_ns < SPREAD_NS ? interval_ns : SPREAD_NS);
-	l->leaving[l->n_leaving++] = (struct leaving_exporter){e, now_ns + TIMEOUT_NS};
+	l->leaving[l->n_leaving++] = (struct leaving_exporter){
+		.exporter = e, .deadline_ns = now_ns + TIMEOUT_NS, .waits = waits};
 }
 
 bool leaving_is_in_the_way(const struct exporter_config *a, const struct exporter_config *b)
@@ -69,20 +120,18 @@ bool leaving_is_in_the_way(const struct exporter_config *a, const struct exporte
 	       (has_spool && !strcmp(a->name, b->name));
 }
 
-bool leaving_blocks(const struct leaving *l, const struct exporter_config *cfg)
+/* True when one of the first n is in the way of `cfg`. */
+static bool is_blocked(const struct leaving *l, size_t n, const struct exporter_config *cfg)
 {
-	for (size_t i = 0; i < l->n_leaving; i++)
+	for (size_t i = 0; i < n; i++)
 		if (leaving_is_in_the_way(exporter_config(l->leaving[i].exporter), cfg))
 			return true;
 	return false;
 }
 
-void leaving_make_way(struct leaving *l, const struct exporter_config *cfg, uint64_t now_ns,
-		      uint32_t time_s)
+bool leaving_blocks(const struct leaving *l, const struct exporter_config *cfg)
 {
-	for (size_t i = l->n_leaving; i-- > 0;)
-		if (leaving_is_in_the_way(exporter_config(l->leaving[i].exporter), cfg))
-			finish(l, i, now_ns, time_s, 0);
+	return is_blocked(l, l->n_leaving, cfg);
 }
 
 /* Of what is there at most as much as is wanted. */
@@ -113,21 +162,37 @@ void leaving_hand_spool(struct leaving *l, const struct exporter *e)
 	}
 }
 
+/* Send what is due of one. Returns when to call again; 0: it has ended. */
+static uint64_t run_one(struct leaving_exporter *one, uint64_t now_ns, uint32_t time_s)
+{
+	const struct exporter_volume *queued = &exporter_stats(one->exporter)->queued;
+	uint64_t due_ns = one->waits ? UINT64_MAX : exporter_run(one->exporter, now_ns, time_s);
+	bool is_late = !one->waits && now_ns >= one->deadline_ns && !hurry(one, now_ns);
+
+	if (is_late || (!volume_has_any(queued) && !queued->packets)) {
+		exporter_end(one->exporter, now_ns, time_s);
+		return 0;
+	}
+	return one->waits || due_ns < one->deadline_ns ? due_ns : one->deadline_ns;
+}
+
 uint64_t leaving_run(struct leaving *l, uint64_t now_ns, uint32_t time_s)
 {
 	uint64_t next_ns = UINT64_MAX;
 
-	for (size_t i = l->n_leaving; i-- > 0;) {
-		const struct leaving_exporter *one = &l->leaving[i];
-		uint64_t due_ns = exporter_run(one->exporter, now_ns, time_s);
-		const struct exporter_volume *queued = &exporter_stats(one->exporter)->queued;
+	for (size_t i = 0; i < l->n_leaving;) {
+		struct leaving_exporter *one = &l->leaving[i];
 
-		if (now_ns >= one->deadline_ns || (!volume_has_any(queued) && !queued->packets)) {
-			finish(l, i, now_ns, time_s, 0);
+		if (one->waits && !is_blocked(l, i, exporter_config(one->exporter)))
+			begin(l, i, now_ns);
+		uint64_t due_ns = run_one(one, now_ns, time_s);
+
+		if (!due_ns) {
+			forget(l, i);
 			continue;
 		}
-		due_ns = due_ns < one->deadline_ns ? due_ns : one->deadline_ns;
 		next_ns = due_ns < next_ns ? due_ns : next_ns;
+		i++;
 	}
 	return next_ns;
 }
@@ -140,8 +205,11 @@ void leaving_drain(struct leaving *l, uint64_t now_ns, uint32_t time_s, int time
 		uint64_t took_ns = clock_monotonic_ns() - start_ns;
 		int left_ms = timeout_ms - (int)(took_ns / NS_PER_MS);
 
-		finish(l, 0, now_ns + took_ns, time_s + clock_round_s(took_ns),
-		       left_ms > 0 ? left_ms : 0);
+		if (l->leaving[0].waits)
+			begin(l, 0, now_ns + took_ns);
+		exporter_drain(l->leaving[0].exporter, now_ns + took_ns,
+			       time_s + clock_round_s(took_ns), left_ms > 0 ? left_ms : 0);
+		forget(l, 0);
 	}
 }
 

@@ -2,6 +2,7 @@
 /*
  * Exporters that a reload took out. Each sends what it has, for a few seconds at most;
  * what it cannot send is counted as at the end of a run, and then only its counts stay.
+ * Nothing here waits, but for leaving_drain().
  */
 #pragma once
 
@@ -23,6 +24,9 @@ struct left_exporter {
 struct leaving_exporter {
 	struct exporter *exporter;
 	uint64_t deadline_ns; /* as now_ns */
+	bool waits; /* for an earlier one: not begun, and nothing of it is due */
+	bool is_waited_for; /* by a later one: its cap on the rate does not hold that up */
+	bool is_hurried; /* without the cap */
 };
 
 /* A zeroed one is empty. */
@@ -38,20 +42,18 @@ struct leaving {
  * Take an exporter over, to send what it has. If there are too many, the earliest has
  * no more time.
  *
+ * waits        it was only prepared, as one that leaves is in its way: it begins when that
+ *              has gone
  * interval_ns  as of exporter_flush()
  */
-void leaving_add(struct leaving *l, struct exporter *e, uint64_t now_ns, uint32_t time_s,
-		 uint64_t interval_ns);
+void leaving_add(struct leaving *l, struct exporter *e, bool waits, uint64_t now_ns,
+		 uint32_t time_s, uint64_t interval_ns);
 
 /* True when one of the two has to be gone before the other begins: they share Collector, file or spool. */
 bool leaving_is_in_the_way(const struct exporter_config *a, const struct exporter_config *b);
 
 /* True while one that leaves is in the way of `cfg`. */
 bool leaving_blocks(const struct leaving *l, const struct exporter_config *cfg);
-
-/* Those in the way of `cfg` have no more time. */
-void leaving_make_way(struct leaving *l, const struct exporter_config *cfg, uint64_t now_ns,
-		      uint32_t time_s);
 
 /* An exporter has begun: what it found in its spool may be what another one left there. */
 void leaving_hand_spool(struct leaving *l, const struct exporter *e);

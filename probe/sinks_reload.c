@@ -33,14 +33,12 @@ static uint32_t heirs_of(const struct sinks *s, size_t k, const struct config *n
 	return heirs;
 }
 
-/* Files last: one that is there is emptied, which nothing after it may be in vain for. */
-static int begin_all(struct sinks_fresh *fresh, const struct config *next, bool are_files)
+static int begin_all(struct sinks_fresh *fresh, const struct config *next)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < next->n_exporters && !err; i++)
-		if (fresh->exporter[i] && !fresh->waits[i] &&
-		    (next->exporters[i].transport == TRANSPORT_FILE) == are_files)
+		if (fresh->exporter[i] && !fresh->waits[i])
 			err = exporter_begin(fresh->exporter[i]);
 	return err;
 }
@@ -65,10 +63,12 @@ int sinks_reload_prepare(struct sinks *s, const struct config *next, const struc
 		exporter_set_facts(fresh->exporter[i], &s->facts);
 		fresh->waits[i] = has_to_wait(s, plan, cfg);
 	}
+	if (!err && sinks_print_only_events(next) && !s->has_output) {
+		err = sinks_open_events(&fresh->output);
+		fresh->has_output = !err;
+	}
 	if (!err)
-		err = begin_all(fresh, next, false);
-	if (!err)
-		err = begin_all(fresh, next, true);
+		err = begin_all(fresh, next);
 	if (err)
 		sinks_reload_abandon(fresh);
 	return err;
@@ -78,6 +78,8 @@ void sinks_reload_abandon(struct sinks_fresh *fresh)
 {
 	for (size_t i = 0; i < CONFIG_MAX_EXPORTERS; i++)
 		exporter_close(fresh->exporter[i]);
+	if (fresh->has_output)
+		output_close(&fresh->output);
 	*fresh = (struct sinks_fresh){0};
 }
 
@@ -107,18 +109,6 @@ static void hand_over(struct exporter *e, uint32_t heirs, struct exporter *const
 		exporter_hand_over(e, heir);
 }
 
-static void let_leave(struct sinks *s, size_t k, const struct sinks_moment *at)
-{
-	struct exporter *e = s->exporter[k];
-
-	if (s->waits[k]) {
-		leaving_make_way(&s->leaving, exporter_config(e), at->now_ns, at->time_s);
-		exporter_begin(e);
-		leaving_hand_spool(&s->leaving, e);
-	}
-	leaving_add(&s->leaving, e, at->now_ns, at->time_s, at->interval_ns);
-}
-
 static void count_from_here(struct sinks *s, const struct exporter_volume *exported)
 {
 	s->exported_before = *exported;
@@ -126,6 +116,20 @@ static void count_from_here(struct sinks *s, const struct exporter_volume *expor
 		s->accepted_before[i] = exporter_stats(s->exporter[i])->accepted;
 		s->moved_before[i] = exporter_stats(s->exporter[i])->moved;
 	}
+}
+
+/* What is printed stays as it was, but for events: those, while no exporter takes them. */
+static void change_output(struct sinks *s, const struct config *cfg, struct sinks_fresh *fresh)
+{
+	if (fresh->has_output) {
+		s->output = fresh->output;
+		s->has_output = s->is_for_events = true;
+	} else if (s->is_for_events && !sinks_print_only_events(cfg)) {
+		output_close(&s->output);
+		s->has_output = s->is_for_events = false;
+	}
+	if (s->has_output && !s->is_for_events)
+		s->output.groups = sinks_output_groups(cfg);
 }
 
 void sinks_reload_commit(struct sinks *s, const struct config *cfg, const struct reload_plan *plan,
@@ -149,14 +153,14 @@ void sinks_reload_commit(struct sinks *s, const struct config *cfg, const struct
 		if (!plan->leaves[k])
 			continue;
 		hand_over(s->exporter[k], fresh->heirs[k], next);
-		let_leave(s, k, at);
+		leaving_add(&s->leaving, s->exporter[k], s->waits[k], at->now_ns, at->time_s,
+			    at->interval_ns);
 	}
 	memcpy(s->exporter, next, sizeof(next));
 	memcpy(s->waits, waits, sizeof(waits));
 	s->n_exporters = cfg->n_exporters;
 	sinks_form_groups(s, cfg);
 	count_from_here(s, &at->exported);
-	if (s->has_output && !s->is_for_events)
-		s->output.groups = sinks_output_groups(cfg);
+	change_output(s, cfg, fresh);
 	*fresh = (struct sinks_fresh){0};
 }

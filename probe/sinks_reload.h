@@ -12,6 +12,8 @@
 struct sinks_fresh {
 	struct exporter *exporter[CONFIG_MAX_EXPORTERS]; /* by place in the next configuration */
 	bool waits[CONFIG_MAX_EXPORTERS]; /* another one has to leave first: not begun */
+	struct output_stream output; /* stdout, for events that had no need of it before */
+	bool has_output;
 	uint32_t heirs[CONFIG_MAX_EXPORTERS]; /* by place in the one in force: of its failover
 					       * group those that stay, bits by place in the next */
 };

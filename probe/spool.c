@@ -361,10 +361,7 @@ void spool_close(struct spool *s)
 {
 	if (!s)
 		return;
-	if (s->position_fd >= 0) {
-		spool_sync(s);
-		close(s->position_fd);
-	}
+	spool_leave(s);
 	finish_file(s);
 	if (s->read_fd >= 0)
 		close(s->read_fd);

@@ -18,6 +18,8 @@
 #define STAMP_AT      4 /* Export Time and Sequence Number */
 #define STAMP_OCTETS  8
 
+#define POSITION_NAME_OCTETS 32
+
 void spool_path(const struct spool *s, uint32_t number, char path[static SPOOL_PATH_MAX + 32])
 {
 	snprintf(path, SPOOL_PATH_MAX + 32, "%s/%08u.ipfix", s->folder, number);
@@ -50,8 +52,48 @@ static int open_in(const struct spool *s, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+/* The Templates but for their stamps, which are other ones each time: FNV-1a. */
+static uint64_t hash_head(const struct spool *s)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t at = 0, octets; at < s->params.head_octets; at += octets) {
+		const uint8_t *m = s->params.head + at;
+
+		octets = encode_message_octets(m);
+		for (size_t i = 0; i < octets; i++)
+			if (i < STAMP_AT || i >= STAMP_AT + STAMP_OCTETS)
+				hash = (hash ^ m[i]) * 0x100000001b3;
+	}
+	return hash;
+}
+
+/*
+ * Files of other Templates stay where they are, so what is done is known of each
+ * Templates' files by themselves: a number says nothing about files that were not ours.
+ */
+static void position_name(const struct spool *s, char name[static POSITION_NAME_OCTETS])
+{
+	snprintf(name, POSITION_NAME_OCTETS, "position-%016llx", (unsigned long long)hash_head(s));
+}
+
+void spool_leave(struct spool *s)
+{
+	char path[SPOOL_PATH_MAX + 32], name[POSITION_NAME_OCTETS];
+
+	if (s->position_fd < 0)
+		return;
+	spool_sync(s);
+	close(s->position_fd);
+	position_name(s, name);
+	snprintf(path, sizeof(path), "%s/%s", s->folder, name);
+	if (s->is_recovered && !s->stats.n_files && unlink(path))
+		log_errno(-errno, "exporter %s: remove %s", s->owner, path);
+}
+
 int spool_enter(struct spool *s)
 {
+	char name[POSITION_NAME_OCTETS];
 	int err = make_folders(s->folder);
 
 	if (!err) {
@@ -65,7 +107,8 @@ int spool_enter(struct spool *s)
 		return -EBUSY;
 	}
 	if (!err) {
-		s->position_fd = open_in(s, "position");
+		position_name(s, name);
+		s->position_fd = open_in(s, name);
 		err = s->position_fd < 0 ? s->position_fd : 0;
 	}
 	return err ? log_errno(err, "exporter %s: open spool %s", s->owner, s->folder) : 0;
@@ -242,5 +285,6 @@ int spool_recover(struct spool *s)
 			 "spool %s",
 			 s->owner, (unsigned long long)s->stats.held.records,
 			 (unsigned long long)s->stats.held.events, s->folder);
+	s->is_recovered = !err;
 	return err;
 }

@@ -30,6 +30,7 @@ struct spool {
 	struct spool_place take; /* what is taken next: file and offset */
 	struct spool_place done; /* all before it is */
 	bool is_done_written;
+	bool is_recovered; /* all files of an earlier run are in the list */
 	bool is_full; /* it was printed */
 	uint8_t message[SPOOL_MESSAGE_MAX];
 };
@@ -39,6 +40,9 @@ void spool_path(const struct spool *s, uint32_t number, char path[static SPOOL_P
 
 /* Make the folder and lock it. Returns 0 or -errno, printed. */
 int spool_enter(struct spool *s);
+
+/* Write down what is done; of no files nothing has to be known. */
+void spool_leave(struct spool *s);
 
 /* Find the files there are, drop what is done, count the rest. Returns 0 or -errno. */
 int spool_recover(struct spool *s);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "probe/ledger.h"
 #include "tests/lib/meter_check.h"
 #include "tests/lib/meter_details.h"
 #include "tests/lib/meter_fixture.h"
@@ -162,6 +163,39 @@ static void test_directions_of_a_conversation_are_two_flows(void **state)
 }
 
 /* Same ends, other VLAN: none of the two knows of the other. */
+static uint64_t overflow(const struct flow_cache *cache)
+{
+	struct xfp_ledger_row sum;
+
+	meter_ledger_sum(cache, &sum);
+	return ledger_sum_overflow(&sum).packets;
+}
+
+static void test_packet_that_finds_no_place_is_overflow_at_each_point(void **state)
+{
+	uint64_t n_duplicates = 0, n_full = 0;
+
+	(void)state;
+	meter_fixture_clear(&m);
+	for (uint16_t port = 1; port <= 1000; port++) {
+		pkt_init(&b);
+		pkt_eth(&b);
+		pkt_ipv4(&b, CASE_SOURCE4, CASE_DESTINATION4);
+		pkt_udp(&b, port, 53);
+		pkt_finish(&b);
+		run(METER_XDP);
+		bool is_full = overflow(&m.kernel) > 2 * n_full;
+
+		run(METER_TC_EGRESS);
+		n_full += is_full;
+		n_duplicates += !is_full;
+		assert_int_equal(overflow(&m.kernel), 2 * n_full);
+		assert_int_equal(overflow(&m.native), 2 * n_full);
+	}
+	assert_true(n_full > 0 && n_duplicates > 0);
+	assert_duplicates(n_duplicates);
+}
+
 static void test_vlan_still_makes_another_flow(void **state)
 {
 	(void)state;
@@ -239,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_point_that_sees_a_flow_first_meters_it),
 		cmocka_unit_test(test_key_of_the_flow_has_the_first_point),
 		cmocka_unit_test(test_directions_of_a_conversation_are_two_flows),
+		cmocka_unit_test(test_packet_that_finds_no_place_is_overflow_at_each_point),
 		cmocka_unit_test(test_vlan_still_makes_another_flow),
 		cmocka_unit_test(test_super_packet_is_as_many_duplicates_as_segments),
 		cmocka_unit_test(test_details_are_of_the_first_point_only),

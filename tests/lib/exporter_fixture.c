@@ -87,6 +87,8 @@ static void read_data(struct wire *w, uint32_t id, const uint8_t *p, size_t octe
 
 	assert(record_octets > 0); /* its Template came before */
 	assert_int_equal(octets % record_octets, 0);
+	if (octets / record_octets > w->most_records)
+		w->most_records = octets / record_octets;
 	for (size_t at = 0; at < octets; at += record_octets) {
 		w->data.records++;
 		w->data.octets += get64(p + at + w->octets_at[id]);

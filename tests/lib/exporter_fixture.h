@@ -37,6 +37,7 @@ struct wire {
 	uint64_t templates;
 	struct exporter_volume data;
 	uint64_t records_of[WIRE_MAX_ID]; /* by Template ID */
+	uint64_t most_records; /* of Flows in a Message */
 	size_t largest; /* Message, octets */
 	uint8_t last[WIRE_MAX_OCTETS];
 	size_t last_octets;

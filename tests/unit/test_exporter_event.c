@@ -345,6 +345,7 @@ static void test_what_one_exporter_had_not_sent_the_other_takes_over(void **stat
 	check_balance(other);
 	assert_int_equal(stats()->moved.events, 2);
 	assert_int_equal(exporter_stats(other)->queued.events, 2);
+	assert_int_equal(other->pace.total, 0); /* they leave at once, beside the pace */
 	exporter_close(other);
 }
 

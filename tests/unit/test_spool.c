@@ -1,185 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The queue on disk: order, bounds, counts, and what is left by a run that was killed. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <cmocka.h>
 
-#include "probe/exporter_encode.h"
-#include "probe/spool.h"
-
-#define TIME	      1767400000u
-#define MIB	      (1u << 20)
-#define RECORD_OCTETS 8
-#define RECORDS	      100 /* in a Message */
-#define OCTETS	      (MESSAGE_DATA_OFFSET + RECORDS * RECORD_OCTETS)
-
-struct fixture {
-	char folder[64];
-	uint8_t head[24];
-	struct spool *s;
-	uint32_t appended, taken; /* Messages; each has its number in all its records */
-};
-
-static struct fixture f;
-
-/* A record is the number of its Message, which counts as its packets. */
-static bool measure(void *arg, const uint8_t *message, size_t octets, uint32_t *n_records,
-		    struct exporter_volume *v)
-{
-	(void)arg;
-	if (message[16] == 0)
-		return false;
-	*n_records = (uint32_t)((octets - MESSAGE_DATA_OFFSET) / RECORD_OCTETS);
-	*v = (struct exporter_volume){.records = *n_records, .octets = *n_records * 1000};
-	for (size_t at = MESSAGE_DATA_OFFSET; at < octets; at += RECORD_OCTETS)
-		v->packets += (uint32_t)message[at] << 8 | message[at + 1];
-	return true;
-}
-
-static int open_spool(uint32_t mib)
-{
-	struct spool_params params = {
-		.folder = f.folder,
-		.owner = "test",
-		.max_octets = (uint64_t)mib * MIB,
-		.head = f.head,
-		.head_octets = sizeof(f.head),
-		.measure = measure,
-	};
-
-	return spool_open(&f.s, &params);
-}
-
-static void close_spool(void)
-{
-	spool_close(f.s);
-	f.s = NULL;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	f = (struct fixture){.folder = "/tmp/xflow-test-spool-XXXXXX"};
-	assert_non_null(mkdtemp(f.folder));
-	encode_headers(f.head, 7, 2);
-	encode_lengths(f.head, 4);
-	assert_int_equal(open_spool(1), 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	char command[128];
-
-	(void)state;
-	close_spool();
-	snprintf(command, sizeof(command), "rm -rf %s", f.folder);
-	return system(command);
-}
-
-static void make_message(uint8_t message[static OCTETS], uint32_t number)
-{
-	memset(message, 0, OCTETS);
-	encode_headers(message, 7, 256);
-	encode_lengths(message, OCTETS - MESSAGE_DATA_OFFSET);
-	for (size_t at = MESSAGE_DATA_OFFSET; at < OCTETS; at += RECORD_OCTETS) {
-		message[at] = (uint8_t)(number >> 8);
-		message[at + 1] = (uint8_t)number;
-	}
-}
-
-static int append_one(void)
-{
-	uint8_t message[OCTETS];
-	struct exporter_volume v;
-	uint32_t n;
-
-	make_message(message, f.appended);
-	measure(NULL, message, OCTETS, &n, &v);
-	int err = spool_append(f.s, message, OCTETS, n, &v, TIME);
-
-	f.appended += !err;
-	return err;
-}
-
-static void append(uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		assert_int_equal(append_one(), 0);
-}
-
-/* Take the next; its number, -1 if there is none. */
-static int take(struct spool_place *place, struct exporter_volume *v)
-{
-	uint8_t message[OCTETS], expected[OCTETS];
-	size_t octets = spool_take(f.s, message, sizeof(message), place, v);
-
-	if (!octets)
-		return -1;
-	int number = message[MESSAGE_DATA_OFFSET] << 8 | message[MESSAGE_DATA_OFFSET + 1];
-
-	assert_int_equal(octets, OCTETS);
-	make_message(expected, (uint32_t)number);
-	memcpy(expected + 4, message + 4, 8); /* the stamp */
-	assert_memory_equal(message, expected, OCTETS);
-	return number;
-}
-
-/* Take so many, in order, and be done with them. */
-static void take_done(uint32_t n)
-{
-	struct spool_place place;
-	struct exporter_volume v;
-
-	for (uint32_t i = 0; i < n; i++) {
-		assert_int_equal(take(&place, &v), f.taken++);
-		spool_done(f.s, &place);
-	}
-}
-
-static uint64_t held(void)
-{
-	return spool_stats(f.s)->held.records;
-}
-
-/* Octets of all files, by the file system; the number of them. */
-static uint64_t octets_on_disk(uint32_t *n_files)
-{
-	DIR *dir = opendir(f.folder);
-	uint64_t octets = 0;
-	struct stat st;
-
-	*n_files = 0;
-	for (struct dirent *d; (d = readdir(dir));) {
-		if (!strstr(d->d_name, ".ipfix"))
-			continue;
-		assert_int_equal(fstatat(dirfd(dir), d->d_name, &st, 0), 0);
-		octets += (uint64_t)st.st_size;
-		++*n_files;
-	}
-	closedir(dir);
-	return octets;
-}
-
-static void check_disk(void)
-{
-	uint32_t n;
-
-	assert_int_equal(octets_on_disk(&n), spool_stats(f.s)->octets);
-	assert_int_equal(n, spool_stats(f.s)->n_files);
-}
+#include "tests/lib/spool_fixture.h"
 
 static void test_messages_come_out_in_order_and_leave_nothing(void **state)
 {
@@ -339,27 +164,6 @@ static void test_damaged_file_is_counted_and_the_next_one_read(void **state)
 	assert_int_equal(held(), 0);
 }
 
-static void test_files_of_other_templates_stay(void **state)
-{
-	uint32_t n;
-
-	(void)state;
-	append(100);
-	uint64_t octets = spool_stats(f.s)->octets;
-
-	close_spool();
-	f.head[20] = 1;
-	assert_int_equal(open_spool(1), 0);
-	assert_int_equal(held(), 0);
-	append(10);
-	f.taken = 100;
-	take_done(10);
-	close_spool();
-	assert_int_equal(octets_on_disk(&n), octets);
-	f.head[20] = 0;
-	assert_int_equal(open_spool(1), 0);
-}
-
 static void test_spool_of_another_is_refused(void **state)
 {
 	struct spool *own = f.s;
@@ -424,8 +228,6 @@ static void test_write_that_fails_leaves_the_file_whole(void **state)
 	take_done(f.appended);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,7 +238,6 @@ int main(void)
 		TEST(test_another_run_goes_on_where_one_ended),
 		TEST(test_part_of_a_message_is_cut_off),
 		TEST(test_damaged_file_is_counted_and_the_next_one_read),
-		TEST(test_files_of_other_templates_stay),
 		TEST(test_spool_of_another_is_refused),
 		TEST(test_folder_that_cannot_be_made_is_an_error),
 		TEST(test_each_file_is_whole_by_itself),
