@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "probe/clock.h"
+#include "probe/config_complain.h"
 #include "probe/log.h"
 
 #define DRAIN_TIMEOUT_MS 5000
@@ -88,6 +89,7 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 	for (size_t i = 0; i < cfg->n_exporters && !err; i++) {
 		err = exporter_open(&s->exporter[i], &cfg->exporters[i], cfg->observation_domain_id,
 				    cfg->enterprise_number, is_paced);
+		config_complain_unusable(cfg, i, err);
 		if (!err)
 			exporter_set_facts(s->exporter[s->n_exporters++], &s->facts);
 	}

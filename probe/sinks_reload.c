@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "probe/config_complain.h"
+
 static bool is_fresh(const struct reload_plan *plan, size_t i)
 {
 	return plan->exporter[i].action == RELOAD_ADD || plan->exporter[i].action == RELOAD_CHANGE;
@@ -40,8 +42,10 @@ static int begin_all(struct sinks_fresh *fresh, const struct config *next, bool 
 
 	for (size_t i = 0; i < next->n_exporters && !err; i++)
 		if (fresh->exporter[i] && !fresh->waits[i] &&
-		    (next->exporters[i].transport == TRANSPORT_FILE) == are_files)
+		    (next->exporters[i].transport == TRANSPORT_FILE) == are_files) {
 			err = exporter_begin(fresh->exporter[i]);
+			config_complain_unusable(next, i, err);
+		}
 	return err;
 }
 
