@@ -128,6 +128,12 @@ refused_file 'FILE:2:20: enterprise_number: 29305 is taken (0: IANA, 29305: RFC 
 interfaces: [{name: eth0}]
 enterprise_number: 29305
 YAML
+for transport in sctp tls dtls; do
+	refused "$transport: not available in this version: Debian's libfixbuf is built without " \
+		-i eth0 --collector $transport:127.0.0.1:4740
+	grep -q 'WireGuard.*stunnel\|stunnel.*WireGuard' "$dir/err" || fail "$transport: no way round: $(cat "$dir/err")"
+done
+./xflow-probe -n -i eth0 --collector tls:4740 >"$dir/out" || fail "a host may not be called tls"
 refused "--collector netflow9:127.0.0.1: no port; write HOST:PORT" -i eth0 --collector netflow9:127.0.0.1
 for version in 9 5; do
 	refused_file "exporters[0].spool: holds IPFIX only, not NetFlow v$version; leave it out, or" <<-YAML
