@@ -2,14 +2,17 @@
 /*
  * Send an event of every kind, with everything an event can have, between Flow Records.
  *
- *	send_events udp|file ADDRESS yes|no    with events, or the Flow Records only
+ *	send_events udp|file ADDRESS yes|no [SEQUENCE]
+ *
+ * yes: with events, no: the Flow Records only; their first Sequence Number is SEQUENCE.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "probe/clock.h"
-#include "probe/exporter.h"
+#include "probe/exporter_private.h"
 #include "tests/lib/event_fixture.h"
 #include "tests/lib/exporter_fixture.h"
 
@@ -52,7 +55,7 @@ int main(int argc, char **argv)
 		.name = "sender", .template_refresh_s = 60, .reconnect_s = 60};
 	struct exporter *e;
 
-	if (argc != 4 || strlen(argv[2]) >= sizeof(cfg.address))
+	if (argc < 4 || argc > 5 || strlen(argv[2]) >= sizeof(cfg.address))
 		return 2;
 	cfg.transport = strcmp(argv[1], "file") != 0 ? TRANSPORT_UDP : TRANSPORT_FILE;
 	cfg.events = !strcmp(argv[3], "yes");
@@ -60,6 +63,8 @@ int main(int argc, char **argv)
 	if (exporter_open(&e, &cfg, DOMAIN_ID, PEN, false))
 		return 1;
 	exporter_run(e, clock_monotonic_ns(), (uint32_t)time(NULL));
+	if (argc == 5)
+		e->stats.sequence = (uint32_t)strtoul(argv[4], NULL, 10);
 	for (unsigned int kind = 0; kind < N_EVENT_KINDS; kind++) {
 		send_flows(e, kind);
 		exporter_flush(e, clock_monotonic_ns(), NS_PER_S);
