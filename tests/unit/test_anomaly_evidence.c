@@ -90,10 +90,10 @@ static void test_what_was_broken_long_ago_is_not_told(void **state)
 
 	(void)state;
 	send_tcp(0, REMOTE, CLIENT, TARGET, 80, TH_SYN | TH_FIN);
-	anomaly_fixture_run(&f, 200000);
+	anomaly_fixture_run(&f, 100000);
 	f.n_events = 0;
-	send_tcp(200000, REMOTE, CLIENT, TARGET, 81, TH_SYN | TH_RST);
-	anomaly_fixture_run(&f, 201000);
+	send_tcp(100000, REMOTE, CLIENT, TARGET, 81, TH_SYN | TH_RST);
+	anomaly_fixture_run(&f, 101000);
 	assert_one(ANOMALY_PROTOCOL_VIOLATION, ANOMALY_BY_SYN_RST, &e);
 	assert_int_equal(e.violations, 1 << 3);
 }
