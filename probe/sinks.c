@@ -166,6 +166,12 @@ void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)
 		output_flush(&s->output);
 }
 
+void sinks_spread(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)
+{
+	for (size_t i = 0; i < s->n_exporters; i++)
+		exporter_spread(s->exporter[i], now_ns, interval_ns);
+}
+
 /* True while the exporter waits for another one to leave. */
 static bool check_waiting(struct sinks *s, size_t i)
 {
