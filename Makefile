@@ -196,9 +196,9 @@ $(OUT)/tools:
 
 # What Collectors have to be told of our elements; a style test compares.
 DEFINITIONS := $(addprefix conf/,pmacct-primitives.lst nfacctd.conf goflow2-mapping.yaml \
-                 logstash-xflow.yml nprobe-fields.txt)
+                 logstash-xflow.yml nprobe-fields.txt silk-sensor.conf)
 .PHONY: definitions
-definitions: ## write the definitions for Collectors in conf/ from probe/ie.def
+definitions: ## write the definitions for Collectors in conf/ from the tables of elements
 	@conf/make_definitions.py
 
 # --- installation ---

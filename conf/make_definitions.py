@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes what Collectors have to be told of the probe's elements, from probe/ie.def.
+"""Writes what Collectors have to be told of the probe's elements, from probe/ie.def and
+probe/event_ie.def.
 
 make_definitions.py           writes the files beside itself
 make_definitions.py --check   writes nothing; fails if a file is not as it would be
@@ -8,6 +9,7 @@ make_definitions.py --check   writes nothing; fails if a file is not as it would
 
 import re
 import sys
+import textwrap
 from collections import namedtuple
 from pathlib import Path
 
@@ -17,6 +19,7 @@ REVERSE_PEN = 29305
 REVERSE_BIT = 0x4000  # the reverse of an element of ours has its id and this bit
 
 Element = namedtuple("Element", "name owner id octets kind once group")
+EventElement = namedtuple("EventElement", "name id kind")
 
 # What each reads by itself, by element id; goflow2 2.2.6 and pmacct 1.7.7.
 NATIVE = {
@@ -24,7 +27,15 @@ NATIVE = {
                 139, 152, 153, 197},
     "pmacct": {1, 2, 4, 5, 6, 7, 8, 10, 11, 12, 14, 27, 28, 32, 56, 58, 61, 80, 139, 152, 153,
                243, 245, 256},
+    "SiLK": {1, 2, 4, 6, 7, 8, 10, 11, 12, 14, 27, 28, 32, 58, 136, 139, 152, 153, 176, 177, 178,
+             179},
 }
+# Elements of events are fields of options records, most of them of variable length. goflow2
+# makes nothing of such records but sampling rates, and nfacctd (nfacctd_account_options)
+# cannot tell where one of variable length ends: neither is told of them.
+VARIABLE = 65535
+# What BinData, which the codec of Logstash reads with, takes for no field's name.
+BINDATA_RESERVED = {"class", "value", "element", "index", "array"}
 PMACCT_MAX_PRIMITIVES = 64
 GOFLOW2_FIELDS = """type time_received_ns sequence_num sampling_rate sampler_address
     time_flow_start_ns time_flow_end_ns bytes packets src_addr dst_addr etype proto src_port
@@ -42,6 +53,15 @@ def read_elements():
     return elements
 
 
+def read_event_elements():
+    """Our own ones; those of IANA every Collector of events knows."""
+    text = (PROBE / "event_ie.def").read_text()
+    rows = re.findall(r"^EVENT_IE\((\w+),\s*(\w+),\s*(\d+),\s*(\w+),", text, re.M)
+    assert len(rows) == text.count("\nEVENT_IE("), "a row is not read"
+    return [EventElement(name, int(number), kind) for name, owner, number, kind in rows
+            if owner == "OWN"]
+
+
 def read_pen():
     schema = (PROBE / "config_schema.c").read_text()
     return int(re.search(r'"enterprise_number", CONFIG_U32, \S+ "(\d+)"', schema).group(1))
@@ -50,6 +70,7 @@ def read_pen():
 ELEMENTS = read_elements()
 PEN = read_pen()
 OWN = [e for e in ELEMENTS if e.owner == "OWN"]
+EVENTS = read_event_elements()
 
 
 def reverse_name(element):
@@ -65,7 +86,8 @@ def own_both_ways():
 def header(mark, *lines):
     return "".join(f"{mark} {line}".rstrip() + "\n" for line in (
         "SPDX-License-Identifier: BSD-2-Clause",
-        "Made by conf/make_definitions.py from probe/ie.def; do not edit.", *lines)) + "\n"
+        "Made by conf/make_definitions.py from probe/ie.def and probe/event_ie.def; do not edit.",
+        *lines)) + "\n"
 
 
 def pmacct_primitives():
@@ -128,6 +150,13 @@ def logstash_definitions():
     text += f"{PEN}:\n"
     for name, number, e in own_both_ways():
         text += f"  {number}:\n  - :{kinds.get(e.kind, f'uint{8 * e.octets}')}\n  - :{name}\n"
+    # no list is read: its place is passed over
+    kinds = {"U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "F32": "float",
+             "BOOL": "uint8", "TEXT": "string", "LIST": "skip"}
+    text += "  # of events, with `events: true`; each becomes an event among the Flows\n"
+    for e in EVENTS:
+        name = f"event{e.name.capitalize()}" if e.name in BINDATA_RESERVED else e.name
+        text += f"  {e.id}:\n  - :{kinds[e.kind]}\n  - :{name}\n"
     return text
 
 
@@ -136,8 +165,37 @@ def nprobe_fields():
              "M": "dump_as_mac_address", "O": "dump_as_hex"}
     text = header("#", "nprobe --collector-port 9995 --load-custom-fields nprobe-fields.txt ...", "",
                   "Name\tSTANDARD_ALIAS\tPEN\tFieldId\tLen\tFormat")
-    return text + "".join(f"{name}\tNONE\t{PEN}\t{number}\t{e.octets}\t{forms[e.kind]}\n"
-                          for name, number, e in own_both_ways())
+    text += "".join(f"{name}\tNONE\t{PEN}\t{number}\t{e.octets}\t{forms[e.kind]}\n"
+                    for name, number, e in own_both_ways())
+    forms = {"U8": (1, "dump_as_uint"), "U16": (2, "dump_as_uint"), "U32": (4, "dump_as_uint"),
+             "U64": (8, "dump_as_uint"), "F32": (4, "dump_as_hex"), "BOOL": (1, "dump_as_bool"),
+             "TEXT": (VARIABLE, "dump_as_ascii"), "LIST": (VARIABLE, "dump_as_hex")}
+    text += "# of events, with `events: true`\n"
+    for e in EVENTS:
+        octets, form = forms[e.kind]
+        text += f"{e.name}\tNONE\t{PEN}\t{e.id}\t{octets}\t{form}\n"
+    return text
+
+
+def silk_sensor():
+    stored = ", ".join(e.name for e in ELEMENTS if e.owner == "IANA" and e.id in NATIVE["SiLK"])
+    lines = textwrap.wrap(f"SiLK stores {stored}; it skips our own elements and events, so that "
+                          "it has to be told of none.", 90)
+    return header("#", "rwflowpack --sensor-configuration=silk-sensor.conf ...",
+                  "The exporter: {address: 'HOST:4739', profile: silk}", *lines) + """\
+probe xflow ipfix
+    listen-on-port 4739
+    protocol udp
+    # vlanId instead of interfaces: interface-values vlan
+end probe
+
+sensor xflow
+    ipfix-probes xflow
+    # your own networks
+    internal-ipblocks 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16
+    external-ipblocks remainder
+end sensor
+"""
 
 
 FILES = {
@@ -146,6 +204,7 @@ FILES = {
     "goflow2-mapping.yaml": goflow2_mapping,
     "logstash-xflow.yml": logstash_definitions,
     "nprobe-fields.txt": nprobe_fields,
+    "silk-sensor.conf": silk_sensor,
 }
 
 
@@ -156,7 +215,7 @@ def main():
         if "--check" not in sys.argv[1:]:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:
-            print(f"conf/{name} is not what probe/ie.def says: run `make definitions`")
+            print(f"conf/{name} is not what the tables of elements say: run `make definitions`")
             status = 1
     return status
 

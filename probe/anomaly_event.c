@@ -162,6 +162,7 @@ static char *put_evidence(char *p, const struct anomaly_event *e)
 		{"peakBps", e->peak_bps},
 		{"reflectorPort", e->reflector_port},
 		{"violationId", e->violation_id},
+		{"violationBitmap", e->violations},
 		{"connectionCount", e->connections},
 		{"hoursBitmap", e->hours_bitmap},
 		{"intervalMedianMs", e->interval_median_ms},
@@ -174,6 +175,8 @@ static char *put_evidence(char *p, const struct anomaly_event *e)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i].value)
 			p = put_number(p, numbers[i].name, numbers[i].value);
+	if (e->amplification > 0)
+		p = put_real(p, "amplificationFactor", e->amplification);
 	if (e->interval_median_ms)
 		p = put_real(p, "intervalCv", e->interval_cv);
 	if (e->octets_out)

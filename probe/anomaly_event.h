@@ -94,7 +94,9 @@ struct anomaly_event {
 	uint64_t peak_pps;
 	uint64_t peak_bps;
 	uint16_t reflector_port;
+	float amplification; /* octets of an answer to those of a question, where there is one seen */
 	uint16_t violation_id; /* see anomaly_violation.def; 0 = none                */
+	uint64_t violations; /* bit n: that with the id n, by the same host in the window */
 	bool is_spoofed; /* sources are likely forged                        */
 	uint32_t connections; /* of a beacon                                       */
 	uint32_t hours_bitmap; /* hours of the day, UTC, with one of them         */

@@ -28,12 +28,20 @@ struct answers {
 	struct distinct_many servers; /* of the unasked */
 };
 
+/* Questions to one service, the one that was asked last. */
+struct questions {
+	uint16_t port;
+	uint64_t packets;
+	uint64_t octets;
+};
+
 struct struck {
 	struct host host;
 	bool is_used;
 	uint8_t obs_point;
 	uint16_t port; /* of most answers, by votes */
 	uint32_t votes;
+	struct questions questions; /* of the host itself */
 	struct answers answers[GENERATIONS]; /* [0] current */
 	uint64_t second_octets;
 	uint64_t syn_ack; /* unasked, since the last second */
@@ -91,12 +99,13 @@ static struct struck *struck_find(struct reflection *r, const struct anomaly *a,
 	return least;
 }
 
-/* Whether nobody asked, found out when the Flow is new: a question comes first. */
-static bool is_unasked(const struct flow_delta *d)
+/*
+ * Whether nobody asked, found out when the Flow is new: a question comes first. Of a
+ * new Flow that was asked for *question becomes what there is of the question.
+ */
+static bool is_unasked(const struct flow_delta *d, struct flow_reverse *question)
 {
-	struct flow_reverse reverse;
-
-	if (d->is_new && !flow_delta_reverse(d, &reverse))
+	if (d->is_new && !flow_delta_reverse(d, question))
 		*d->state |= FLOW_UNSOLICITED;
 	return *d->state & FLOW_UNSOLICITED;
 }
@@ -125,6 +134,14 @@ static void port_vote(struct struck *s, uint16_t port)
 		s->port = port;
 }
 
+static void question_note(struct questions *q, uint16_t port, const struct flow_reverse *question)
+{
+	if (q->port != port)
+		*q = (struct questions){.port = port};
+	q->packets += question->packets;
+	q->octets += question->octets;
+}
+
 /*
  * How large the answers of a Flow are, as packets: their mean; but where the largest is
  * less than twice that, the largest. It is so with fragments, whatever the last of
@@ -140,6 +157,7 @@ static uint64_t answer_octets(const struct flow_delta *d)
 static void on_udp(struct anomaly *a, struct reflection *r, const struct anomaly_flow *flow)
 {
 	const struct flow_delta *d = flow->delta;
+	struct flow_reverse question = {0};
 	struct struck *s;
 
 	if (flow->is_later_fragment) {
@@ -150,8 +168,9 @@ static void on_udp(struct anomaly *a, struct reflection *r, const struct anomaly
 	    (flow->destination_port == flow->source_port && d->length_max < SMALL_OCTETS))
 		return;
 	s = struck_find(r, a, flow);
-	if (!is_unasked(d)) {
+	if (!is_unasked(d, &question)) {
 		s->answers[0].asked += d->packets;
+		question_note(&s->questions, flow->source_port, &question);
 		return;
 	}
 	s->answers[0].unasked += d->packets;
@@ -166,10 +185,11 @@ static void on_udp(struct anomaly *a, struct reflection *r, const struct anomaly
 static void on_tcp(struct anomaly *a, struct reflection *r, const struct anomaly_flow *flow)
 {
 	const struct flow_delta *d = flow->delta;
+	struct flow_reverse question;
 	struct struck *s;
 
 	if ((d->first_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) != (TH_SYN | TH_ACK) ||
-	    d->tcp_flags & (TH_FIN | TH_RST | TH_PUSH) || !is_unasked(d))
+	    d->tcp_flags & (TH_FIN | TH_RST | TH_PUSH) || !is_unasked(d, &question))
 		return;
 	s = struck_find(r, a, flow);
 	s->syn_ack += d->packets;
@@ -216,6 +236,16 @@ static void struck_report(struct anomaly *a, struct struck *s, struct anomaly_ev
 	incidents_report(&a->incidents, &report);
 }
 
+/* 0: no question is known. */
+static float amplification(const struct struck *s, uint64_t answer_octets_mean)
+{
+	const struct questions *q = &s->questions;
+
+	if (q->port != s->port || !q->octets)
+		return 0;
+	return (float)answer_octets_mean * (float)q->packets / (float)q->octets;
+}
+
 static void udp_judge(struct anomaly *a, struct struck *s)
 {
 	const struct answers *now = &s->answers[0], *before = &s->answers[1];
@@ -239,6 +269,7 @@ static void udp_judge(struct anomaly *a, struct struck *s)
 	e.n_sources = distinct_many_count(&servers);
 	e.value = (float)e.n_sources;
 	e.threshold = (float)threshold;
+	e.amplification = amplification(s, mean);
 	*host_put(whom, &s->host) = '\0';
 	snprintf(e.reason, sizeof(e.reason),
 		 "%s got %llu packets from port %u of %u servers in 10 s, of up to %llu octets "

@@ -96,16 +96,26 @@ static enum violation judge(const struct anomaly_flow *flow)
 	return v;
 }
 
+static bool violator_is(const struct violator *place, const struct host *host, enum violation v)
+{
+	return place->is_used && place->violation == v && host_equals(&place->host, host);
+}
+
+static struct violator *violator_set(struct violation_state *s, const struct anomaly *a,
+				     const struct host *host, enum violation v)
+{
+	return &s->violator[anomaly_hash(a, host, v) % PLACE_SETS * PLACE_WAYS];
+}
+
 static struct violator *violator_find(struct violation_state *s, const struct anomaly *a,
 				      const struct anomaly_flow *flow, enum violation v)
 {
 	struct host site =
 		v == VIOLATION_GROUP_SOURCE ? flow->destination : host_site(&flow->source);
-	uint64_t hash = anomaly_hash(a, &site, v);
-	struct violator *set = &s->violator[hash % PLACE_SETS * PLACE_WAYS], *least = set;
+	struct violator *set = violator_set(s, a, &site, v), *least = set;
 
 	for (int i = 0; i < PLACE_WAYS; i++) {
-		if (set[i].is_used && set[i].violation == v && host_equals(&set[i].host, &site))
+		if (violator_is(&set[i], &site, v))
 			return &set[i];
 		if (!set[i].is_used || (least->is_used && set[i].packets < least->packets))
 			least = &set[i];
@@ -158,7 +168,25 @@ static void sides_write(struct anomaly_event *e, const struct violator *v)
 		 violations[v->violation].text, violations[v->violation].clause);
 }
 
-static void violator_report(struct anomaly *a, struct violator *v)
+/* What else the host did in the window, as violationBitmap. */
+static uint64_t violations_of(struct violation_state *s, const struct anomaly *a,
+			      const struct violator *of)
+{
+	uint64_t bits = 1ull << violations[of->violation].id;
+
+	if (of->violation == VIOLATION_GROUP_SOURCE) /* whose host is the struck one */
+		return bits;
+	for (enum violation v = 0; v < VIOLATIONS; v++) {
+		const struct violator *set = violator_set(s, a, &of->host, v);
+
+		for (int i = 0; i < PLACE_WAYS && v != VIOLATION_GROUP_SOURCE; i++)
+			if (violator_is(&set[i], &of->host, v) && set[i].packets)
+				bits |= 1ull << violations[v].id;
+	}
+	return bits;
+}
+
+static void violator_report(struct anomaly *a, struct violation_state *s, struct violator *v)
 {
 	struct anomaly_event e = {.class = ANOMALY_PROTOCOL_VIOLATION};
 	struct incident_report report = {
@@ -173,6 +201,7 @@ static void violator_report(struct anomaly *a, struct violator *v)
 
 	e.subclass = violations[v->violation].subclass;
 	e.violation_id = violations[v->violation].id;
+	e.violations = violations_of(s, a, v);
 	e.severity = violations[v->violation].severity;
 	e.visibility = anomaly_visibility_at(a, v->obs_point);
 	e.value = (float)v->packets;
@@ -206,7 +235,7 @@ static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
 		struct violator *v = &s->violator[i];
 
 		if (v->is_fresh && !violator_has_to_wait(v)) {
-			violator_report(a, v);
+			violator_report(a, s, v);
 			v->is_fresh = false;
 		}
 		if (anomaly_since(a->now_ns, v->begun_ns) < WINDOW_NS)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "probe/config_complain.h"
 #include "probe/config_schema.h"
 #include "probe/exporter_encode.h"
 #include "probe/log.h"
@@ -98,12 +99,12 @@ static size_t check_interfaces(const struct config *cfg)
 		const struct interface_config *a = &cfg->interfaces[i];
 
 		if (!strcmp(a->name, ".") || !strcmp(a->name, "..") || strpbrk(a->name, "/: \t")) {
-			log_error("interfaces[%zu].name: %s is no name an interface can have", i,
-				  a->name);
+			config_complain("interfaces[%zu].name: %s is no name an interface can have",
+					i, a->name);
 			n_errors++;
 		}
 		if (a->ingress == INGRESS_OFF && a->egress == EGRESS_OFF) {
-			log_error(
+			config_complain(
 				"interfaces[%zu]: %s is metered neither on ingress nor on egress; "
 				"set one of them or remove it",
 				i, a->name);
@@ -112,9 +113,10 @@ static size_t check_interfaces(const struct config *cfg)
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(a->name, cfg->interfaces[k].name) != 0)
 				continue;
-			log_error("interfaces[%zu]: %s is there twice; name it once, with both "
-				  "ingress and egress",
-				  i, a->name);
+			config_complain(
+				"interfaces[%zu]: %s is there twice; name it once, with both "
+				"ingress and egress",
+				i, a->name);
 			n_errors++;
 			break;
 		}
@@ -153,9 +155,10 @@ static size_t check_mtu(const struct exporter_config *e, size_t i)
 	if (e->protocol != EXPORT_IPFIX || e->transport != TRANSPORT_UDP || !e->mtu ||
 	    e->mtu >= least)
 		return 0;
-	log_error("exporters[%zu].mtu: the Templates of these fields take %zu octets; make it "
-		  "larger, or take fewer fields",
-		  i, least);
+	config_complain(
+		"exporters[%zu].mtu: the Templates of these fields take %zu octets; make it "
+		"larger, or take fewer fields",
+		i, least);
 	return 1;
 }
 
@@ -178,18 +181,20 @@ static size_t check_failover(const struct config *cfg, size_t i)
 		if (strcmp(a->group, b->group) != 0)
 			continue;
 		if (a->protocol != b->protocol) {
-			log_error("exporters[%zu].protocol: not that of exporters[%zu], but one "
-				  "takes over what the other has encoded (failover); set the same "
-				  "for both",
-				  i, k);
+			config_complain(
+				"exporters[%zu].protocol: not that of exporters[%zu], but one "
+				"takes over what the other has encoded (failover); set the same "
+				"for both",
+				i, k);
 			return 1;
 		}
 		if (config_layout(a) == config_layout(b) && a->events == b->events)
 			continue;
-		log_error("exporters[%zu]: differs from exporters[%zu] in fields, biflow, "
-			  "precision or events, but one takes over what the other has encoded "
-			  "(failover); make them equal",
-			  i, k);
+		config_complain(
+			"exporters[%zu]: differs from exporters[%zu] in fields, biflow, "
+			"precision or events, but one takes over what the other has encoded "
+			"(failover); make them equal",
+			i, k);
 		return 1;
 	}
 	return 0;
@@ -204,7 +209,7 @@ static size_t check_group(const struct config *cfg, size_t i)
 		return group->mode == MODE_FAILOVER ? check_failover(cfg, i) : 0;
 	if (!strcmp(name, MAIN_GROUP))
 		return 0;
-	log_error("exporters[%zu].group: there is no group %s; add it to groups", i, name);
+	config_complain("exporters[%zu].group: there is no group %s; add it to groups", i, name);
 	return 1;
 }
 
@@ -213,12 +218,13 @@ static size_t check_storage(const struct exporter_config *e, size_t i)
 	bool is_file = e->transport == TRANSPORT_FILE;
 
 	if (is_file && *e->spool_path) {
-		log_error("exporters[%zu].spool: a file is never away; use a spool with udp or tcp",
-			  i);
+		config_complain(
+			"exporters[%zu].spool: a file is never away; use a spool with udp or tcp",
+			i);
 		return 1;
 	}
 	if (!is_file && (e->rotate_mib || e->rotate_s || e->compress)) {
-		log_error("exporters[%zu].file: only of transport file", i);
+		config_complain("exporters[%zu].file: only of transport file", i);
 		return 1;
 	}
 	return 0;
@@ -236,7 +242,7 @@ static size_t check_exporters(const struct config *cfg)
 
 		if (a->transport != TRANSPORT_FILE &&
 		    config_split_address(a->address, host, &port, &reason)) {
-			log_error("exporters[%zu].address: %s: %s", i, a->address, reason);
+			config_complain("exporters[%zu].address: %s: %s", i, a->address, reason);
 			n_errors++;
 		}
 		profile_check_fields(a, i);
@@ -245,9 +251,10 @@ static size_t check_exporters(const struct config *cfg)
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(a->name, cfg->exporters[k].name) != 0)
 				continue;
-			log_error("exporters[%zu].name: %s is the name of exporters[%zu] too; "
-				  "give each its own",
-				  i, a->name, k);
+			config_complain(
+				"exporters[%zu].name: %s is the name of exporters[%zu] too; "
+				"give each its own",
+				i, a->name, k);
 			n_errors++;
 			break;
 		}
@@ -273,13 +280,14 @@ static size_t check_timeouts(const struct flow_cache_config *cache)
 	size_t n_errors = 0;
 
 	if (cache->sweep_interval_s > cache->idle_timeout_s) {
-		log_error(
+		config_complain(
 			"flow_cache.sweep_interval_s: longer than idle_timeout_s; make it shorter");
 		n_errors++;
 	}
 	if (cache->sweep_interval_s > cache->active_timeout_s) {
-		log_error("flow_cache.sweep_interval_s: longer than active_timeout_s; make it "
-			  "shorter");
+		config_complain(
+			"flow_cache.sweep_interval_s: longer than active_timeout_s; make it "
+			"shorter");
 		n_errors++;
 	}
 	return n_errors;
@@ -334,8 +342,9 @@ static size_t check_enterprise_number(const struct config *cfg)
 	uint32_t low = number & 0xffff;
 
 	if (number == 0 || number == REVERSE_PEN) {
-		log_error("enterprise_number: %u is taken (0: IANA, 29305: RFC 5103); use your own",
-			  number);
+		config_complain(
+			"enterprise_number: %u is taken (0: IANA, 29305: RFC 5103); use your own",
+			number);
 		return 1;
 	}
 	if (!exports_own_elements(cfg))

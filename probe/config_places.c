@@ -49,6 +49,17 @@ const struct config_place *config_places_find(const struct config_places *p, con
 	return best;
 }
 
+void config_places_forget(struct config_places *p, const char *path)
+{
+	size_t n = 0;
+
+	/* item stays as large as config_places_add() takes it to be, or larger */
+	for (size_t i = 0; i < p->n; i++)
+		if (!is_within(p->item[i].path, path))
+			p->item[n++] = p->item[i];
+	p->n = n;
+}
+
 void config_places_free(struct config_places *p)
 {
 	free(p->item);

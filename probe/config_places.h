@@ -29,5 +29,8 @@ void config_places_add(struct config_places *p, const char *path, size_t line, s
  */
 const struct config_place *config_places_find(const struct config_places *p, const char *path);
 
+/* Forget `path` and what is in it: its values come from elsewhere. */
+void config_places_forget(struct config_places *p, const char *path);
+
 /* Free what it holds; idempotent. */
 void config_places_free(struct config_places *p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What of an exporter's configuration its export protocol can do. */
+#include "probe/config_complain.h"
 #include "probe/config_schema.h"
 #include "probe/exporter_netflow9.h"
 #include "probe/exporter_protocol.h"
@@ -25,9 +26,9 @@ static size_t check_fields(const struct exporter_config *e, size_t i, const char
 	if (!without.fields)
 		return 0;
 	config_key_format(config_key_find("exporters[].fields"), &without, words);
-	log_error("exporters[%zu].fields: %s has no elements of %s; leave them out, or set "
-		  "protocol: ipfix",
-		  i, protocol, words);
+	config_complain("exporters[%zu].fields: %s has no elements of %s; leave them out, or set "
+			"protocol: ipfix",
+			i, protocol, words);
 	return 1;
 }
 
@@ -41,40 +42,44 @@ size_t config_check_protocol(const struct config *cfg, size_t i)
 	if (e->protocol == EXPORT_IPFIX)
 		return 0;
 	if (e->transport != TRANSPORT_UDP) {
-		log_error("exporters[%zu].transport: %s travels over UDP only; set transport: udp, "
-			  "or protocol: ipfix",
-			  i, protocol);
+		config_complain(
+			"exporters[%zu].transport: %s travels over UDP only; set transport: udp, "
+			"or protocol: ipfix",
+			i, protocol);
 		n_errors++;
 	}
 	if (e->biflow == BIFLOW_RFC5103) {
-		log_error("exporters[%zu].biflow: %s has no record of both directions; set biflow: "
-			  "split, or protocol: ipfix",
-			  i, protocol);
+		config_complain(
+			"exporters[%zu].biflow: %s has no record of both directions; set biflow: "
+			"split, or protocol: ipfix",
+			i, protocol);
 		n_errors++;
 	}
 	if (e->precision == PRECISION_FULL) {
-		log_error("exporters[%zu].precision: %s has milliseconds and eight TCP flags; set "
-			  "precision: plain, or protocol: ipfix",
-			  i, protocol);
+		config_complain(
+			"exporters[%zu].precision: %s has milliseconds and eight TCP flags; set "
+			"precision: plain, or protocol: ipfix",
+			i, protocol);
 		n_errors++;
 	}
 	if (*e->spool_path) {
-		log_error("exporters[%zu].spool: holds IPFIX only, not %s; leave it out, or set "
-			  "protocol: ipfix",
-			  i, protocol);
+		config_complain(
+			"exporters[%zu].spool: holds IPFIX only, not %s; leave it out, or set "
+			"protocol: ipfix",
+			i, protocol);
 		n_errors++;
 	}
 	if (e->events && !p->has_events) {
-		log_error(
+		config_complain(
 			"exporters[%zu].events: %s has no elements for them; leave it out, or set "
 			"protocol: ipfix",
 			i, protocol);
 		n_errors++;
 	}
 	if (e->options == EXPORTER_OPTIONS_ALL && !p->encode_options) {
-		log_error("exporters[%zu].options: no options records are sent over %s; set "
-			  "options: auto, or protocol: ipfix",
-			  i, protocol);
+		config_complain("exporters[%zu].options: no options records are sent over %s; set "
+				"options: auto, or protocol: ipfix",
+				i, protocol);
 		n_errors++;
 	}
 	if (e->protocol == EXPORT_NETFLOW5 && cfg->observation_domain_id > UINT16_MAX)

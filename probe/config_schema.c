@@ -87,7 +87,7 @@ const struct config_key config_keys[] = {
 	 "name in messages and counters; empty = transport:address"},
 	{"exporters[].address", CONFIG_STRING, EXPORTER(address), NULL, 1, STRING_MAX(CONFIG_ADDRESS_MAX),
 	 NULL, NULL, "HOST:PORT or [IPV6]:PORT of the Collector, or the path of a file"},
-	{"exporters[].transport", CONFIG_ENUM, EXPORTER(transport), "udp", 0, 0, "udp | tcp | file", NULL,
+	{"exporters[].transport", CONFIG_ENUM, EXPORTER(transport), "udp", 0, 0, "udp | tcp | file", "sctp | tls | dtls",
 	 "how Messages travel"},
 	{"exporters[].protocol", CONFIG_ENUM, EXPORTER(protocol), "ipfix", 0, 0, "ipfix | netflow9 | netflow5",
 	 NULL, "export protocol; NetFlow over UDP only"},

@@ -64,6 +64,9 @@ extern const size_t config_n_keys;
 /* The row of `path`, NULL if there is none. */
 const struct config_key *config_key_find(const char *path);
 
+/* True for a word that means a thing this version cannot do. */
+bool config_key_is_later(const struct config_key *key, const char *word);
+
 /* The part of the key's path behind the first `length` octets of `at`, NULL if it lies elsewhere. */
 const char *config_key_below(const struct config_key *key, const char *at, size_t length);
 

@@ -32,6 +32,11 @@ static int word_index(const char *words, const char *text)
 	return -1;
 }
 
+bool config_key_is_later(const struct config_key *key, const char *word)
+{
+	return word_index(key->later, word) >= 0;
+}
+
 static const char *word_at(const char *words, int index, int *length)
 {
 	while (index--)
@@ -81,13 +86,36 @@ static int set_number(const struct config_key *key, void *member, const char *te
 	return 0;
 }
 
+/* Why this version cannot do what a word means, and what to do instead, where there is a way. */
+static const char *why_later(const char *word)
+{
+	static const struct {
+		const char *word, *why;
+	} ways[] = {
+		{"sctp",
+		 "not available in this version: Debian's libfixbuf is built without SCTP; set "
+		 "transport: tcp, through WireGuard or stunnel where the path is not trusted"},
+		{"tls",
+		 "not available in this version: Debian's libfixbuf is built without OpenSSL; "
+		 "set transport: tcp to a stunnel on this host, or send through WireGuard"},
+		{"dtls",
+		 "not available in this version: Debian's libfixbuf is built without OpenSSL; "
+		 "send through WireGuard, or set transport: tcp to a stunnel on this host"},
+	};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!strcmp(word, ways[i].word))
+			return ways[i].why;
+	return "not available in this version";
+}
+
 static int set_word(const struct config_key *key, void *member, const char *text,
 		    const char **reason)
 {
 	int index = word_index(key->words, text);
 
-	if (word_index(key->later, text) >= 0)
-		return refuse(reason, "not available in this version");
+	if (config_key_is_later(key, text))
+		return refuse(reason, why_later(text));
 	if (index < 0)
 		return refuse(reason, key->type == CONFIG_BOOL ? "neither true nor false"
 							       : "not one of the words known here");

@@ -2,6 +2,8 @@
 /* The effective configuration. See configure.h. */
 #include "probe/configure.h"
 
+#include "probe/config_complain.h"
+
 int configure(struct config *cfg, const struct options *opt, struct config_places *places)
 {
 	int err = 0;
@@ -12,5 +14,17 @@ int configure(struct config *cfg, const struct options *opt, struct config_place
 	if (err)
 		return err;
 	options_apply(cfg, opt);
+	/* lists are those of the command line, if it has any of it */
+	if (opt->n_exporters)
+		config_places_forget(places, "exporters");
+	if (opt->n_interfaces)
+		config_places_forget(places, "interfaces");
+	config_complain_in(opt->config_path, places);
 	return config_check(cfg);
+}
+
+void configure_end(struct config_places *places)
+{
+	config_complain_in(NULL, NULL);
+	config_places_free(places);
 }

@@ -354,6 +354,11 @@ void exporter_take_over(struct exporter *e, const struct exporter_volume *v, boo
 	e->pace.total += is_paced;
 }
 
+void exporter_spread(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)
+{
+	pace_spread(&e->pace, now_ns, interval_ns, e->queue.n_messages);
+}
+
 void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)
 {
 	exporter_queue_stages(e);
@@ -362,7 +367,7 @@ void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns)
 		queue_trim(&e->queue);
 	if (!e->events.n_messages)
 		queue_trim(&e->events);
-	pace_spread(&e->pace, now_ns, interval_ns, e->queue.n_messages);
+	exporter_spread(e, now_ns, interval_ns);
 }
 
 void exporter_set_facts(struct exporter *e, const struct options_facts *facts)

@@ -154,6 +154,12 @@ bool exporter_wants_events(const struct exporter *e);
 void exporter_flush(struct exporter *e, uint64_t now_ns, uint64_t interval_ns);
 
 /*
+ * Within a sweep: spread the Messages that are full so far, so that what comes of a long
+ * one need not wait for its end. As exporter_flush() otherwise.
+ */
+void exporter_spread(struct exporter *e, uint64_t now_ns, uint64_t interval_ns);
+
+/*
  * Send what is due now: queued Messages by the pace, Templates by their
  * refresh, retries of name resolution and connection.
  *

@@ -51,6 +51,16 @@ void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t
 	pace_restart(p, now_ns, n_messages);
 }
 
+uint64_t pace_time_left(uint64_t began_ns, uint64_t interval_ns, uint64_t now_ns)
+{
+	uint64_t end_ns = began_ns + 2 * interval_ns, least_ns = interval_ns / 4;
+	uint64_t left_ns = end_ns > now_ns ? end_ns - now_ns : 0;
+
+	if (left_ns > interval_ns)
+		return interval_ns;
+	return left_ns < least_ns ? least_ns : left_ns;
+}
+
 uint64_t pace_due(const struct pace *p, uint64_t now_ns)
 {
 	uint64_t elapsed_ns = now_ns > p->start_ns ? now_ns - p->start_ns : 0;

@@ -32,6 +32,13 @@ void pace_limit(struct pace *p, uint32_t max_records_per_s);
  */
 void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages);
 
+/*
+ * How long what a sweep has found so far may take to leave, when it has come to now_ns: an
+ * interval, but where the sweep takes longer than that, all has left two intervals after
+ * it began; a quarter of one at least.
+ */
+uint64_t pace_time_left(uint64_t began_ns, uint64_t interval_ns, uint64_t now_ns);
+
 /* Spread n_messages as if there had been none before, though some were put off. */
 void pace_restart(struct pace *p, uint64_t now_ns, uint64_t n_messages);
 

@@ -158,9 +158,9 @@ static int reload(struct live *l, struct config *next, json_t *answers)
 	if (!err && reload_plan(&plan, &l->cfg, next, detail_layout_set(&l->cache.params.detail),
 				print_refusal, &file))
 		err = -EINVAL;
-	config_places_free(&places);
 	if (!err)
 		err = prepare(l, next, &plan, &fresh, now_ns);
+	configure_end(&places);
 	if (err)
 		return err;
 	json_t *done = describe(&l->cfg, next, &plan);

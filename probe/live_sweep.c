@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "probe/exporter_pace.h"
 #include "probe/live_private.h"
 #include "probe/log.h"
 #include "probe/sweep_ledger.h"
@@ -54,7 +55,7 @@ static void sweep_complete(struct live *l, uint64_t now_ns)
 		due = now_ns + PRESSURE_INTERVAL_NS;
 	live_note_ignored(l);
 	/* over a whole interval, however much of it the sweep took: no bursts */
-	sinks_flush(&l->sinks, now_ns, l->interval_ns);
+	sinks_flush(&l->sinks, now_ns, pace_time_left(l->sweep_began_ns, l->interval_ns, now_ns));
 	live_export(l, now_ns);
 	loop_timer_set(&l->sweep_timer, due, 0);
 }
@@ -156,7 +157,11 @@ void live_grace_over(struct live *l)
 
 		sweep_harvest(&l->sweep);
 		l->owes_harvest = false;
-		l->sweep_scan_ns += clock_monotonic_ns() - before;
+		uint64_t now_ns = clock_monotonic_ns();
+
+		l->sweep_scan_ns += now_ns - before;
+		sinks_spread(&l->sinks, now_ns,
+			     pace_time_left(l->sweep_began_ns, l->interval_ns, now_ns));
 		sweep_go_on(l);
 	}
 	live_grace_next(l);

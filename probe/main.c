@@ -29,6 +29,7 @@ int main(int argc, char **argv)
 {
 	static struct config cfg;
 	static struct options opt;
+	static struct config_places places;
 	int err;
 
 	if (options_parse(&opt, argc, argv))
@@ -41,13 +42,14 @@ int main(int argc, char **argv)
 		puts("xflow-probe " XFP_VERSION);
 		return 0;
 	}
-	if (configure(&cfg, &opt, NULL))
+	if (configure(&cfg, &opt, &places))
 		return EXIT_USAGE;
 	if (opt.is_check_only)
 		return config_print(&cfg, stdout) ? EXIT_RUNNING : 0;
 
 	log_setup((enum log_level)cfg.log_level, cfg.log_json);
 	err = cfg.read_path[0] ? offline_run(&cfg) : live_run(&cfg, &opt);
+	configure_end(&places);
 	if (!err)
 		return 0;
 	return is_usage(err) ? EXIT_USAGE : EXIT_RUNNING;

@@ -129,6 +129,19 @@ static int handle_interface(struct options *opt, const char *value)
 	return 0;
 }
 
+/* True for sctp:, tls: or dtls: before an address, which are refused with the way round. */
+static bool is_later_transport(struct exporter_config *exporter, const char *value)
+{
+	char word[CONFIG_NAME_MAX] = "";
+	size_t n = strcspn(value, ":");
+
+	if (value[n] != ':' || !strchr(value + n + 1, ':') || n >= sizeof(word))
+		return false;
+	memcpy(word, value, n);
+	return config_key_is_later(config_key_find("exporters[].transport"), word) &&
+	       set_in_item("exporters[].transport", exporter, word);
+}
+
 /* HOST:PORT, [V6]:PORT, both also behind udp:, tcp: or a version of NetFlow, or file:PATH */
 static int handle_collector(struct options *opt, const char *value)
 {
@@ -159,6 +172,8 @@ static int handle_collector(struct options *opt, const char *value)
 		exporter.protocol = prefixes[i].protocol;
 		address = value + strlen(prefixes[i].text);
 	}
+	if (is_later_transport(&exporter, value))
+		return -EINVAL;
 	if (set_in_item("exporters[].address", &exporter, address))
 		return -EINVAL;
 	if (exporter.transport != TRANSPORT_FILE &&

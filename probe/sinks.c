@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "probe/clock.h"
+#include "probe/config_complain.h"
 #include "probe/log.h"
 
 #define DRAIN_TIMEOUT_MS 5000
@@ -103,6 +104,7 @@ int sinks_open(struct sinks *s, const struct config *cfg, bool is_paced)
 	for (size_t i = 0; i < cfg->n_exporters && !err; i++) {
 		err = exporter_open(&s->exporter[i], &cfg->exporters[i], cfg->observation_domain_id,
 				    cfg->enterprise_number, is_paced);
+		config_complain_unusable(cfg, i, err);
 		if (!err)
 			exporter_set_facts(s->exporter[s->n_exporters++], &s->facts);
 	}
@@ -177,6 +179,12 @@ void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)
 		exporter_flush(s->exporter[i], now_ns, interval_ns);
 	if (s->has_output)
 		output_flush(&s->output);
+}
+
+void sinks_spread(struct sinks *s, uint64_t now_ns, uint64_t interval_ns)
+{
+	for (size_t i = 0; i < s->n_exporters; i++)
+		exporter_spread(s->exporter[i], now_ns, interval_ns);
 }
 
 /* True while the exporter waits for another one to leave. */

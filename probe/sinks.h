@@ -64,6 +64,9 @@ void sinks_event(void *arg, const struct anomaly_event *e);
 /* End of a sweep; see exporter_flush(). */
 void sinks_flush(struct sinks *s, uint64_t now_ns, uint64_t interval_ns);
 
+/* Within a sweep; see exporter_spread(). */
+void sinks_spread(struct sinks *s, uint64_t now_ns, uint64_t interval_ns);
+
 /* Send what is due; returns when to call again, UINT64_MAX: not before the next record. */
 uint64_t sinks_run(struct sinks *s, uint64_t now_ns, uint32_t time_s);
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "probe/config_complain.h"
+
 static bool is_fresh(const struct reload_plan *plan, size_t i)
 {
 	return plan->exporter[i].action == RELOAD_ADD || plan->exporter[i].action == RELOAD_CHANGE;
@@ -38,8 +40,10 @@ static int begin_all(struct sinks_fresh *fresh, const struct config *next)
 	int err = 0;
 
 	for (size_t i = 0; i < next->n_exporters && !err; i++)
-		if (fresh->exporter[i] && !fresh->waits[i])
+		if (fresh->exporter[i] && !fresh->waits[i]) {
 			err = exporter_begin(fresh->exporter[i]);
+			config_complain_unusable(next, i, err);
+		}
 	return err;
 }
 

@@ -4,7 +4,7 @@
 A record of both directions (RFC 5103) carries what the two records of one direction
 carry, in every element of every group: each capture is read twice, `--biflow rfc5103`
 and `split`, and what the first says is taken apart and compared, as the probe prints
-it and as the test Collector reads it from the IPFIX File. Captures are our own, and
+it and as the test Collector reads it from the IPFIX File, which is sound. Captures are our own, and
 those of XFLOW_CAPTURES.
 """
 # root: no
@@ -18,6 +18,10 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tests/lib"))
+import ipfix_wire  # noqa: E402
+
 PROBE = ROOT / ".output/san/xflow-probe"
 COLLECTOR = ROOT / "xflow-collector-test"
 WRITE_CAPTURES = ROOT / ".output/tests/e2e/write_captures"
@@ -61,6 +65,15 @@ def flows_of(text):
             for line in lines if line["type"] == "flow"]
 
 
+def check_wire(path, ipfix):
+    wire = ipfix_wire.Checker(ipfix_wire.arguments().parse_args(
+        ["--elements", str(ROOT / "conf/xflow-ie.xml")]))
+    wire.read(ipfix)
+    wire.finish()
+    if wire.complaints:
+        failures.append(f"{path}: not sound on the wire: {wire.texts}")
+
+
 def run(path, biflow, ipfix):
     """Flow Records as printed, as read by the Collector; None for a file that is refused."""
     options = ["--fields", GROUPS, "--biflow", biflow, "--collector", f"file:{ipfix}"]
@@ -73,6 +86,8 @@ def run(path, biflow, ipfix):
     for what, done in (("probe", printed), ("Collector", read)):
         if done.returncode:
             failures.append(f"{path}: {biflow}: the {what} ended with {done.returncode}")
+    if biflow == "rfc5103":
+        check_wire(path, ipfix)
     return flows_of(printed.stdout), flows_of(read.stdout)
 
 

@@ -67,7 +67,7 @@ YAML
 refused_file 'eth0 is there twice; name it once' <<'YAML'
 interfaces: [{name: eth0}, {name: eth0}]
 YAML
-refused_file 'exporters[0].address: 127.0.0.1: no port; write HOST:PORT' <<'YAML'
+refused_file 'FILE:2:23: exporters[0].address: 127.0.0.1: no port; write HOST:PORT' <<'YAML'
 interfaces: [{name: eth0}]
 exporters: [{address: 127.0.0.1}]
 YAML
@@ -103,6 +103,37 @@ refused_file "FILE:2:51: exporters[0].protocol: netflow7: not one of the words k
 interfaces: [{name: eth0}]
 exporters: [{address: '127.0.0.1:2055', protocol: netflow7}]
 YAML
+refused_file 'FILE:2:23: exporters[0].address: 127.0.0.1:99999: the port is out of range (1 .. 65535)' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:99999'}]
+YAML
+refused_file 'FILE:2:47: exporters[0].profile: nfdump: not one of the words known here (allowed: nfcapd | silk' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:1', profile: nfdump}]
+YAML
+refused_file 'FILE:2:43: exporters[0].mtu: 500: out of range (allowed: auto | 512 .. 65535)' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:1', mtu: 500}]
+YAML
+refused_file 'FILE:2:43: exporters[0].mtu: the Templates of these fields take 1028 octets; make it larger' <<'YAML'
+interfaces: [{name: eth0}]
+exporters: [{address: '127.0.0.1:1', mtu: 512, biflow: rfc5103, fields: [base, l2, ip, icmp, tcp,
+  tcp_health, fragment, size, timing, tunnel, state]}]
+YAML
+refused_file 'FILE:2:20: enterprise_number: 0: out of range (allowed: 1 .. 4294967295)' <<'YAML'
+interfaces: [{name: eth0}]
+enterprise_number: 0
+YAML
+refused_file 'FILE:2:20: enterprise_number: 29305 is taken (0: IANA, 29305: RFC 5103); use your own' <<'YAML'
+interfaces: [{name: eth0}]
+enterprise_number: 29305
+YAML
+for transport in sctp tls dtls; do
+	refused "$transport: not available in this version: Debian's libfixbuf is built without " \
+		-i eth0 --collector $transport:127.0.0.1:4740
+	grep -q 'WireGuard.*stunnel\|stunnel.*WireGuard' "$dir/err" || fail "$transport: no way round: $(cat "$dir/err")"
+done
+./xflow-probe -n -i eth0 --collector tls:4740 >"$dir/out" || fail "a host may not be called tls"
 refused "--collector netflow9:127.0.0.1: no port; write HOST:PORT" -i eth0 --collector netflow9:127.0.0.1
 for version in 9 5; do
 	refused_file "exporters[0].spool: holds IPFIX only, not NetFlow v$version; leave it out, or" <<-YAML
@@ -131,6 +162,22 @@ printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >"$dir/empty.p
 for folder in /proc/spool "$dir/empty.pcap/spool"; do
 	echo "exporters: [{name: a, address: '127.0.0.1:1', spool: {path: $folder}}]" >"$dir/x.yaml"
 	refused "exporter a: open spool $folder/a: " -r "$dir/empty.pcap" -c "$dir/x.yaml"
+	refused "$dir/x.yaml:1:61: exporters[0].spool.path: cannot be used; make its folder writable" \
+		-r "$dir/empty.pcap" -c "$dir/x.yaml"
+done
+for file in /proc/flows "$dir/nowhere/flows"; do
+	echo "exporters: [{name: a, transport: file, address: $file}]" >"$dir/x.yaml"
+	refused "exporter a: create $file: No such file or directory" -r "$dir/empty.pcap" -c "$dir/x.yaml"
+	refused "$dir/x.yaml:1:49: exporters[0].address: cannot be used; make its folder writable" \
+		-r "$dir/empty.pcap" -c "$dir/x.yaml"
+done
+# What is allowed, but may not be meant: the low 16 bits are those of others.
+for number in 65536 72407 94841; do
+	printf 'interfaces: [{name: eth0}]\nenterprise_number: %s\nexporters: [%s]\n' $number \
+		'{address: "127.0.0.1:1", fields: [tcp]}' >"$dir/x.yaml"
+	./xflow-probe -n -c "$dir/x.yaml" >"$dir/out" 2>"$dir/err" || fail "$number is refused"
+	grep -q "enterprise_number: nfcapd looks at the low 16 bits of $number only, and takes its elements for those of $((number % 65536))" \
+		"$dir/err" || fail "$number: no warning: $(cat "$dir/err")"
 done
 
 printf 'foo: 1\nlog: {level: loud}\nbar: 2\n' >"$dir/three.yaml"

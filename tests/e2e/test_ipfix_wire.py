@@ -355,6 +355,22 @@ class Program(unittest.TestCase):
             path.write_bytes(capture([(T, ipv4(17, udp(m))) for m in SOUND]))
             self.assertEqual(self.run_checker(path).returncode, 0)
 
+    def test_what_the_probe_sends_around_the_wrap_is_sound(self):
+        first = (1 << 32) - 400
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "wrapped")
+            # a Message of Templates, which counts no record, is before the number is set
+            subprocess.run([ROOT / ".output/tests/e2e/send_events", "file", path, "no", str(first)],
+                           check=True, stdout=subprocess.DEVNULL)
+            octets = bytearray(path.read_bytes())
+            self.assertEqual(octets[8:12], bytes(4))
+            octets[8:12] = struct.pack(">I", first)
+            path.write_bytes(octets)
+            done = self.run_checker("--first-sequence", str(first), path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout)["records"], 800)
+            self.assertEqual(self.run_checker("--first-sequence", str(first + 1), path).returncode, 1)
+
     def test_it_decodes_as_the_test_collector_does(self):
         elements = ROOT / "conf/xflow-ie.xml"
         with tempfile.TemporaryDirectory() as folder:

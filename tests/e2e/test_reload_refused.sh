@@ -30,7 +30,12 @@ assert_told()
 refused 'exporters: [{name: other, mtus: 1400, address: "10.77.1.2:9992"}]'
 assert_told 'probe.yaml:3:27: exporters\[0\].mtus: unknown key, perhaps mtu is meant'
 refused 'exporters: [{name: other, address: "10.77.1.2"}]'
-assert_told 'exporters\[0\].address: 10.77.1.2: no port'
+assert_told 'probe.yaml:3:36: exporters\[0\].address: 10.77.1.2: no port; write HOST:PORT'
+refused 'exporters: [{name: other, profile: nfdump, mtu: 500, address: "10.77.1.2:9992"}]'
+assert_told 'probe.yaml:3:36: exporters\[0\].profile: nfdump: not one of the words'
+assert_told 'probe.yaml:3:49: exporters\[0\].mtu: 500: out of range'
+refused "$stays" 'enterprise_number: 29305'
+assert_told 'probe.yaml:4:20: enterprise_number: 29305 is taken'
 refused 'exporters: ['
 assert_told 'not YAML'
 refused 'flow_cache: {max_flows: 2048}' "$stays"
@@ -39,8 +44,10 @@ refused 'exporters: [{name: other, address: "10.77.1.2:9992", fields: [state, l2
 assert_told 'probe.yaml:3:62: exporters\[0\].fields: a new value needs a restart of the probe'
 refused "exporters: [{name: file, address: $TEST_DIR/nowhere/file, transport: file}]"
 assert_told "exporter file: create $TEST_DIR/nowhere/file: No such file or directory"
+assert_told 'probe.yaml:3:35: exporters\[0\].address: cannot be used; make its folder writable'
 refused 'exporters: [{name: other, address: "10.77.1.2:9992", spool: {path: /proc/spool}}]'
 assert_told 'exporter other: .*spool'
+assert_told 'probe.yaml:3:68: exporters\[0\].spool.path: cannot be used'
 refused 'anomaly: {enabled: true}'
 assert_told 'probe.yaml:3:20: anomaly.enabled: a new value needs a restart'
 rm "$TEST_DIR/probe.yaml"
@@ -55,7 +62,7 @@ rm "$TEST_DIR/probe.yaml"
 probe_config 'observation_domain_id: 2' 'interfaces:' '  - name: veth0' '    egress: tc' '  - name: lo' \
 	'flow_cache: {idle_timeout_s: 5}' 'control: {socket: /run/other.sock}' >/dev/null
 kill -HUP "$PROBE"
-wait_for "./xflowctl --json status | jq -e '.reload.failed == 11'" 5
+wait_for "./xflowctl --json status | jq -e '.reload.failed == 13'" 5
 for place in 1:24:.observation_domain_id 4:13:.interfaces\\[0\\].egress 5:11:.interfaces\\[1\\].name \
 	7:19:.control.socket; do
 	grep -q "probe.yaml:$place: a new value needs a restart of the probe" "$TEST_DIR/PROBE.log" ||

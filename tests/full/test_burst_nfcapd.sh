@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# A million Flows that end together leave within two sweep intervals, many Messages in
+# A million Flows that end together leave within two sweep intervals of a second, many Messages in
 # a system call, and nfcapd with a receive buffer of 4 MiB stores each of them, every
 # Message sound on the wire; the packets that come meanwhile are counted to the last one.
 # timeout: 120
@@ -20,7 +20,7 @@ ns_mute observer veth0
 ns_exec observer ethtool -K lo tx-udp-segmentation off
 cat >"$TEST_DIR/probe.yaml" <<-END
 	interfaces: [{name: veth0, ingress: xdp}]
-	flow_cache: {max_flows: 1500000, idle_timeout_s: 4, sweep_interval_s: 3}
+	flow_cache: {max_flows: 1500000, idle_timeout_s: 4}
 	exporters: [{name: nfcapd, address: '127.0.0.1:$PORT'}]
 	control: {socket: $PROBE_SOCKET}
 END
@@ -44,12 +44,20 @@ at_ms()
 	date +%s%3N
 }
 
+# stall_ms: for how long, since the start of the machine, somebody had to wait for a CPU.
+stall_ms()
+{
+	sed -n 's/^some .*total=\([0-9]*\)[0-9]\{3\}$/\1/p' /proc/pressure/cpu 2>/dev/null || true
+}
+
 generate 0 $FLOWS
 generate $FLOWS $MORE -r 50000 & # eight seconds, which the burst is in
 gone_ms=$(at_ms ".exported_flows >= $FLOWS")
+stall_before=$(stall_ms)
 sent_ms=$(at_ms ".sent_records >= $FLOWS")
+stalled=$(($(stall_ms) - stall_before)) # that others held it up is no fault of the probe's
 wait $!
-[ $((sent_ms - gone_ms)) -le 6000 ] || fail "the last record left $((sent_ms - gone_ms)) ms after its Flow had ended"
+[ $((sent_ms - gone_ms)) -le $((2000 + stalled)) ] || fail "the last record left $((sent_ms - gone_ms)) ms after its Flow had ended"
 wait_for "live_ledger | jq -e '.in_cache_flows == 0 and .queued_records == 0'" 20
 wait_for "ns_exec observer ss -Hlun sport = :$PORT | awk '{exit \$2 > 0}'" 20
 stop_bg PROBE || fail "the probe ended with status $?"

@@ -156,6 +156,28 @@ static void test_group_is_a_mapping_from_good_names(void **state)
 	assert_refused("groups: {[a, b]: {mode: mirror}}\n", "no name");
 }
 
+static void test_transports_there_are_not_are_refused_with_the_way_round(void **state)
+{
+	static const struct {
+		const char *word, *lack, *way;
+	} cases[] = {
+		{"sctp", "built without SCTP", "set transport: tcp, through WireGuard or stunnel"},
+		{"tls", "built without OpenSSL", "set transport: tcp to a stunnel"},
+		{"dtls", "built without OpenSSL",
+		 "send through WireGuard, or set transport: tcp to a stunnel"},
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "exporters: [{address: a:1, transport: %s}]\n",
+			 cases[i].word);
+		assert_refused(text, ":1:39: exporters[0].transport: ");
+		assert_refused(text, cases[i].lack);
+		assert_refused(text, cases[i].way);
+	}
+}
+
 static void test_spool_and_rotation_are_for_their_transports(void **state)
 {
 	(void)state;
@@ -182,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_events_are_refused_where_the_protocol_has_none),
 		cmocka_unit_test(test_events_that_nobody_looks_for_are_warned_about),
 		cmocka_unit_test(test_group_is_a_mapping_from_good_names),
+		cmocka_unit_test(test_transports_there_are_not_are_refused_with_the_way_round),
 		cmocka_unit_test(test_spool_and_rotation_are_for_their_transports),
 	};
 

@@ -52,8 +52,8 @@ static void test_value_is_reported_with_its_line_and_column(void **state)
 {
 	(void)state;
 	assert_refused("exporters:\n  - name: a\n    address: x:1\n  - name: b\n    address: y:2\n"
-		       "    transport: sctp\n",
-		       ":6:16: exporters[1].transport: sctp: not one of the words known here "
+		       "    transport: quic\n",
+		       ":6:16: exporters[1].transport: quic: not one of the words known here "
 		       "(allowed: udp | tcp | file)");
 }
 

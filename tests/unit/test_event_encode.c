@@ -188,6 +188,7 @@ static void expect_evidence(struct reading *r, const struct anomaly_event *e)
 	expect_number(r, e->n_unreachable, 8);
 	expect_number(r, e->peak_pps, 8);
 	expect_number(r, e->peak_bps, 8);
+	expect_float(r, e->amplification);
 	expect_number(r, e->reflector_port, 2);
 	expect_number(r, e->interval_median_ms, 4);
 	expect_number(r, e->interval_mad_ms, 4);
@@ -198,6 +199,7 @@ static void expect_evidence(struct reading *r, const struct anomaly_event *e)
 	expect_number(r, e->octets_out, 8);
 	expect_number(r, e->octets_in, 8);
 	expect_number(r, e->violation_id, 2);
+	expect_number(r, e->violations, 8);
 	expect_number(r, e->visibility, 1);
 	expect_number(r, e->is_spoofed ? 1 : 2, 1);
 }

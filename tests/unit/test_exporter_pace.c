@@ -98,6 +98,26 @@ static void test_message_that_is_due_leaves_however_rarely_that_is(void **state)
 	assert_int_equal(now_ns, UINT64_MAX);
 }
 
+static void test_what_a_long_sweep_finds_has_left_two_intervals_after_it_began(void **state)
+{
+	struct pace p;
+	uint64_t left = 0, now_ns = T0;
+
+	(void)state;
+	assert_int_equal(pace_time_left(T0, S, T0 + MS), S);
+	assert_int_equal(pace_time_left(T0, S, T0 + S), S);
+	assert_int_equal(pace_time_left(T0, S, T0 + 3 * S), S / 4);
+	pace_init(&p, 0);
+	/* 32 slices of 50 ms with 2000 Messages each: none waits for the end of the sweep */
+	for (int slice = 1; slice <= 32; slice++) {
+		now_ns += 50 * MS;
+		pace_spread(&p, now_ns, pace_time_left(T0, S, now_ns), left + 2000);
+		left = send_until(&p, now_ns, now_ns + 50 * MS);
+	}
+	assert_in_range(left, 1, 32000);
+	assert_int_equal(send_until(&p, now_ns + 50 * MS, T0 + 2 * S), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +127,8 @@ int main(void)
 		cmocka_unit_test(test_what_was_put_off_is_spread_anew_by_a_new_session),
 		cmocka_unit_test(test_one_that_is_late_sends_at_twice_the_pace),
 		cmocka_unit_test(test_message_that_is_due_leaves_however_rarely_that_is),
+		cmocka_unit_test(
+			test_what_a_long_sweep_finds_has_left_two_intervals_after_it_began),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
