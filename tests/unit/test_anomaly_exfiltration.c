@@ -124,6 +124,37 @@ static void test_a_server_known_from_before_is_told_when_the_host_never_sends_as
 	assert_int_equal(e.severity, 6);
 }
 
+static void test_an_incident_tells_the_begin_and_the_flows_of_its_own_window(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	live(0, 30);
+	transfer(30 * HOUR + 30 * MIN + 1234, LOCAL, OTHER, 170, 0);
+	anomaly_fixture_finish(&f, 31 * HOUR);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, &e);
+	assert_in_range(e.time_ms - e.start_ms, 1, 10000);
+	assert_int_equal(e.n_flow_ids, 1);
+}
+
+static void test_a_clock_that_is_set_moves_no_window(void **state)
+{
+	(void)state;
+	live(0, 8);
+	transfer(8 * HOUR + 20 * MIN, LOCAL, SERVER, 90, 0);
+	f.clock.offset_ns += 86400 * (int64_t)NS_PER_S;
+	transfer(8 * HOUR + 30 * MIN, LOCAL, SERVER, 90, 0);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, NULL);
+	teardown(state);
+	setup_without_beacons(state);
+	live(0, 8);
+	transfer(8 * HOUR, LOCAL, SERVER, 90, 0);
+	f.clock.offset_ns -= 3600 * (int64_t)NS_PER_S;
+	transfer(9 * HOUR + 10 * MIN, LOCAL, SERVER, 90, 0);
+	anomaly_fixture_finish(&f, 10 * HOUR);
+	assert_nothing();
+}
+
 static void test_a_nightly_backup_to_a_known_server_is_none(void **state)
 {
 	(void)state;
@@ -325,6 +356,8 @@ int main(void)
 		TEST(test_what_trickles_in_many_small_connections_adds_up),
 		TEST(test_what_goes_slowly_is_told_by_the_day),
 		TEST(test_a_server_known_from_before_is_told_when_the_host_never_sends_as_much),
+		TEST(test_an_incident_tells_the_begin_and_the_flows_of_its_own_window),
+		TEST(test_a_clock_that_is_set_moves_no_window),
 		TEST(test_a_nightly_backup_to_a_known_server_is_none),
 		TEST(test_a_nightly_backup_that_comes_later_is_told_once),
 		TEST(test_a_video_call_and_a_download_are_none),
