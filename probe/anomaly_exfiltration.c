@@ -289,7 +289,7 @@ static void pair_judge(struct anomaly *a, struct exfiltration *x, struct leak_pa
 
 	leak_age(p, a->now_ns);
 	if (!p->has_way[LEAK_IN])
-		leak.visibility = anomaly_visibility_at(a, p->obs_point[LEAK_OUT]);
+		leak.visibility = anomaly_visibility_at(a, p->obs_point);
 	leak.is_popular =
 		clients_count(&x->clients, theirs, a->now_ns) > a->cfg->exfiltration.clients;
 	if (host)

@@ -6,7 +6,8 @@
  *
  * Octets of a Flow are counted in units of 64 KiB as they come and the rest at its end.
  * A pair of hosts has a place once it sent a 64th of what matters in an hour, a host of
- * ours once it sent a MiB; before that they share rough counters by hash.
+ * ours once it sent a MiB; before that they share rough counters by hash. Where packets
+ * pass several Observation Points, one of them counts.
  */
 #pragma once
 
@@ -15,6 +16,7 @@
 
 #include "probe/anomaly_clients.h"
 #include "probe/anomaly_known.h"
+#include "probe/anomaly_points.h"
 #include "probe/anomaly_private.h"
 #include "probe/usual.h"
 
@@ -49,7 +51,7 @@ struct leak_flow {
 struct leak_pair {
 	struct host source; /* ours */
 	struct host destination;
-	uint8_t obs_point[LEAK_WAYS_OF_TRAFFIC]; /* the first one that saw that way */
+	uint8_t obs_point; /* that counts what is sent */
 	bool is_used;
 	bool is_dirty; /* something was sent since the last look */
 	bool is_open; /* is an incident */
@@ -87,6 +89,7 @@ struct exfiltration {
 	uint32_t rough_host[LEAK_ROUGH];
 	uint64_t look[PLACES_WORDS(LEAK_MAX)]; /* pairs that are dirty or open */
 	uint32_t name[LEAK_MAX]; /* of pairs, from their hash; close together for a fast search */
+	struct points points;
 	struct known known;
 	struct clients clients;
 	struct leak_host host[LEAK_HOST_SETS * LEAK_HOST_WAYS];

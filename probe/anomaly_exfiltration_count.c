@@ -2,10 +2,11 @@
 /* Who sends how much to whom elsewhere. See anomaly_exfiltration.h. */
 #include "probe/anomaly_exfiltration.h"
 
-#define KIB	      1024
-#define ROUGH_SHARE   64 /* of what matters in an hour: worth a place */
-#define HOST_KIB      1024
-#define OCTETS_PER_MB 1000000ULL
+#define KIB	       1024
+#define POINT_SILENT_S 120 /* at two points a unit may be full so far apart */
+#define ROUGH_SHARE    64 /* of what matters in an hour: worth a place */
+#define HOST_KIB       1024
+#define OCTETS_PER_MB  1000000ULL
 
 /* One way of a conversation: which host is ours, and what is new of it. */
 struct sent {
@@ -127,15 +128,11 @@ static struct leak_pair *pair_make(const struct anomaly *a, struct exfiltration 
 static void pair_count(const struct anomaly *a, struct exfiltration *x, struct leak_pair *p,
 		       const struct sent *sent, const struct anomaly_flow *flow)
 {
-	/* the same packets pass several interfaces: one of them counts */
-	if (!p->has_way[sent->way])
-		p->obs_point[sent->way] = flow->obs_point;
 	p->has_way[sent->way] = true;
-	if (p->obs_point[sent->way] != flow->obs_point)
-		return;
 	leak_age(p, a->now_ns);
 	leak_add(p, sent->way, sent->octets, flow);
 	if (sent->way == LEAK_OUT) {
+		p->obs_point = flow->obs_point;
 		p->is_dirty = true;
 		place_use(x->look, (uint32_t)(p - x->pair));
 	}
@@ -147,8 +144,12 @@ static void sent_count(struct anomaly *a, struct exfiltration *x, const struct a
 	uint64_t theirs = anomaly_hash(a, sent->theirs, 0);
 	uint64_t ours = anomaly_hash(a, sent->ours, 0), hash = distinct_mix(theirs, ours);
 	uint64_t known_ns, least;
-	struct leak_pair *p = pair_find(x, hash, sent);
+	struct leak_pair *p;
 
+	if (!points_count(&x->points, distinct_mix(hash, sent->way), flow->obs_point, a->now_ns,
+			  POINT_SILENT_S))
+		return;
+	p = pair_find(x, hash, sent);
 	if (sent->way == LEAK_OUT) {
 		known_ns = known_since(&x->known, theirs, flow->delta->first_ns);
 		clients_add(&x->clients, theirs, ours, a->now_ns);
