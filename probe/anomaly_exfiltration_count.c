@@ -138,12 +138,22 @@ static void pair_count(const struct anomaly *a, struct exfiltration *x, struct l
 	}
 }
 
+/* KiB in an hour that are worth a place: who never gets there sends less in a day, too. */
+static uint64_t rough_least(const struct anomaly *a)
+{
+	const struct exfiltration_config *cfg = &a->cfg->exfiltration;
+	uint64_t mbytes =
+		cfg->mbyte_per_hour < cfg->mbyte_per_day ? cfg->mbyte_per_hour : cfg->mbyte_per_day;
+
+	return mbytes * OCTETS_PER_MB / ROUGH_SHARE / KIB;
+}
+
 static void sent_count(struct anomaly *a, struct exfiltration *x, const struct anomaly_flow *flow,
 		       const struct sent *sent)
 {
 	uint64_t theirs = anomaly_hash(a, sent->theirs, 0);
 	uint64_t ours = anomaly_hash(a, sent->ours, 0), hash = distinct_mix(theirs, ours);
-	uint64_t known_ns, least;
+	uint64_t known_ns;
 	struct leak_pair *p;
 
 	if (!points_count(&x->points, distinct_mix(hash, sent->way), flow->obs_point, a->now_ns,
@@ -154,8 +164,8 @@ static void sent_count(struct anomaly *a, struct exfiltration *x, const struct a
 		known_ns = known_since(&x->known, theirs, flow->delta->first_ns);
 		clients_add(&x->clients, theirs, ours, a->now_ns);
 		host_count(a, x, sent);
-		least = a->cfg->exfiltration.mbyte_per_hour * OCTETS_PER_MB / ROUGH_SHARE / KIB;
-		if (rough_add(&x->rough[(hash >> 16) % LEAK_ROUGH], sent->octets, least) && !p) {
+		if (rough_add(&x->rough[(hash >> 16) % LEAK_ROUGH], sent->octets, rough_least(a)) &&
+		    !p) {
 			p = pair_make(a, x, hash, sent);
 			if (p)
 				p->known_ns = known_ns;

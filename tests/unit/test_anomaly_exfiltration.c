@@ -124,6 +124,22 @@ static void test_what_goes_slowly_is_told_by_the_day(void **state)
 	assert_string_equal(e.rule, "anomaly.exfiltration.mbyte_per_day");
 }
 
+static void test_what_matters_in_a_day_may_be_little_in_an_hour(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	f.cfg.anomaly.exfiltration.mbyte_per_hour = 1000;
+	f.cfg.anomaly.exfiltration.mbyte_per_day = 20;
+	assert_int_equal(anomaly_reload(f.anomaly, &f.cfg.anomaly, f.sweep.now_ns), 0);
+	live(0, 2);
+	for (uint32_t h = 2; h < 26; h++)
+		transfer(h * HOUR, LOCAL, SERVER, 14, 1); /* 0.9 MB */
+	anomaly_fixture_finish(&f, 26 * HOUR);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_SLOW, &e);
+	assert_int_equal((int)e.threshold, 20);
+}
+
 static void test_a_server_known_from_before_is_told_when_the_host_never_sends_as_much(void **state)
 {
 	struct anomaly_event e;
@@ -400,6 +416,7 @@ int main(void)
 		TEST(test_less_than_the_threshold_is_none),
 		TEST(test_what_trickles_in_many_small_connections_adds_up),
 		TEST(test_what_goes_slowly_is_told_by_the_day),
+		TEST(test_what_matters_in_a_day_may_be_little_in_an_hour),
 		TEST(test_a_server_known_from_before_is_told_when_the_host_never_sends_as_much),
 		TEST(test_an_incident_tells_the_begin_and_the_flows_of_its_own_window),
 		TEST(test_a_clock_that_is_set_moves_no_window),
