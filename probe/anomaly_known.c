@@ -22,7 +22,9 @@ uint64_t known_since(struct known *k, uint64_t hash, uint64_t now_ns)
 
 	for (int i = 0; i < KNOWN_WAYS; i++) {
 		if (set[i].name == name && !is_forgotten(&set[i], now_min)) {
-			set[i].last_min = now_min;
+			/* time may run backwards */
+			set[i].last_min = now_min > set[i].last_min ? now_min : set[i].last_min;
+			set[i].first_min = now_min < set[i].first_min ? now_min : set[i].first_min;
 			return set[i].first_min * MINUTE_NS;
 		}
 		if (is_forgotten(least, now_min))
