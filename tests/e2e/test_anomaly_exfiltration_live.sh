@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# An upload of 3 MB from a public address that the metered interface has, to one
+# An upload of 3 MB from a public address that the metered interface has by a label, to one
 # elsewhere, is told of live as exfiltration where 1 MB is much, and xflowctl explains it
 # with both lists that would have silenced it. Where networks of our own are configured,
 # the interface's is none of them and nothing is told, until a reload takes them back.
@@ -11,7 +11,7 @@ need jq python3
 
 netns_pair client server
 OURS=192.0.2.1 ELSEWHERE=198.51.100.1
-ip -n "$(ns_name client)" addr add $OURS/24 dev veth0
+ip -n "$(ns_name client)" addr add $OURS/24 dev veth0 label veth0:1
 ip -n "$(ns_name client)" route add $ELSEWHERE via "$(ns_addr4 server)" src $OURS
 ip -n "$(ns_name server)" addr add $ELSEWHERE/32 dev lo
 ip -n "$(ns_name server)" route add $OURS via "$(ns_addr4 client)"
