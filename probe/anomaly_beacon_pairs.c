@@ -5,17 +5,13 @@
 #include <stddef.h>
 
 #include "probe/clock.h"
+#include "probe/distinct.h"
 
 #define FIRST_BEATS  2
 #define FIRST_KEPT   (48 * 3600 * NS_PER_S) /* from one to the next, at most */
 #define BURST_NS     NS_PER_S
 #define STOPPED_MEDS 10 /* times the median without a beat */
 #define STOPPED_NS   (600 * NS_PER_S)
-
-static uint32_t name_of(uint64_t hash)
-{
-	return (uint32_t)(hash >> 32) | 1;
-}
 
 struct beacon_pair *pairs_find(struct beacon_pairs *t, uint64_t hash,
 			       const struct anomaly_flow *flow)
@@ -25,7 +21,7 @@ struct beacon_pair *pairs_find(struct beacon_pairs *t, uint64_t hash,
 	for (uint32_t i = set; i < set + PAIRS_WAYS; i++) {
 		struct beacon_pair *p = &t->pair[i];
 
-		if (t->name[i] == name_of(hash) && p->is_used &&
+		if (t->name[i] == distinct_name(hash) && p->is_used &&
 		    p->port == flow->destination_port && p->protocol == flow->protocol &&
 		    host_equals(&p->destination, &flow->destination) &&
 		    host_equals(&p->source, &flow->source))
@@ -70,7 +66,7 @@ static uint64_t age_of(const struct beacon_first *f, uint64_t now_ns)
 /* Where the first beats of a pair are, or are to be: instead of the oldest single one. */
 static struct beacon_first *first_find(struct beacon_pairs *t, uint64_t hash, uint64_t now_ns)
 {
-	uint32_t name = name_of(hash);
+	uint32_t name = distinct_name(hash);
 	struct beacon_first *set = &t->first[hash % PAIRS_FIRST_SETS * PAIRS_FIRST_WAYS];
 	struct beacon_first *least = set;
 
@@ -116,7 +112,7 @@ struct beacon_pair *pairs_admit(struct beacon_pairs *t, uint64_t hash,
 	if (!p)
 		return NULL;
 	t->n_news -= p->new_beats > 0;
-	t->name[p - t->pair] = name_of(hash);
+	t->name[p - t->pair] = distinct_name(hash);
 	*p = (struct beacon_pair){
 		.source = flow->source,
 		.destination = flow->destination,

@@ -73,11 +73,6 @@ static void host_count(const struct anomaly *a, struct exfiltration *x, const st
 	h->sent.octets += sent->octets;
 }
 
-static uint32_t name_of(uint64_t hash)
-{
-	return (uint32_t)(hash >> 32);
-}
-
 static struct leak_pair *pair_find(struct exfiltration *x, uint64_t hash, const struct sent *sent)
 {
 	uint32_t set = hash % LEAK_SETS * LEAK_WAYS;
@@ -85,7 +80,7 @@ static struct leak_pair *pair_find(struct exfiltration *x, uint64_t hash, const 
 	for (uint32_t i = set; i < set + LEAK_WAYS; i++) {
 		struct leak_pair *p = &x->pair[i];
 
-		if (x->name[i] == name_of(hash) && p->is_used &&
+		if (x->name[i] == distinct_name(hash) && p->is_used &&
 		    host_equals(&p->source, sent->ours) &&
 		    host_equals(&p->destination, sent->theirs))
 			return p;
@@ -114,7 +109,7 @@ static struct leak_pair *pair_make(const struct anomaly *a, struct exfiltration 
 
 	if (!p)
 		return NULL;
-	x->name[p - x->pair] = name_of(hash);
+	x->name[p - x->pair] = distinct_name(hash);
 	*p = (struct leak_pair){
 		.source = *sent->ours,
 		.destination = *sent->theirs,

@@ -3,6 +3,7 @@
 #include "probe/anomaly_points.h"
 
 #include "probe/clock.h"
+#include "probe/distinct.h"
 
 bool point_counts(struct point *p, uint8_t obs_point, uint64_t now_ns, uint32_t silent_s)
 {
@@ -20,7 +21,7 @@ bool points_count(struct points *all, uint64_t hash, uint8_t obs_point, uint64_t
 		  uint32_t silent_s)
 {
 	struct point *set = &all->point[hash % POINTS_SETS * POINTS_WAYS], *least = set;
-	uint32_t name = (uint32_t)(hash >> 32);
+	uint32_t name = distinct_name(hash);
 
 	for (int i = 0; i < POINTS_WAYS; i++) {
 		if (set[i].is_used && set[i].name == name)

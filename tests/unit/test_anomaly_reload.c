@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Anomaly detection that goes on with another configuration. */
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <cmocka.h>
 #include <netinet/tcp.h>
 
-#include "tests/lib/anomaly_fixture.h"
+#include "tests/lib/anomaly_case.h"
 
 #define SCANNER "203.0.113.7"
 #define TARGET	"10.0.0.2"
-
-static struct anomaly_fixture f;
-
-static int setup(void **state)
-{
-	(void)state;
-	anomaly_fixture_init(&f);
-	anomaly_fixture_open(&f);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	anomaly_fixture_close(&f);
-	return 0;
-}
 
 /* n ports from `first` on that are closed, within 100 ms. */
 static void scan(uint64_t ms, uint16_t first, uint16_t n)
