@@ -192,6 +192,24 @@ static void contact_look(struct anomaly *a, const struct anomaly_flow *flow)
 	contact_tell(a, flow, &c);
 }
 
+/* What depends on networks is found out again where they have changed, perhaps. */
+static void flow_renew(const struct anomaly *a, uint32_t *state)
+{
+	uint32_t epoch = a->epoch << FLOW_EPOCH_SHIFT;
+	uint32_t old = FLOW_EPOCH | FLOW_LEAVING | FLOW_COMING | FLOW_STAYING;
+
+	if ((*state & FLOW_EPOCH) == epoch)
+		return;
+	if (!(*state & FLOW_BEAT))
+		old |= FLOW_BEAT_JUDGED;
+	*state = (*state & ~old) | epoch;
+}
+
+static void epoch_begin(struct anomaly *a)
+{
+	a->epoch = (a->epoch + 1) & FLOW_EPOCH >> FLOW_EPOCH_SHIFT;
+}
+
 static void on_flow(void *arg, const struct flow_delta *delta)
 {
 	struct anomaly *a = arg;
@@ -201,6 +219,7 @@ static void on_flow(void *arg, const struct flow_delta *delta)
 	if (delta->packets)
 		a->active_ns = a->now_ns;
 	anomaly_flow_read(delta, &flow);
+	flow_renew(a, delta->state);
 	if (is_unreachable(&flow))
 		waiting_unreachable(a->waiting, anomaly_hash(a, &flow.destination, 0),
 				    delta->packets);
@@ -316,12 +335,19 @@ int anomaly_reload(struct anomaly *a, const struct anomaly_config *cfg, uint64_t
 		}
 	}
 	a->config = *cfg;
+	epoch_begin(a);
 	for (int i = 0; i < N_DETECTORS; i++)
 		if (a->state[i] && detectors[i]->on_reload)
 			detectors[i]->on_reload(a, a->state[i]);
 	incidents_advance(&a->incidents, now_ns);
 	incidents_reload(&a->incidents, cfg->dry_run);
 	return 0;
+}
+
+void anomaly_attach(struct anomaly *a, const struct network_list *attached)
+{
+	a->attached = *attached;
+	epoch_begin(a);
 }
 
 const struct sweep_observer *anomaly_observer(const struct anomaly *a)

@@ -46,6 +46,9 @@ int anomaly_open(struct anomaly **a, const struct anomaly_setup *setup);
  */
 int anomaly_reload(struct anomaly *a, const struct anomaly_config *cfg, uint64_t now_ns);
 
+/* The networks of the interfaces, ours too, are these from now on; copied. */
+void anomaly_attach(struct anomaly *a, const struct network_list *attached);
+
 /* What struct sweep takes; part of *a. */
 const struct sweep_observer *anomaly_observer(const struct anomaly *a);
 

@@ -113,24 +113,43 @@ static bool goes_on(const struct beacon_pair *p, const struct anomaly_flow *flow
 	       flow->delta->first_ns < p->packet_ns + ASSOCIATION_NS;
 }
 
+static void beat_add(struct beacon *s, struct beacon_pair *p, const struct anomaly_flow *flow)
+{
+	s->pairs.n_news += !p->new_beats;
+	place_use(s->look, (uint32_t)(p - s->pairs.pair));
+	p->new_beats += p->new_beats < UINT8_MAX;
+	p->is_new = p->first_ns > s->began_ns + KNOWN_NS;
+	if (p->n_flow_ids < ANOMALY_FLOW_IDS)
+		p->flow_id[p->n_flow_ids++] = flow_delta_id(flow->delta);
+}
+
+/* Two beats have become one. */
+static void beat_remove(struct beacon *s, struct beacon_pair *p)
+{
+	if (p->new_beats) {
+		p->new_beats--;
+		s->pairs.n_news -= !p->new_beats;
+	} else if (p->regular_beats) {
+		p->regular_beats--;
+	}
+}
+
 static void flow_count(struct anomaly *a, struct beacon *s, const struct anomaly_flow *flow)
 {
 	const struct flow_delta *d = flow->delta;
 	uint64_t client = anomaly_hash(a, &flow->source, 0);
 	struct beacon_pair *p = pairs_admit(&s->pairs, pair_hash(a, flow), flow);
+	int more;
 
 	distinct_many_add(&s->hosts, client);
 	clients_add(&s->clients, service_hash(a, flow), client, d->now_ns);
 	if (!p)
 		return;
-	if (!goes_on(p, flow) && beats_add(&p->beats, d->first_ns, &p->last_ns)) {
-		s->pairs.n_news += !p->new_beats;
-		place_use(s->look, (uint32_t)(p - s->pairs.pair));
-		p->new_beats += p->new_beats < UINT8_MAX;
-		p->is_new = p->first_ns > s->began_ns + KNOWN_NS;
-		if (p->n_flow_ids < ANOMALY_FLOW_IDS)
-			p->flow_id[p->n_flow_ids++] = flow_delta_id(d);
-	}
+	more = goes_on(p, flow) ? 0 : beats_add(&p->beats, d->first_ns, &p->last_ns);
+	if (more > 0)
+		beat_add(s, p, flow);
+	else if (more < 0)
+		beat_remove(s, p);
 	p->source_port = flow->source_port;
 	p->obs_point = flow->obs_point;
 	p->packet_ns = d->last_ns > p->packet_ns ? d->last_ns : p->packet_ns;

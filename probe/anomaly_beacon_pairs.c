@@ -5,17 +5,13 @@
 #include <stddef.h>
 
 #include "probe/clock.h"
+#include "probe/distinct.h"
 
 #define FIRST_BEATS  2
-#define FIRST_KEPT   (48U * 3600 * 1000) /* ms from one to the next, at most */
-#define BURST_MS     1000
+#define FIRST_KEPT   (48 * 3600 * NS_PER_S) /* from one to the next, at most */
+#define BURST_NS     NS_PER_S
 #define STOPPED_MEDS 10 /* times the median without a beat */
 #define STOPPED_NS   (600 * NS_PER_S)
-
-static uint32_t name_of(uint64_t hash)
-{
-	return (uint32_t)(hash >> 32) | 1;
-}
 
 struct beacon_pair *pairs_find(struct beacon_pairs *t, uint64_t hash,
 			       const struct anomaly_flow *flow)
@@ -25,7 +21,7 @@ struct beacon_pair *pairs_find(struct beacon_pairs *t, uint64_t hash,
 	for (uint32_t i = set; i < set + PAIRS_WAYS; i++) {
 		struct beacon_pair *p = &t->pair[i];
 
-		if (t->name[i] == name_of(hash) && p->is_used &&
+		if (t->name[i] == distinct_name(hash) && p->is_used &&
 		    p->port == flow->destination_port && p->protocol == flow->protocol &&
 		    host_equals(&p->destination, &flow->destination) &&
 		    host_equals(&p->source, &flow->source))
@@ -60,17 +56,17 @@ static struct beacon_pair *pair_place(struct beacon_pairs *t, uint64_t hash, uin
 	return least;
 }
 
-static uint32_t age_of(const struct beacon_first *f, uint32_t now_ms)
+static uint64_t age_of(const struct beacon_first *f, uint64_t now_ns)
 {
-	int32_t age = (int32_t)(now_ms - f->at_ms[f->n - 1]);
+	uint64_t at_ns = f->at_ns[f->n - 1];
 
-	return age > 0 ? (uint32_t)age : 0; /* time may run backwards */
+	return now_ns > at_ns ? now_ns - at_ns : 0; /* time may run backwards */
 }
 
 /* Where the first beats of a pair are, or are to be: instead of the oldest single one. */
-static struct beacon_first *first_find(struct beacon_pairs *t, uint64_t hash, uint32_t now_ms)
+static struct beacon_first *first_find(struct beacon_pairs *t, uint64_t hash, uint64_t now_ns)
 {
-	uint32_t name = name_of(hash);
+	uint32_t name = distinct_name(hash);
 	struct beacon_first *set = &t->first[hash % PAIRS_FIRST_SETS * PAIRS_FIRST_WAYS];
 	struct beacon_first *least = set;
 
@@ -80,7 +76,7 @@ static struct beacon_first *first_find(struct beacon_pairs *t, uint64_t hash, ui
 		if (!least->name)
 			continue;
 		if (!set[i].name ||
-		    age_of(&set[i], now_ms) / set[i].n > age_of(least, now_ms) / least->n)
+		    age_of(&set[i], now_ns) / set[i].n > age_of(least, now_ns) / least->n)
 			least = &set[i];
 	}
 	*least = (struct beacon_first){.name = name};
@@ -88,22 +84,15 @@ static struct beacon_first *first_find(struct beacon_pairs *t, uint64_t hash, ui
 }
 
 /* One more of the first beats. True: there were two before. */
-static bool first_add(struct beacon_first *f, uint32_t now_ms)
+static bool first_add(struct beacon_first *f, uint64_t now_ns)
 {
-	uint32_t age_ms;
-
-	if (f->n && age_of(f, now_ms) > FIRST_KEPT)
+	if (f->n && age_of(f, now_ns) > FIRST_KEPT)
 		f->n = 0;
-	if (!f->n) {
-		f->at_ms[f->n++] = now_ms;
-		return false;
-	}
-	age_ms = age_of(f, now_ms);
-	if (age_ms <= BURST_MS)
+	if (f->n && age_of(f, now_ns) <= BURST_NS)
 		return false;
 	if (f->n == FIRST_BEATS)
 		return true;
-	f->at_ms[f->n++] = now_ms;
+	f->at_ns[f->n++] = now_ns;
 	return false;
 }
 
@@ -111,20 +100,19 @@ struct beacon_pair *pairs_admit(struct beacon_pairs *t, uint64_t hash,
 				const struct anomaly_flow *flow)
 {
 	const struct flow_delta *d = flow->delta;
-	uint32_t now_ms = (uint32_t)(d->first_ns / NS_PER_MS);
 	struct beacon_pair *p = pairs_find(t, hash, flow);
 	struct beacon_first *f;
 
 	if (p)
 		return p;
-	f = first_find(t, hash, now_ms);
-	if (!first_add(f, now_ms))
+	f = first_find(t, hash, d->first_ns);
+	if (!first_add(f, d->first_ns))
 		return NULL;
 	p = pair_place(t, hash, d->now_ns);
 	if (!p)
 		return NULL;
 	t->n_news -= p->new_beats > 0;
-	t->name[p - t->pair] = name_of(hash);
+	t->name[p - t->pair] = distinct_name(hash);
 	*p = (struct beacon_pair){
 		.source = flow->source,
 		.destination = flow->destination,
@@ -134,10 +122,8 @@ struct beacon_pair *pairs_admit(struct beacon_pairs *t, uint64_t hash,
 		.is_used = true,
 	};
 	for (int i = 0; i < FIRST_BEATS; i++) {
-		uint64_t at_ns = d->first_ns - (uint64_t)(now_ms - f->at_ms[i]) * NS_PER_MS;
-
-		beats_add(&p->beats, at_ns, &p->last_ns);
-		p->first_ns = p->first_ns ? p->first_ns : at_ns;
+		beats_add(&p->beats, f->at_ns[i], &p->last_ns);
+		p->first_ns = p->first_ns ? p->first_ns : f->at_ns[i];
 	}
 	f->name = 0;
 	return p;

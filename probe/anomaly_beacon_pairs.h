@@ -47,7 +47,7 @@ struct beacon_pair {
 struct beacon_first {
 	uint32_t name; /* from the pair's hash; 0: free */
 	uint32_t n;
-	uint32_t at_ms[2]; /* packet time, low 32 bits */
+	uint64_t at_ns[2]; /* packet time */
 };
 
 struct beacon_pairs {

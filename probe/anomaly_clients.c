@@ -9,11 +9,6 @@
 
 #define DAY_NS (86400 * NS_PER_S)
 
-static uint32_t name_of(uint64_t service)
-{
-	return (uint32_t)(service >> 32) | 1;
-}
-
 static uint32_t count_of(const struct clients_service *s)
 {
 	uint64_t either = s->bits[0] | s->bits[1];
@@ -40,7 +35,7 @@ static struct clients_service *service_find(struct clients *c, uint64_t service,
 	struct clients_service *set = &c->service[service % CLIENTS_SETS * CLIENTS_WAYS];
 
 	for (int i = 0; i < CLIENTS_WAYS; i++)
-		if (set[i].name == name_of(service)) {
+		if (set[i].name == distinct_name(service)) {
 			service_age(&set[i], day);
 			return &set[i];
 		}
@@ -57,7 +52,7 @@ static struct clients_service *service_place(struct clients *c, uint64_t service
 		if (!set[i].name || bits_of(&set[i]) < bits_of(least))
 			least = &set[i];
 	}
-	*least = (struct clients_service){.name = name_of(service), .day = day};
+	*least = (struct clients_service){.name = distinct_name(service), .day = day};
 	return least;
 }
 

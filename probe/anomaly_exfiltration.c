@@ -48,7 +48,7 @@ static void begin(const struct anomaly *a, struct exfiltration *x)
 	if (x->began_ns)
 		return;
 	x->began_ns = a->now_ns;
-	x->began_hour = (uint32_t)(anomaly_unix_ms(a, a->now_ns) / LEAK_HOUR_MS);
+	x->began_hour = leak_hour(a->now_ns);
 }
 
 static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *flow)
@@ -95,6 +95,17 @@ static bool is_novel(const struct anomaly *a, const struct leak_pair *p, uint64_
 	return anomaly_since(a->now_ns, p->known_ns) < novel_ns;
 }
 
+/* Of the Flows of the last hour. */
+static const struct leak_flow *flow_largest(const struct leak_pair *p)
+{
+	const struct leak_flow *most = p->flow;
+
+	for (int i = 1; i < ANOMALY_FLOW_IDS; i++)
+		if (p->flow[i].octets > most->octets)
+			most = &p->flow[i];
+	return most;
+}
+
 static bool is_odd(const struct leak *leak, const struct leak_pair *p)
 {
 	bool is_strange = leak->usual.has_z && leak->usual.z >= Z_LEAST;
@@ -106,7 +117,7 @@ static bool is_odd(const struct leak *leak, const struct leak_pair *p)
 	/* what comes back is not seen: no ACKs of a download, and a call may be one by UDP */
 	if (p->octets < PAYLOAD_LEAST * p->packets)
 		return false;
-	if (p->protocol == IPPROTO_TCP)
+	if (flow_largest(p)->protocol == IPPROTO_TCP)
 		return leak->is_novel || is_strange;
 	return leak->is_novel && is_strange;
 }
@@ -188,6 +199,8 @@ static void reason_write(struct anomaly_event *e, const struct leak *leak)
 static void event_write(const struct anomaly *a, const struct leak_pair *p, const struct leak *leak,
 			struct anomaly_event *e)
 {
+	const struct leak_flow *most = flow_largest(p);
+
 	e->subclass = leak->is_slow ? ANOMALY_BY_SLOW : ANOMALY_BY_NONE;
 	e->visibility = leak->visibility;
 	e->value = megabytes(leak->octets[LEAK_OUT]);
@@ -198,23 +211,24 @@ static void event_write(const struct anomaly *a, const struct leak_pair *p, cons
 	e->confidence = anomaly_confidence(e->value, e->threshold, e->visibility);
 	if (!leak->usual.has_z)
 		e->confidence = e->confidence * NO_BASELINE_PCT / 100;
-	e->window_ms = leak->is_slow ? LEAK_HOURS * LEAK_HOUR_MS : LEAK_HOUR_MS;
+	e->window_ms = (uint32_t)((leak->is_slow ? LEAK_HOURS : 1) * LEAK_HOUR_NS / NS_PER_MS);
 	e->rule = leak->is_slow ? "anomaly.exfiltration.mbyte_per_day"
 				: "anomaly.exfiltration.mbyte_per_hour";
 	e->allow = "anomaly.exfiltration.allow";
-	e->start_ms = anomaly_unix_ms(a, p->first_ns);
+	e->start_ms = anomaly_unix_ms(a, leak_began_ns(p, leak->is_slow));
 	e->end_ms = anomaly_unix_ms(a, p->last_ns);
-	e->protocol = p->protocol;
+	e->protocol = most->protocol;
 	e->has_source = e->has_destination = true;
-	e->has_destination_port = p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP;
+	e->has_destination_port = most->protocol == IPPROTO_TCP || most->protocol == IPPROTO_UDP;
 	e->source = p->source;
 	e->destination = p->destination;
-	e->destination_port = p->port;
+	e->destination_port = most->port;
 	e->octets_out = leak->octets[LEAK_OUT];
 	e->octets_in = leak->octets[LEAK_IN];
 	e->pcr = leak->pcr;
-	e->n_flow_ids = p->n_flow_ids;
-	memcpy(e->flow_id, p->flow_id, sizeof(e->flow_id));
+	for (int i = 0; i < ANOMALY_FLOW_IDS; i++)
+		if (p->flow[i].octets)
+			e->flow_id[e->n_flow_ids++] = p->flow[i].id;
 	reason_write(e, leak);
 }
 
@@ -273,9 +287,9 @@ static void pair_judge(struct anomaly *a, struct exfiltration *x, struct leak_pa
 	struct leak leak = {.visibility = ANOMALY_BOTH};
 	bool fires;
 
-	leak_age(p, anomaly_unix_ms(a, a->now_ns));
+	leak_age(p, a->now_ns);
 	if (!p->has_way[LEAK_IN])
-		leak.visibility = anomaly_visibility_at(a, p->obs_point[LEAK_OUT]);
+		leak.visibility = anomaly_visibility_at(a, p->obs_point);
 	leak.is_popular =
 		clients_count(&x->clients, theirs, a->now_ns) > a->cfg->exfiltration.clients;
 	if (host)

@@ -20,7 +20,10 @@ enum {
 	FLOW_LEAVING = 1 << 7, /* from a host of ours to one elsewhere          */
 	FLOW_COMING = 1 << 8, /* the other way                                 */
 	FLOW_STAYING = 1 << 9, /* neither                                       */
+	FLOW_EPOCH = 0x3f << 24, /* of the configuration that this was found out in */
 };
+
+#define FLOW_EPOCH_SHIFT 24
 
 struct anomaly_flow {
 	const struct flow_delta *delta;

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "probe/anomaly_points.h"
 #include "probe/anomaly_private.h"
 
 #define ECHO_REQUEST  0x0800 /* type << 8 */
@@ -14,18 +15,19 @@
 #define ECHO6_REQUEST 0x8000
 #define ECHO6_REPLY   0x8100
 
-#define TUNNEL_SETS   256
-#define TUNNEL_WAYS   4
-#define TUNNELS	      (TUNNEL_SETS * TUNNEL_WAYS)
-#define SLICES	      6 /* of a minute */
-#define SLICE_NS      (10 * NS_PER_S)
-#define HEADERS4      28 /* octets of IP and ICMP */
-#define HEADERS6      48
-#define PAYLOAD_LEAST 100
-#define VARIES	      32 /* octets between the smallest and the largest */
-#define DIFFERS_PCT   10 /* of the mean, between requests and replies */
-#define RATIO_MOST    2 /* times as many one way as the other */
-#define QUIET_MS      120000
+#define TUNNEL_SETS    256
+#define TUNNEL_WAYS    4
+#define TUNNELS	       (TUNNEL_SETS * TUNNEL_WAYS)
+#define SLICES	       6 /* of a minute */
+#define SLICE_NS       (10 * NS_PER_S)
+#define HEADERS4       28 /* octets of IP and ICMP */
+#define HEADERS6       48
+#define PAYLOAD_LEAST  100
+#define VARIES	       32 /* octets between the smallest and the largest */
+#define DIFFERS_PCT    10 /* of the mean, between requests and replies */
+#define RATIO_MOST     2 /* times as many one way as the other */
+#define QUIET_MS       120000
+#define POINT_SILENT_S 5
 
 enum echo {
 	ECHO_ASKED,
@@ -40,8 +42,8 @@ struct tunnel {
 	bool is_dirty;
 	bool varies; /* messages of one way differ in size */
 	bool is_asking; /* ours is who asks */
-	uint8_t obs_point;
 	uint8_t headers;
+	struct point point[ECHOES];
 	uint64_t first_ns;
 	uint64_t last_ns;
 	uint64_t slice; /* number of the current one */
@@ -126,10 +128,11 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	is_leaving = anomaly_direction(a, flow) == FLOW_LEAVING;
 	t = is_leaving ? tunnel_find(a, state, &flow->source, &flow->destination)
 		       : tunnel_find(a, state, &flow->destination, &flow->source);
+	if (!point_counts(&t->point[echo], flow->obs_point, a->now_ns, POINT_SILENT_S))
+		return;
 	tunnel_age(t, a->now_ns);
 	t->is_dirty = true;
 	t->is_asking = is_leaving == (echo == ECHO_ASKED);
-	t->obs_point = flow->obs_point;
 	t->headers = flow->is_ipv6 ? HEADERS6 : HEADERS4;
 	t->varies |= d->length_max >= d->length_min + VARIES;
 	t->packets[echo][t->slice % SLICES] += (uint32_t)d->packets;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "probe/clock.h"
+#include "probe/distinct.h"
 
 #define MINUTE_NS  (60 * NS_PER_S)
 #define FORGET_MIN (14 * 24 * 60)
@@ -17,12 +18,14 @@ static bool is_forgotten(const struct known_host *h, uint32_t now_min)
 
 uint64_t known_since(struct known *k, uint64_t hash, uint64_t now_ns)
 {
-	uint32_t name = (uint32_t)(hash >> 32) | 1, now_min = (uint32_t)(now_ns / MINUTE_NS);
+	uint32_t name = distinct_name(hash), now_min = (uint32_t)(now_ns / MINUTE_NS);
 	struct known_host *set = &k->host[hash % KNOWN_SETS * KNOWN_WAYS], *least = set;
 
 	for (int i = 0; i < KNOWN_WAYS; i++) {
 		if (set[i].name == name && !is_forgotten(&set[i], now_min)) {
-			set[i].last_min = now_min;
+			/* time may run backwards */
+			set[i].last_min = now_min > set[i].last_min ? now_min : set[i].last_min;
+			set[i].first_min = now_min < set[i].first_min ? now_min : set[i].first_min;
 			return set[i].first_min * MINUTE_NS;
 		}
 		if (is_forgotten(least, now_min))

@@ -61,6 +61,7 @@ struct anomaly {
 	const struct wall_clock *clock;
 	struct network_list attached; /* networks of the interfaces themselves */
 	uint64_t seed;
+	uint32_t epoch; /* configurations so far, modulo those that FLOW_EPOCH tells apart */
 	uint64_t now_ns; /* of the sweep, or the latest packet during it */
 	uint64_t ticked_ns; /* on_second() was called last */
 	uint64_t active_ns; /* a Flow counted last */

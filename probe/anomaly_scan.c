@@ -122,6 +122,16 @@ static uint32_t local_factor(const struct anomaly *a, const struct scan_source *
 	return factor ? factor : 1;
 }
 
+/* Times as much, as far as it can be counted. */
+static uint32_t raised(uint32_t threshold, uint32_t factor, uint32_t most)
+{
+	uint64_t times = (uint64_t)threshold * factor;
+
+	if (times <= most)
+		return (uint32_t)times;
+	return threshold > most ? threshold : most;
+}
+
 static struct scan_rule scan_rule_of(const struct anomaly *a, const struct scan_source *source,
 				     const struct source_counts *c)
 {
@@ -143,8 +153,9 @@ static struct scan_rule scan_rule_of(const struct anomaly *a, const struct scan_
 	default:
 		break;
 	}
-	if (is_local && rule.threshold < UINT32_MAX / cfg->local_factor)
-		rule.threshold *= local_factor(a, source, c);
+	if (is_local)
+		rule.threshold =
+			raised(rule.threshold, local_factor(a, source, c), SOURCE_WINDOW_MOST);
 	if (!is_local && source->method == CONTACT_TCP && source->walk >= TRW_FAILURES &&
 	    rule.threshold > TRW_FAILURES)
 		rule.threshold = TRW_FAILURES;
@@ -160,7 +171,7 @@ static uint32_t slow_threshold(const struct anomaly *a, const struct scan_source
 	if (c->failed_day < a->cfg->scan.slow || !anomaly_is_local(a, &source->address))
 		return a->cfg->scan.slow;
 	source_count(source, DAY_S, &day); /* the latest targets, however long ago */
-	return a->cfg->scan.slow * local_factor(a, source, &day);
+	return raised(a->cfg->scan.slow, local_factor(a, source, &day), SOURCE_DAY_MOST);
 }
 
 /* Who fails no more often than it succeeds looks for somebody, not for anybody. */
@@ -260,7 +271,7 @@ static bool source_has_to_wait(const struct anomaly *a, struct scan_source *sour
 		report->parent = anomaly_flood_family(struck);
 		return false;
 	case ANOMALY_FLOOD_MAYBE:
-		return source->n_held++ < HELD_MOST;
+		return source->n_held < HELD_MOST && ++source->n_held;
 	default:
 		source->n_held = 0;
 		return false;

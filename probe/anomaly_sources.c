@@ -104,7 +104,7 @@ static struct scan_source *source_admit(const struct anomaly *a, struct sources 
 					const struct source_target *t, const struct example *e)
 {
 	struct first_failure *first = &s->first[hash / SOURCES_SETS % SOURCES_FIRST];
-	uint32_t name = (uint32_t)(hash >> 32) | 1;
+	uint32_t name = distinct_name(hash);
 	struct scan_source *source;
 
 	if (first->source != name || t->time_s - first->target.time_s > DAY_S) {

@@ -20,6 +20,10 @@
 #define SOURCE_SPAN_NS	(4 * 3600 * NS_PER_S)
 #define SOURCE_EXAMPLES ANOMALY_TARGETS
 
+/* More than so many different targets the bitmaps do not tell well. */
+#define SOURCE_WINDOW_MOST 2000 /* of a window, by 512 bits: to 8 % */
+#define SOURCE_DAY_MOST	   1000 /* of a day, by 256 bits: to 11 %   */
+
 /* One target that failed. */
 struct source_target {
 	uint32_t hash; /* of address and port */

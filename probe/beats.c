@@ -41,30 +41,32 @@ static void beat_append(struct beats *b, uint64_t start_ns)
 	b->at_ms[b->n++] = (uint32_t)at_ms;
 }
 
-/* An earlier start of the latest beat: it begins there, or is the beat before. */
-static void beat_advance(struct beats *b, uint64_t start_ns)
+/* An earlier start of the latest beat: it begins there, or is the beat before; then true. */
+static bool beat_advance(struct beats *b, uint64_t start_ns)
 {
 	uint64_t latest_ns = beats_at_ns(b, b->n - 1U);
 
 	if (b->n < 2 || start_ns >= latest_ns || start_ns + BURST_MS * NS_PER_MS < latest_ns ||
 	    start_ns <= beats_at_ns(b, b->n - 2U))
-		return;
+		return false;
 	b->at_ms[b->n - 1] = (uint32_t)((start_ns - b->base_ns) / NS_PER_MS);
-	if (b->at_ms[b->n - 1] - b->at_ms[b->n - 2] <= BURST_MS)
-		b->n--;
+	if (b->at_ms[b->n - 1] - b->at_ms[b->n - 2] > BURST_MS)
+		return false;
+	b->n--;
+	return true;
 }
 
-bool beats_add(struct beats *b, uint64_t start_ns, uint64_t *last_ns)
+int beats_add(struct beats *b, uint64_t start_ns, uint64_t *last_ns)
 {
-	bool is_beat = !b->n || start_ns > *last_ns + BURST_MS * NS_PER_MS;
+	int more = !b->n || start_ns > *last_ns + BURST_MS * NS_PER_MS;
 
-	if (is_beat)
+	if (more)
 		beat_append(b, start_ns);
-	else
-		beat_advance(b, start_ns);
+	else if (beat_advance(b, start_ns))
+		more = -1;
 	if (start_ns > *last_ns)
 		*last_ns = start_ns;
-	return is_beat;
+	return more;
 }
 
 void beats_add_size(struct beats *b, uint64_t octets)

@@ -38,10 +38,11 @@ struct beats_pattern {
 
 /*
  * A connection started at start_ns. Starts within a second of the one before are one
- * beat, and so are those that are told of late. Returns whether it is a beat of its own.
+ * beat, and so are those that are told of late. Returns how many beats there are more:
+ * 1, 0, or -1 where one told of late makes two of them one burst.
  * last_ns  in and out: the latest start of the series, 0 before the first
  */
-bool beats_add(struct beats *b, uint64_t start_ns, uint64_t *last_ns);
+int beats_add(struct beats *b, uint64_t start_ns, uint64_t *last_ns);
 
 /* A connection of so many octets is over. */
 void beats_add_size(struct beats *b, uint64_t octets);

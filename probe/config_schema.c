@@ -166,7 +166,7 @@ const struct config_key config_keys[] = {
 	{"anomaly.scan.slow", CONFIG_U32, ANOMALY(scan.slow), "50", 10, 200, NULL, NULL,
 	 "different targets a source fails at in a day"},
 	{"anomaly.scan.local_factor", CONFIG_U32, ANOMALY(scan.local_factor), "10", 1, 100, NULL, NULL,
-	 "times as many addresses a host of local_networks may fail at"},
+	 "times as many addresses a host of local_networks may fail at; 2000, and 1000 in a day, at most"},
 	{"anomaly.scan.distributed", CONFIG_U32, ANOMALY(scan.distributed), "100", 10, 1000, NULL, NULL,
 	 "different ports of one host that many sources fail at in the window"},
 	{"anomaly.syn_flood.enabled", CONFIG_BOOL, ANOMALY(syn_flood.enabled), "true", 0, 0, "false | true",

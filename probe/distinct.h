@@ -21,6 +21,12 @@ static inline uint64_t distinct_mix(uint64_t seed, uint64_t word)
 	return x ^ x >> 27;
 }
 
+/* What a table keeps of a hash whose low bits choose the set, to tell its entries apart; not 0. */
+static inline uint32_t distinct_name(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1;
+}
+
 /*
  * A bitmap in two generations, for a window that moves: what was added in the
  * current one or the one before counts. 512 bits tell 1000 to 4 %.

@@ -27,10 +27,14 @@ static bool is_default(const struct network_list *list)
 	return true;
 }
 
-static bool is_configured(const struct config *cfg, const char *name)
+/* An IPv4 address may have a label of its own instead, eth0:1; no interface has a colon. */
+static bool is_configured(const struct config *cfg, const char *label)
 {
+	size_t n = strcspn(label, ":");
+
 	for (size_t i = 0; i < cfg->n_interfaces; i++)
-		if (!strcmp(cfg->interfaces[i].name, name))
+		if (strlen(cfg->interfaces[i].name) == n &&
+		    !memcmp(cfg->interfaces[i].name, label, n))
 			return true;
 	return false;
 }

@@ -10,6 +10,7 @@
 
 #include "probe/configure.h"
 #include "probe/detail_layout.h"
+#include "probe/interface_networks.h"
 #include "probe/live_private.h"
 #include "probe/log.h"
 #include "probe/reload.h"
@@ -53,14 +54,19 @@ static int read_next(const struct options *opt, struct config *next, struct conf
 static int prepare(struct live *l, const struct config *next, const struct reload_plan *plan,
 		   struct sinks_fresh *fresh, uint64_t now_ns)
 {
+	struct network_list attached;
 	int err = sinks_reload_prepare(&l->sinks, next, plan, fresh);
 
 	if (err || !l->anomaly)
 		return err;
 	err = anomaly_reload(l->anomaly, &next->anomaly, now_ns);
-	if (err)
+	if (err) {
 		sinks_reload_abandon(fresh);
-	return err;
+		return err;
+	}
+	interface_networks(next, &attached);
+	anomaly_attach(l->anomaly, &attached);
+	return 0;
 }
 
 static void set_sweep(struct live *l)

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# An upload of 3 MB from a public address that the metered interface has, to one
+# An upload of 3 MB from a public address that the metered interface has by a label, to one
 # elsewhere, is told of live as exfiltration where 1 MB is much, and xflowctl explains it
-# with both lists that would have silenced it. Once networks of our own are configured,
-# the interface's is none of them and nothing is told.
+# with both lists that would have silenced it. Where networks of our own are configured,
+# the interface's is none of them and nothing is told, until a reload takes them back.
 # timeout: 60
 . "$(dirname "$0")/../lib/netns.sh"
 need jq python3
 
 netns_pair client server
 OURS=192.0.2.1 ELSEWHERE=198.51.100.1
-ip -n "$(ns_name client)" addr add $OURS/24 dev veth0
+ip -n "$(ns_name client)" addr add $OURS/24 dev veth0 label veth0:1
 ip -n "$(ns_name client)" route add $ELSEWHERE via "$(ns_addr4 server)" src $OURS
 ip -n "$(ns_name server)" addr add $ELSEWHERE/32 dev lo
 ip -n "$(ns_name server)" route add $OURS via "$(ns_addr4 client)"
@@ -34,6 +34,7 @@ with socket.create_connection((sys.argv[1], 4433)) as s:
 
 keys()
 {
+	echo "flow_cache: {idle_timeout_s: 1}"
 	echo "anomaly: {enabled: true, ${1:-}exfiltration: {mbyte_per_hour: 1, learning_s: 0}}"
 }
 
@@ -55,5 +56,10 @@ assert_eq "what is told" "exfiltration $OURS $ELSEWHERE 4433 both" "$(jq -r \
 keys "local_networks: [10.0.0.0/8], " >"$TEST_DIR/other.yaml"
 start_probe client -c "$TEST_DIR/other.yaml" -i veth0:egress -o none
 upload
-stop_bg PROBE || fail "the probe ended with status $?"
+wait_for "! ./xflowctl --json flows port 4433 | grep -q octetDeltaCount" 10 # they ended
 [ ! -s "$TEST_DIR/probe.out" ] || fail "not ours, but told: $(cat "$TEST_DIR/probe.out")"
+cp "$TEST_DIR/much.yaml" "$TEST_DIR/other.yaml"
+./xflowctl reload >/dev/null
+upload
+wait_for "grep -q '\"start\"' $TEST_DIR/probe.out" 10
+stop_bg PROBE || fail "the probe ended with status $?"

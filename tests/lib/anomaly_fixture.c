@@ -123,7 +123,7 @@ static void write_transport(struct pkt_builder *b, const struct anomaly_packet *
 }
 
 static void meter(struct anomaly_fixture *f, uint64_t ms, const uint8_t *data, uint32_t octets,
-		  bool is_ipv6)
+		  bool is_ipv6, uint8_t obs_point)
 {
 	native_meter_packet(&f->cache, &(struct native_packet){
 					       .data = data,
@@ -131,17 +131,19 @@ static void meter(struct anomaly_fixture *f, uint64_t ms, const uint8_t *data, u
 					       .wire_octets = octets,
 					       .time_ns = (BASE_MS + ms) * MS,
 					       .ethertype = is_ipv6 ? ETH_P_IPV6 : ETH_P_IP,
+					       .obs_point = obs_point,
 				       });
 	f->has_news = true;
 }
 
 /* The IPv4 packet in fragments, first to last. */
 static void meter_fragments(struct anomaly_fixture *f, uint64_t ms, const uint8_t *data,
-			    uint32_t octets, uint16_t each)
+			    uint32_t octets, const struct anomaly_packet *p)
 {
 	static _Alignas(struct iphdr) uint8_t out[PKT_MAX_OCTETS];
 	static uint16_t identification;
 	struct iphdr *ip = (struct iphdr *)out;
+	uint16_t each = p->fragment;
 
 	identification++;
 	memcpy(ip, data, sizeof(*ip));
@@ -151,7 +153,7 @@ static void meter_fragments(struct anomaly_fixture *f, uint64_t ms, const uint8_
 		pkt_ipv4_fragment(ip, identification, (uint16_t)at, rest > each);
 		ip->tot_len = htons((uint16_t)(sizeof(*ip) + n));
 		memcpy(ip + 1, data + sizeof(*ip) + at, n);
-		meter(f, ms, out, (uint32_t)sizeof(*ip) + n, false);
+		meter(f, ms, out, (uint32_t)sizeof(*ip) + n, false, p->obs_point);
 	}
 }
 
@@ -169,9 +171,9 @@ void anomaly_fixture_packet(struct anomaly_fixture *f, uint64_t ms, struct anoma
 	write_transport(&b, &p);
 	pkt_finish(&b);
 	if (p.fragment)
-		meter_fragments(f, ms, b.data, (uint32_t)b.len, p.fragment);
+		meter_fragments(f, ms, b.data, (uint32_t)b.len, &p);
 	else
-		meter(f, ms, b.data, (uint32_t)b.len, is_ipv6);
+		meter(f, ms, b.data, (uint32_t)b.len, is_ipv6, p.obs_point);
 }
 
 void anomaly_fixture_finish(struct anomaly_fixture *f, uint64_t ms)

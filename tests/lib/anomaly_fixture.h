@@ -24,6 +24,7 @@ struct anomaly_packet {
 	uint8_t protocol; /* IPPROTO_TCP where 0 */
 	uint8_t flags; /* of TCP */
 	bool is_os; /* a SYN with options */
+	uint8_t obs_point; /* as in struct xfp_key4 */
 	uint16_t payload; /* octets */
 	uint16_t
 		fragment; /* of IPv4: octets behind the IP header in each but the last, of 8; 0: whole */

@@ -6,36 +6,15 @@
 #pragma once
 
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <cmocka.h>
 #include <netinet/tcp.h>
 
-#include "tests/lib/anomaly_fixture.h"
+#include "tests/lib/anomaly_case.h"
 
 #define LOCAL  "10.0.0.1"
 #define REMOTE "198.51.100.7"
 #define TARGET "10.0.0.2"
 #define CLIENT 40000
-
-static struct anomaly_fixture f;
-
-static inline int setup(void **state)
-{
-	(void)state;
-	anomaly_fixture_init(&f);
-	anomaly_fixture_open(&f);
-	return 0;
-}
-
-static inline int teardown(void **state)
-{
-	(void)state;
-	anomaly_fixture_close(&f);
-	return 0;
-}
 
 static inline void send_tcp(uint64_t ms, const char *from, uint16_t from_port, const char *to,
 			    uint16_t to_port, uint8_t flags)

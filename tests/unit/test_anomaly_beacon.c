@@ -289,6 +289,38 @@ static void test_an_allowed_service_is_none_and_ends_what_is_open(void **state)
 	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_BEACON, ANOMALY_START, NULL), 1);
 }
 
+static void test_what_is_told_of_late_counts_as_no_beat_of_its_own(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	for (uint32_t i = 0; i < 40; i++) {
+		uint64_t ms = i * MIN + 100;
+
+		exchange(ms, LOCAL, (uint16_t)(CLIENT + 3 * i), SERVER, 443, 200);
+		exchange(ms + 1500, LOCAL, (uint16_t)(CLIENT + 3 * i + 1), SERVER, 443, 200);
+		anomaly_fixture_run(&f, ms + 2000);
+		/* between both, and close to either */
+		exchange(ms + 900, LOCAL, (uint16_t)(CLIENT + 3 * i + 2), SERVER, 443, 200);
+	}
+	anomaly_fixture_finish(&f, 41 * MIN);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_BEACON, ANOMALY_END, &e), 1);
+	assert_in_range(e.connections, 38, 43);
+}
+
+static void test_a_beacon_that_starts_again_after_a_month_is_seen(void **state)
+{
+	const uint64_t month = 30 * 24 * 60;
+
+	(void)state;
+	exchange(0, LOCAL, CLIENT, SERVER, 443, 200);
+	exchange(MIN, LOCAL, CLIENT + 1, SERVER, 443, 200);
+	for (uint64_t i = month; i < month + 30; i++)
+		exchange(i * MIN, LOCAL, (uint16_t)(CLIENT + 2 + i - month), SERVER, 443, 200);
+	anomaly_fixture_finish(&f, (month + 31) * MIN);
+	assert_one(ANOMALY_BEACON, ANOMALY_BY_NONE, NULL);
+}
+
 static void test_time_that_runs_backwards_breaks_nothing(void **state)
 {
 	(void)state;
@@ -321,6 +353,8 @@ int main(void)
 		TEST(test_a_pace_that_holds_a_little_more_than_half_of_the_time_is_none),
 		TEST(test_guessing_of_passwords_and_callers_from_outside_are_none),
 		TEST(test_an_allowed_service_is_none_and_ends_what_is_open),
+		TEST(test_what_is_told_of_late_counts_as_no_beat_of_its_own),
+		TEST(test_a_beacon_that_starts_again_after_a_month_is_seen),
 		TEST(test_time_that_runs_backwards_breaks_nothing),
 	};
 

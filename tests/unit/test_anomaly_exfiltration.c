@@ -12,21 +12,33 @@
 
 static uint16_t next_port = 1024;
 
+/* Interfaces that all packets pass. */
+static uint8_t first_interface, n_interfaces = 1;
+
+static void packet_at_all(uint64_t ms, struct anomaly_packet p)
+{
+	for (uint8_t i = first_interface; i < first_interface + n_interfaces; i++) {
+		p.obs_point = (uint8_t)(i << 1);
+		anomaly_fixture_packet(&f, ms, p);
+	}
+}
+
 static void packet(uint64_t ms, const char *from, uint16_t from_port, const char *to,
 		   uint16_t to_port, uint8_t flags, uint16_t octets)
 {
-	anomaly_fixture_packet(&f, ms,
-			       (struct anomaly_packet){.from = from,
-						       .to = to,
-						       .from_port = from_port,
-						       .to_port = to_port,
-						       .flags = flags,
-						       .payload = octets});
+	packet_at_all(ms, (struct anomaly_packet){.from = from,
+						  .to = to,
+						  .from_port = from_port,
+						  .to_port = to_port,
+						  .flags = flags,
+						  .payload = octets});
 }
 
 static int setup_without_beacons(void **state)
 {
 	(void)state;
+	first_interface = 0;
+	n_interfaces = 1;
 	anomaly_fixture_init(&f);
 	f.cfg.anomaly.beacon.enabled = false; /* what these tests do each hour is one */
 	f.cfg.anomaly.exfiltration.mbyte_per_hour = 10;
@@ -112,6 +124,22 @@ static void test_what_goes_slowly_is_told_by_the_day(void **state)
 	assert_string_equal(e.rule, "anomaly.exfiltration.mbyte_per_day");
 }
 
+static void test_what_matters_in_a_day_may_be_little_in_an_hour(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	f.cfg.anomaly.exfiltration.mbyte_per_hour = 1000;
+	f.cfg.anomaly.exfiltration.mbyte_per_day = 20;
+	assert_int_equal(anomaly_reload(f.anomaly, &f.cfg.anomaly, f.sweep.now_ns), 0);
+	live(0, 2);
+	for (uint32_t h = 2; h < 26; h++)
+		transfer(h * HOUR, LOCAL, SERVER, 14, 1); /* 0.9 MB */
+	anomaly_fixture_finish(&f, 26 * HOUR);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_SLOW, &e);
+	assert_int_equal((int)e.threshold, 20);
+}
+
 static void test_a_server_known_from_before_is_told_when_the_host_never_sends_as_much(void **state)
 {
 	struct anomaly_event e;
@@ -122,6 +150,37 @@ static void test_a_server_known_from_before_is_told_when_the_host_never_sends_as
 	anomaly_fixture_finish(&f, 31 * HOUR);
 	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, &e);
 	assert_int_equal(e.severity, 6);
+}
+
+static void test_an_incident_tells_the_begin_and_the_flows_of_its_own_window(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	live(0, 30);
+	transfer(30 * HOUR + 30 * MIN + 1234, LOCAL, OTHER, 170, 0);
+	anomaly_fixture_finish(&f, 31 * HOUR);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, &e);
+	assert_in_range(e.time_ms - e.start_ms, 1, 10000);
+	assert_int_equal(e.n_flow_ids, 1);
+}
+
+static void test_a_clock_that_is_set_moves_no_window(void **state)
+{
+	(void)state;
+	live(0, 8);
+	transfer(8 * HOUR + 20 * MIN, LOCAL, SERVER, 90, 0);
+	f.clock.offset_ns += 86400 * (int64_t)NS_PER_S;
+	transfer(8 * HOUR + 30 * MIN, LOCAL, SERVER, 90, 0);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, NULL);
+	teardown(state);
+	setup_without_beacons(state);
+	live(0, 8);
+	transfer(8 * HOUR, LOCAL, SERVER, 90, 0);
+	f.clock.offset_ns -= 3600 * (int64_t)NS_PER_S;
+	transfer(9 * HOUR + 10 * MIN, LOCAL, SERVER, 90, 0);
+	anomaly_fixture_finish(&f, 10 * HOUR);
+	assert_nothing();
 }
 
 static void test_a_nightly_backup_to_a_known_server_is_none(void **state)
@@ -262,17 +321,50 @@ static void test_an_allowed_server_may_get_all(void **state)
 
 static void echo(uint64_t ms, uint16_t asked, uint16_t answered)
 {
-	anomaly_fixture_packet(&f, ms,
-			       (struct anomaly_packet){.from = LOCAL,
-						       .to = SERVER,
-						       .from_port = 0x0800,
-						       .protocol = IPPROTO_ICMP,
-						       .payload = asked});
-	anomaly_fixture_packet(&f, ms,
-			       (struct anomaly_packet){.from = SERVER,
-						       .to = LOCAL,
-						       .protocol = IPPROTO_ICMP,
-						       .payload = answered});
+	packet_at_all(ms, (struct anomaly_packet){.from = LOCAL,
+						  .to = SERVER,
+						  .from_port = 0x0800,
+						  .protocol = IPPROTO_ICMP,
+						  .payload = asked});
+	packet_at_all(ms, (struct anomaly_packet){.from = SERVER,
+						  .to = LOCAL,
+						  .protocol = IPPROTO_ICMP,
+						  .payload = answered});
+}
+
+static void test_what_passes_several_interfaces_counts_once(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	n_interfaces = 3;
+	live(0, 8);
+	for (uint32_t i = 0; i < 200; i++)
+		echo(8 * HOUR + i * 3000, 100, 1000);
+	assert_nothing();
+	transfer(8 * HOUR + 30 * MIN, LOCAL, SERVER, 170, 0);
+	anomaly_fixture_finish(&f, 9 * HOUR);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, &e);
+	assert_in_range((uint64_t)e.value, 10, 11);
+	assert_in_range((uint64_t)(10 * e.baseline), 10, 15);
+}
+
+static void test_what_goes_on_at_another_interface_goes_on(void **state)
+{
+	(void)state;
+	live(0, 8);
+	transfer(8 * HOUR + 10 * MIN, LOCAL, SERVER, 90, 0);
+	first_interface = 3;
+	transfer(8 * HOUR + 20 * MIN, LOCAL, SERVER, 90, 0);
+	assert_one(ANOMALY_EXFILTRATION, ANOMALY_BY_NONE, NULL);
+	teardown(state);
+	setup_without_beacons(state);
+	for (uint32_t i = 0; i < 90; i++) {
+		first_interface = i < 30 ? 0 : 1;
+		echo(i * 500, 100, 1000);
+	}
+	anomaly_fixture_finish(&f, 60000);
+	assert_one(ANOMALY_ICMP_TUNNEL, ANOMALY_BY_ICMP, NULL);
 }
 
 static void test_echo_replies_that_repeat_no_request_are_a_tunnel(void **state)
@@ -324,7 +416,10 @@ int main(void)
 		TEST(test_less_than_the_threshold_is_none),
 		TEST(test_what_trickles_in_many_small_connections_adds_up),
 		TEST(test_what_goes_slowly_is_told_by_the_day),
+		TEST(test_what_matters_in_a_day_may_be_little_in_an_hour),
 		TEST(test_a_server_known_from_before_is_told_when_the_host_never_sends_as_much),
+		TEST(test_an_incident_tells_the_begin_and_the_flows_of_its_own_window),
+		TEST(test_a_clock_that_is_set_moves_no_window),
 		TEST(test_a_nightly_backup_to_a_known_server_is_none),
 		TEST(test_a_nightly_backup_that_comes_later_is_told_once),
 		TEST(test_a_video_call_and_a_download_are_none),
@@ -337,6 +432,8 @@ int main(void)
 		TEST(test_echo_replies_that_repeat_no_request_are_a_tunnel),
 		TEST(test_echo_messages_that_differ_from_one_to_the_next_are_a_tunnel),
 		TEST(test_pings_are_no_tunnel),
+		TEST(test_what_passes_several_interfaces_counts_once),
+		TEST(test_what_goes_on_at_another_interface_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,32 +4,19 @@
  * downloads that look like them.
  */
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <cmocka.h>
 #include <netinet/tcp.h>
 
-#include "tests/lib/anomaly_fixture.h"
+#include "tests/lib/anomaly_case.h"
 
 #define VICTIM "10.0.0.2"
 
-static struct anomaly_fixture f;
-
-static int setup(void **state)
+static int setup_for_few(void **state)
 {
 	(void)state;
 	anomaly_fixture_init(&f);
 	f.cfg.anomaly.ddos.packets_per_s = 1000;
 	anomaly_fixture_open(&f);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	anomaly_fixture_close(&f);
 	return 0;
 }
 
@@ -404,7 +391,7 @@ static void test_a_download_is_no_flood(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_for_few, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_syn_flood_is_told_in_its_second_second),
 		TEST(test_five_times_the_threshold_is_a_flood_at_once_whatever_flags_are_set),

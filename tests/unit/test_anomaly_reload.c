@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Anomaly detection that goes on with another configuration. */
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <cmocka.h>
 #include <netinet/tcp.h>
 
-#include "tests/lib/anomaly_fixture.h"
+#include "tests/lib/anomaly_case.h"
 
 #define SCANNER "203.0.113.7"
 #define TARGET	"10.0.0.2"
-
-static struct anomaly_fixture f;
-
-static int setup(void **state)
-{
-	(void)state;
-	anomaly_fixture_init(&f);
-	anomaly_fixture_open(&f);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	anomaly_fixture_close(&f);
-	return 0;
-}
 
 /* n ports from `first` on that are closed, within 100 ms. */
 static void scan(uint64_t ms, uint16_t first, uint16_t n)
@@ -201,6 +180,105 @@ static void test_thresholds_of_volume_change_both_ways(void **state)
 	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_DDOS, ANOMALY_START, NULL), 1);
 }
 
+/* Data that goes on leaving, one connection in all. */
+static void upload(uint64_t ms, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		anomaly_fixture_packet(&f, ms + 20 * i,
+				       (struct anomaly_packet){.from = "192.0.2.1",
+							       .to = "203.0.113.9",
+							       .from_port = 40000,
+							       .to_port = 443,
+							       .flags = TH_ACK,
+							       .payload = 65000});
+}
+
+static uint32_t count_leaks(void)
+{
+	return anomaly_fixture_count(&f, ANOMALY_EXFILTRATION, ANOMALY_START, NULL);
+}
+
+static void leak_little(void)
+{
+	f.cfg.anomaly.exfiltration.mbyte_per_hour = 10;
+	f.cfg.anomaly.exfiltration.learning_s = 0;
+	reload();
+	upload(100, 200);
+	anomaly_fixture_run(&f, 5000);
+	assert_int_equal(count_leaks(), 0);
+}
+
+static void test_a_flow_that_goes_on_leaves_once_its_host_is_ours(void **state)
+{
+	struct network_list *ours = &f.cfg.anomaly.local_networks;
+	const char *reason;
+
+	(void)state;
+	leak_little();
+	assert_int_equal(network_parse("192.0.2.0/24", &ours->item[ours->n++], &reason), 0);
+	reload();
+	upload(6000, 200);
+	anomaly_fixture_run(&f, 11000);
+	assert_int_equal(count_leaks(), 1);
+}
+
+static void test_networks_of_the_interfaces_change(void **state)
+{
+	struct network_list attached = {.n = 1};
+	const char *reason;
+
+	(void)state;
+	leak_little();
+	assert_int_equal(network_parse("192.0.2.0/24", &attached.item[0], &reason), 0);
+	anomaly_attach(f.anomaly, &attached);
+	upload(6000, 100);
+	anomaly_fixture_run(&f, 8000);
+	attached.n = 0;
+	anomaly_attach(f.anomaly, &attached);
+	upload(9000, 200);
+	anomaly_fixture_run(&f, 13000);
+	assert_int_equal(count_leaks(), 0);
+	attached.n = 1;
+	anomaly_attach(f.anomaly, &attached);
+	upload(14000, 100);
+	anomaly_fixture_run(&f, 20000);
+	assert_int_equal(count_leaks(), 1);
+}
+
+/* A connection that takes half a minute: its begin, or its rest. */
+static void call(uint32_t minute, bool is_rest)
+{
+	for (uint32_t k = is_rest ? 2 : 0; k < (is_rest ? 4 : 2); k++)
+		anomaly_fixture_packet(&f, minute * 60000 + k * 10000,
+				       (struct anomaly_packet){
+					       .from = "10.0.0.1",
+					       .to = "203.0.113.9",
+					       .from_port = (uint16_t)(40000 + minute),
+					       .to_port = 443,
+					       .flags = k ? TH_ACK : TH_SYN,
+				       });
+	anomaly_fixture_run(&f, minute * 60000 + (is_rest ? 35000 : 15000));
+}
+
+static void test_a_flow_that_goes_on_is_a_beat_once_its_service_is_not_allowed(void **state)
+{
+	struct network_list *allow = &f.cfg.anomaly.beacon.allow;
+	const char *reason;
+
+	(void)state;
+	assert_int_equal(network_parse("203.0.113.9", &allow->item[0], &reason), 0);
+	for (uint32_t minute = 0; minute < 40; minute++) {
+		allow->n = 1;
+		reload();
+		call(minute, false);
+		allow->n = 0;
+		reload();
+		call(minute, true);
+	}
+	anomaly_fixture_finish(&f, 41 * 60000);
+	assert_int_equal(anomaly_fixture_count(&f, ANOMALY_BEACON, ANOMALY_START, NULL), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -212,6 +290,9 @@ int main(void)
 		TEST(test_a_detector_is_switched_off_and_on),
 		TEST(test_the_end_of_a_dry_run_tells_of_what_goes_on),
 		TEST(test_thresholds_of_volume_change_both_ways),
+		TEST(test_a_flow_that_goes_on_leaves_once_its_host_is_ours),
+		TEST(test_networks_of_the_interfaces_change),
+		TEST(test_a_flow_that_goes_on_is_a_beat_once_its_service_is_not_allowed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

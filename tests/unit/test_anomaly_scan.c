@@ -219,6 +219,31 @@ static void test_a_probe_every_five_minutes_is_told_within_the_day(void **state)
 	assert_int_equal(f.n_events, 1);
 }
 
+static void test_no_threshold_is_more_than_can_be_counted(void **state)
+{
+	struct anomaly_event e;
+
+	(void)state;
+	teardown(state);
+	f.cfg.anomaly.scan.contacts = 100;
+	f.cfg.anomaly.scan.local_factor = 100;
+	anomaly_fixture_open(&f);
+	for (uint32_t i = 0; i < 3000; i++)
+		refuse(100 + i, LOCAL, host(i), 445);
+	anomaly_fixture_run(&f, 5000);
+	assert_one(ANOMALY_ADDRESS_SCAN, ANOMALY_BY_SYN, &e);
+	assert_int_equal(e.threshold, 2000);
+	teardown(state);
+	f.n_events = 0;
+	f.cfg.anomaly.scan.slow = 200;
+	anomaly_fixture_open(&f);
+	for (uint32_t i = 0; i < 1500; i++)
+		refuse(50000ULL * i, LOCAL, host(i), 445);
+	anomaly_fixture_run(&f, 50000ULL * 1500);
+	assert_one(ANOMALY_ADDRESS_SCAN, ANOMALY_BY_SLOW, &e);
+	assert_int_equal(e.threshold, 1000);
+}
+
 static void test_many_ports_by_many_sources_are_a_distributed_scan(void **state)
 {
 	struct anomaly_event e;
@@ -315,6 +340,7 @@ int main(void)
 		TEST(test_pings_without_an_answer_are_a_scan_and_answered_ones_are_not),
 		TEST(test_ten_ip_protocols_of_a_host_are_a_scan),
 		TEST(test_a_probe_every_five_minutes_is_told_within_the_day),
+		TEST(test_no_threshold_is_more_than_can_be_counted),
 		TEST(test_many_ports_by_many_sources_are_a_distributed_scan),
 		TEST(test_ipv6_addresses_of_one_site_are_one_source),
 		TEST(test_a_scan_ends_ten_minutes_after_its_last_failure),
