@@ -118,6 +118,13 @@ void exporter_confirm(struct exporter *e)
 	confirm_until(e, e->now_ns);
 }
 
+void exporter_withdraw_first(struct exporter *e, struct queue *q)
+{
+	if (q == &e->queue)
+		pace_withdraw(&e->pace);
+	queue_pop(q);
+}
+
 /* Of the queue, what is from the spool goes back there, as what was before it did. */
 static void put_back_queued(struct exporter *e)
 {
@@ -126,7 +133,7 @@ static void put_back_queued(struct exporter *e)
 
 	while ((m = queue_first(&e->queue))) {
 		if (exporter_put_back(e, m))
-			queue_pop(&e->queue);
+			exporter_withdraw_first(e, &e->queue);
 		else if (queue_move_first(&rest, &e->queue))
 			break;
 	}
@@ -289,7 +296,7 @@ static bool hand_over_first(struct exporter *from, struct queue *q, struct expor
 	bool is_event = message_is_event(m), is_paced = q == &from->queue;
 
 	if (exporter_put_back(from, m)) {
-		queue_pop(q);
+		exporter_withdraw_first(from, q);
 		return true;
 	}
 	m->lost_before = 0;
@@ -297,6 +304,8 @@ static bool hand_over_first(struct exporter *from, struct queue *q, struct expor
 		m->lost_before = lost;
 		return false;
 	}
+	if (is_paced)
+		pace_withdraw(&from->pace);
 	*(is_event ? &from->lost_events : &from->lost_numbers) += lost;
 	exporter_account(from, &from->stats.moved, &v);
 	exporter_take_over(to, &v, is_paced);

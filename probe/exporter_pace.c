@@ -41,7 +41,7 @@ void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t
 {
 	uint64_t window_ns = interval_ns / 10 * 9;
 
-	if (p->done < p->total) {
+	if (p->done < p->total && n_messages) {
 		double as_before_ns = message_ns(p) * (double)n_messages;
 
 		if (as_before_ns < (double)window_ns)
@@ -87,6 +87,11 @@ void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records)
 	if (p->records_free_ns < oldest_ns)
 		p->records_free_ns = oldest_ns;
 	p->records_free_ns += n_records * p->record_ns;
+}
+
+void pace_withdraw(struct pace *p)
+{
+	p->total -= p->total > p->done;
 }
 
 uint64_t pace_late_ns(const struct pace *p)

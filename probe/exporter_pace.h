@@ -51,6 +51,9 @@ int pace_allows_records(const struct pace *p, uint64_t now_ns);
 /* One Message of n_records has left or was dropped. */
 void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records);
 
+/* A Message that was to be spread goes elsewhere. */
+void pace_withdraw(struct pace *p);
+
 /*
  * After how many ns, at most 1 ms, one that is late may send the next burst: at twice the
  * pace. The Collector was held up too, if it was a busy machine.

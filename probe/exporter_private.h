@@ -193,6 +193,9 @@ struct exporter_volume exporter_volume_of(const struct exporter *e, int layout,
 /* True when a stream has taken part of the first Message of the queue. */
 bool exporter_is_data_begun(const struct exporter *e);
 
+/* The first Message of a queue of e goes elsewhere than to the Collector: remove it. */
+void exporter_withdraw_first(struct exporter *e, struct queue *q);
+
 /*
  * Count a Message that another exporter of the group handed over, and put into the queue
  * of Flows, where it is paced, or into that of events.

@@ -143,7 +143,7 @@ static int store_first(struct exporter *e, struct queue *q)
 	*(message_is_event(m) ? &e->lost_events : &e->lost_numbers) += m->lost_before;
 	m->lost_before = 0;
 	if (exporter_put_back(e, m)) {
-		queue_pop(q);
+		exporter_withdraw_first(e, q);
 		return 0;
 	}
 	size_t octets = e->protocol->finish(m->data + m->start, m->n_records,
@@ -154,7 +154,7 @@ static int store_first(struct exporter *e, struct queue *q)
 	if (err)
 		return err;
 	exporter_account(e, &e->stats.spooled, &m->volume);
-	queue_pop(q);
+	exporter_withdraw_first(e, q);
 	return 0;
 }
 

@@ -67,6 +67,18 @@ static void test_what_was_put_off_is_spread_anew_by_a_new_session(void **state)
 	assert_in_range(send_until(&p, T0 + 890 * MS, T0 + 1340 * MS), 445, 455);
 }
 
+static void test_sweep_that_finds_nothing_makes_the_pace_no_faster(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace_init(&p, 0);
+	pace_spread(&p, T0, S, 900);
+	pace_spread(&p, T0 + S / 10, S, 0);
+	assert_int_equal(p.window_ns, 900 * MS);
+	assert_int_equal(pace_due(&p, T0 + S / 10), 0);
+}
+
 static void test_one_that_is_late_sends_at_twice_the_pace(void **state)
 {
 	struct pace p;
@@ -125,6 +137,7 @@ int main(void)
 			test_messages_leave_within_the_interval_though_sweeps_follow_faster),
 		cmocka_unit_test(test_what_is_new_does_not_put_off_what_was_there),
 		cmocka_unit_test(test_what_was_put_off_is_spread_anew_by_a_new_session),
+		cmocka_unit_test(test_sweep_that_finds_nothing_makes_the_pace_no_faster),
 		cmocka_unit_test(test_one_that_is_late_sends_at_twice_the_pace),
 		cmocka_unit_test(test_message_that_is_due_leaves_however_rarely_that_is),
 		cmocka_unit_test(

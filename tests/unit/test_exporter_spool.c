@@ -24,9 +24,6 @@ static void test_closed_udp_collector_misses_nothing(void **state)
 	assert_all_arrived();
 }
 
-/* A new connection counts from 0; what the first one had not acknowledged is sent again. */
-/* The next connection is there in the very call that finds the first one lost. */
-/* The one that a stream has a part of is not the oldest that is dropped. */
 /* A report arrives of options data, of a round that began with this number of Flows. */
 static void refuse_options(uint32_t flow_sequence)
 {
@@ -107,6 +104,18 @@ static void test_replay_keeps_to_its_rate_and_order(void **state)
 	assert_in_range(spooled - stats()->spooled.records, 3900, 4100);
 	until_sent();
 	assert_all_arrived();
+}
+
+/* What goes to disk would make what comes later leave too fast. */
+static void test_what_is_stored_is_no_part_of_the_pace(void **state)
+{
+	(void)state;
+	open_it();
+	seconds(8, 5000);
+	assert_int_equal(stats()->spooled.records, 40000);
+	assert_int_equal(f.e->pace.total, f.e->pace.done);
+	second(20, true);
+	assert_int_equal(f.e->pace.window_ns, 900 * MS);
 }
 
 static void test_collector_that_goes_again_during_the_replay_misses_nothing(void **state)
@@ -348,6 +357,7 @@ int main(void)
 		TEST(test_collector_away_with_options_data_misses_nothing),
 		TEST(test_options_data_wait_while_the_collector_is_away),
 		TEST(test_replay_keeps_to_its_rate_and_order),
+		TEST(test_what_is_stored_is_no_part_of_the_pace),
 		TEST(test_collector_that_goes_again_during_the_replay_misses_nothing),
 		TEST(test_end_of_the_run_leaves_what_was_not_sent_on_disk),
 		TEST(test_killed_probe_replays_what_is_on_disk),
