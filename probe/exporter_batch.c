@@ -24,7 +24,8 @@ struct batch {
 static bool may_batch(const struct exporter *e)
 {
 	const struct session *s = &e->session;
-	bool is_fast = e->pace.total * NS_PER_MS >= BATCH_LEAST * e->pace.window_ns;
+	bool is_fast =
+		e->pace.total && e->pace.total * NS_PER_MS >= BATCH_LEAST * e->pace.window_ns;
 
 	return e->cfg.transport == TRANSPORT_UDP && s->can_segment && e->is_paced &&
 	       !e->is_ending && is_fast && !e->pace.record_ns && !s->is_bad && !s->is_failing &&

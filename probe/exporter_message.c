@@ -158,7 +158,7 @@ static void finish_part(struct exporter *e, struct queue *q, size_t n, struct ex
 	volume_subtract(&m->volume, &v);
 	m->n_records -= (uint32_t)n;
 	m->parts = n < 32 ? m->parts >> n : 0;
-	e->pace.total++; /* one Message became two */
+	e->pace.at_once += q == &e->queue; /* one Message became two */
 	m->start += (uint32_t)n * m->record_octets;
 	memmove(m->data + m->start, header, e->protocol->data_offset);
 }

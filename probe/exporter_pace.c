@@ -34,7 +34,7 @@ void pace_restart(struct pace *p, uint64_t now_ns, uint64_t n_messages)
 {
 	p->start_ns = now_ns;
 	p->total = n_messages;
-	p->done = 0;
+	p->done = p->at_once = 0;
 }
 
 void pace_spread(struct pace *p, uint64_t now_ns, uint64_t interval_ns, uint64_t n_messages)
@@ -70,7 +70,7 @@ uint64_t pace_due(const struct pace *p, uint64_t now_ns)
 	if (elapsed_ns < p->window_ns && p->total)
 		due = 1 + (uint64_t)((double)elapsed_ns / (double)p->window_ns *
 				     (double)(p->total - 1));
-	due = due > p->done ? due - p->done : 0;
+	due = (due > p->done ? due - p->done : 0) + p->at_once;
 	return due < PACE_BURST_MESSAGES ? due : PACE_BURST_MESSAGES;
 }
 
@@ -83,7 +83,10 @@ void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records)
 {
 	uint64_t oldest_ns = now_ns > CREDIT_MAX_NS ? now_ns - CREDIT_MAX_NS : 0;
 
-	p->done++;
+	if (p->at_once)
+		p->at_once--;
+	else
+		p->done++;
 	if (p->records_free_ns < oldest_ns)
 		p->records_free_ns = oldest_ns;
 	p->records_free_ns += n_records * p->record_ns;
@@ -91,7 +94,10 @@ void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records)
 
 void pace_withdraw(struct pace *p)
 {
-	p->total -= p->total > p->done;
+	if (p->total > p->done)
+		p->total--;
+	else
+		p->at_once -= p->at_once > 0;
 }
 
 uint64_t pace_late_ns(const struct pace *p)
@@ -105,9 +111,9 @@ uint64_t pace_next(const struct pace *p)
 {
 	uint64_t due_ns = p->start_ns;
 
-	if (p->done >= p->total)
+	if (p->done >= p->total && !p->at_once)
 		return UINT64_MAX;
-	if (p->total > 1)
+	if (p->total > 1 && !p->at_once)
 		due_ns += (uint64_t)((double)p->window_ns / (double)(p->total - 1) *
 				     (double)p->done) +
 			  1;

@@ -15,6 +15,7 @@ struct pace {
 	uint64_t window_ns;
 	uint64_t total; /* Messages to spread over the window */
 	uint64_t done; /* of these, sent or dropped */
+	uint64_t at_once; /* Messages besides, that are due: their pace is not this one */
 	uint64_t record_ns; /* least time per record, 0 = no cap */
 	uint64_t records_free_ns; /* when the cap lets the next Message go */
 };
@@ -51,7 +52,7 @@ int pace_allows_records(const struct pace *p, uint64_t now_ns);
 /* One Message of n_records has left or was dropped. */
 void pace_count(struct pace *p, uint64_t now_ns, uint64_t n_records);
 
-/* A Message that was to be spread goes elsewhere. */
+/* A Message that was to leave goes elsewhere. */
 void pace_withdraw(struct pace *p);
 
 /*

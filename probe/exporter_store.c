@@ -203,7 +203,7 @@ static bool restore_one(struct exporter *e)
 	}
 	volume_add(&e->stats.queued, &info.volume);
 	pace_count(&e->restore_pace, e->now_ns, info.n_records);
-	e->pace.total++;
+	e->pace.at_once++;
 	return true;
 }
 

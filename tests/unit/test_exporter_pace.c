@@ -79,6 +79,25 @@ static void test_sweep_that_finds_nothing_makes_the_pace_no_faster(void **state)
 	assert_int_equal(pace_due(&p, T0 + S / 10), 0);
 }
 
+static void test_what_is_due_at_once_leaves_the_pace_of_others(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace_init(&p, 0);
+	pace_spread(&p, T0, S, 10);
+	pace_count(&p, T0, 1);
+	assert_true(pace_next(&p) > T0);
+	p.at_once = 20;
+	for (int i = 20; i > 0; i--) {
+		assert_int_equal(pace_due(&p, T0), i);
+		assert_int_equal(pace_next(&p), T0);
+		pace_count(&p, T0, 1);
+	}
+	assert_int_equal(pace_due(&p, T0), 0);
+	assert_int_equal(pace_due(&p, T0 + 450 * MS), 4);
+}
+
 static void test_one_that_is_late_sends_at_twice_the_pace(void **state)
 {
 	struct pace p;
@@ -138,6 +157,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_new_does_not_put_off_what_was_there),
 		cmocka_unit_test(test_what_was_put_off_is_spread_anew_by_a_new_session),
 		cmocka_unit_test(test_sweep_that_finds_nothing_makes_the_pace_no_faster),
+		cmocka_unit_test(test_what_is_due_at_once_leaves_the_pace_of_others),
 		cmocka_unit_test(test_one_that_is_late_sends_at_twice_the_pace),
 		cmocka_unit_test(test_message_that_is_due_leaves_however_rarely_that_is),
 		cmocka_unit_test(

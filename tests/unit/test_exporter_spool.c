@@ -106,16 +106,25 @@ static void test_replay_keeps_to_its_rate_and_order(void **state)
 	assert_all_arrived();
 }
 
-/* What goes to disk would make what comes later leave too fast. */
+/* What goes to disk, and comes from it, would make what comes later leave too fast. */
 static void test_what_is_stored_is_no_part_of_the_pace(void **state)
 {
 	(void)state;
+	f.cfg.spool_max_records_per_s = 20000;
 	open_it();
 	seconds(8, 5000);
 	assert_int_equal(stats()->spooled.records, 40000);
 	assert_int_equal(f.e->pace.total, f.e->pace.done);
 	second(20, true);
 	assert_int_equal(f.e->pace.window_ns, 900 * MS);
+	come();
+	while (stats()->sent.records < 1000)
+		second(20, true);
+	second(20, true);
+	assert_in_range(f.e->pace.total, 1, 200); /* a few of what came out are queued */
+	assert_true(f.e->pace.window_ns > S / 2);
+	until_sent();
+	assert_all_arrived();
 }
 
 static void test_collector_that_goes_again_during_the_replay_misses_nothing(void **state)
