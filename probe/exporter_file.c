@@ -102,8 +102,8 @@ int file_sink_open(struct file_sink **out, const struct exporter_config *cfg)
 	return 0;
 }
 
-/* A Message has one Data Set of Flows, or begins with another Set. */
-static bool has_flows(const uint8_t *message)
+/* A Message has one Data Set of Flows or of an event, or begins with another Set. */
+static bool has_records(const uint8_t *message)
 {
 	uint32_t set_id = (uint32_t)message[SET_AT] << 8 | message[SET_AT + 1];
 
@@ -121,7 +121,7 @@ int file_sink_write(struct file_sink *f, const uint8_t *message, size_t octets)
 	if (n < 0)
 		return n;
 	f->octets += octets;
-	if (has_flows(message))
+	if (has_records(message))
 		f->has_data = true;
 	return n;
 }

@@ -147,6 +147,18 @@ uint32_t exporter_numbers(const struct exporter *e, size_t n_records);
 /* Count and print that a Message could not be sent; a TCP connection is lost with it. */
 void exporter_note_failure(struct exporter *e, int err);
 
+/* The moment of a call, as of exporter_run(). */
+void exporter_set_time(struct exporter *e, uint64_t now_ns, uint32_t time_s);
+
+/* True when Messages are not to be tried on the Collector. */
+bool exporter_is_held(const struct exporter *e);
+
+/* Go on with the session, its Templates and options data. True when Messages may be sent. */
+bool exporter_make_ready(struct exporter *e);
+
+/* Events wait for nobody; then as many Messages of Flows. Returns how many in all. */
+uint64_t exporter_send_burst(struct exporter *e, uint64_t n_messages);
+
 /* Send or give up the first Message of the queue, or the part that fits. False: wait. */
 bool exporter_send_first(struct exporter *e);
 
