@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between spool.c (the queue) and spool_files.c (its folder). */
+/* Between spool.c and spool_take.c (the queue), and spool_files.c (its folder). */
 #pragma once
 
 #include "probe/spool.h"
@@ -49,6 +49,15 @@ int spool_recover(struct spool *s);
 
 /* Append a file to the list. Returns it or NULL. */
 struct spool_file *spool_list_file(struct spool *s, uint32_t number);
+
+/* The file of that number in the list, or NULL. */
+struct spool_file *spool_find_file(const struct spool *s, uint32_t number);
+
+/* Nothing more is appended to the last file. */
+void spool_finish_file(struct spool *s);
+
+/* Take on from the start of the first file that is left. */
+void spool_take_from_first(struct spool *s);
 
 /* Remove the oldest file from the list and the disk. */
 void spool_remove_first(struct spool *s);
