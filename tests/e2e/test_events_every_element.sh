@@ -6,6 +6,7 @@
 # ours by Enterprise Number and id, the others by theirs; and nfcapd's Flows are the same
 # with events of every kind between them as without.
 # timeout: 60
+# waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
 . tests/lib/flows.sh
 need nfcapd nfdump tshark ipfixDump jq python3

@@ -19,7 +19,7 @@ stays='exporters: [{name: stays, address: "10.77.1.2:9991"}]'
 away_probe "$stays"
 away_send 500
 wait_exporter ".sent_records == 500" 5
-before=$(live_ledger | jq -c '.exporters[0] | [.messages, .templates_sent, .sequence]')
+before=$(live_ledger | jq -c '.exporters[0] | [.sent_records, .sequence]')
 
 # assert_told PATTERN: it is in the answer, and in the log as well.
 assert_told()
@@ -68,7 +68,7 @@ for place in 1:24:.observation_domain_id 4:13:.interfaces\\[0\\].egress 5:11:.in
 	grep -q "probe.yaml:$place: a new value needs a restart of the probe" "$TEST_DIR/PROBE.log" ||
 		fail "not told: $place"
 done
-assert_eq "sent meanwhile" "$before" "$(live_ledger | jq -c '.exporters[0] | [.messages, .templates_sent, .sequence]')"
+assert_eq "sent meanwhile" "$before" "$(live_ledger | jq -c '.exporters[0] | [.sent_records, .sequence]')"
 away_send 500
 
 # A timeout of a minute, on a Flow that is there, and back again.
