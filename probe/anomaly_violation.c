@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Protocol violations, by source and kind, by struck host where sources are forged: at once what has no good reason, the rest
- * when it is more than a few in a minute. Those of a scanner are part of its scan.
+ * Protocol violations, by source and kind, by struck host where sources are forged: at once
+ * what has no good reason, the rest when it is more than a few in a minute. Fifty hosts that
+ * do the same in a minute are told of as one. Those of a scanner are part of its scan.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
