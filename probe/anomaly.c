@@ -196,7 +196,7 @@ static void contact_look(struct anomaly *a, const struct anomaly_flow *flow)
 static void flow_renew(const struct anomaly *a, uint32_t *state)
 {
 	uint32_t epoch = a->epoch << FLOW_EPOCH_SHIFT;
-	uint32_t old = FLOW_EPOCH | FLOW_LEAVING | FLOW_COMING | FLOW_STAYING;
+	uint32_t old = FLOW_EPOCH_END - FLOW_LEAVING;
 
 	if ((*state & FLOW_EPOCH) == epoch)
 		return;

@@ -139,6 +139,7 @@ static void flow_count(struct anomaly *a, struct beacon *s, const struct anomaly
 	const struct flow_delta *d = flow->delta;
 	uint64_t client = anomaly_hash(a, &flow->source, 0);
 	struct beacon_pair *p = pairs_admit(&s->pairs, pair_hash(a, flow), flow);
+	struct flow_reverse reverse;
 	int more;
 
 	distinct_many_add(&s->hosts, client);
@@ -150,6 +151,7 @@ static void flow_count(struct anomaly *a, struct beacon *s, const struct anomaly
 		beat_add(s, p, flow);
 	else if (more < 0)
 		beat_remove(s, p);
+	p->is_answered = p->is_answered || flow_delta_reverse(d, &reverse);
 	p->source_port = flow->source_port;
 	p->obs_point = flow->obs_point;
 	p->packet_ns = d->last_ns > p->packet_ns ? d->last_ns : p->packet_ns;
@@ -218,6 +220,7 @@ static char *put_interval(char *p, size_t size, uint32_t ms)
 static void reason_write(struct anomaly_event *e, const struct beats_pattern *pattern)
 {
 	char from[HOST_TEXT_MAX + 1], to[HOST_TEXT_MAX + 1], every[32];
+	size_t n;
 
 	*host_put(from, &e->source) = '\0';
 	*host_put(to, &e->destination) = '\0';
@@ -231,6 +234,10 @@ static void reason_write(struct anomaly_event *e, const struct beats_pattern *pa
 		(double)e->window_ms / 60000,
 		pattern->size_spread <= 0.1f ? "and sent about as much each time"
 					     : "and sent now more, now less");
+	if (!e->is_spoofed)
+		return;
+	n = strlen(e->reason);
+	snprintf(e->reason + n, sizeof(e->reason) - n, "; got no answer, spoofed likely");
 }
 
 static void event_write(const struct anomaly *a, const struct beacon_pair *p, float score,
@@ -240,6 +247,8 @@ static void event_write(const struct anomaly *a, const struct beacon_pair *p, fl
 	uint64_t window_ms = anomaly_since(p->last_ns, p->regular_ns) / NS_PER_MS;
 
 	e->visibility = anomaly_visibility_at(a, p->obs_point);
+	/* where answers are seen, who gets none may be anybody */
+	e->is_spoofed = e->visibility == ANOMALY_BOTH && !p->is_answered;
 	e->severity = severity[stage];
 	e->value = 100 * score;
 	e->threshold = (float)a->cfg->beacon.score;

@@ -30,6 +30,7 @@ struct beacon_pair {
 	bool is_used;
 	uint8_t new_beats; /* since it was looked at; saturates */
 	uint8_t stage; /* of the incident; 0: none */
+	bool is_answered; /* the other direction of one of its Flows was seen */
 	bool is_new; /* came up when the network was known for a day */
 	uint64_t first_ns; /* of all its beats */
 	uint64_t last_ns; /* latest start of a Flow */

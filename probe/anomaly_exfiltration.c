@@ -182,6 +182,7 @@ static const char *novelty(const struct leak *leak)
 static void reason_write(struct anomaly_event *e, const struct leak *leak)
 {
 	char from[HOST_TEXT_MAX + 1], to[HOST_TEXT_MAX + 1], back[48] = "", usual[64] = "";
+	const char *forged = e->is_spoofed ? "; got no answer, spoofed likely" : "";
 
 	*host_put(from, &e->source) = '\0';
 	*host_put(to, &e->destination) = '\0';
@@ -191,9 +192,9 @@ static void reason_write(struct anomaly_event *e, const struct leak *leak)
 	if (leak->usual.n_hours)
 		snprintf(usual, sizeof(usual), "; it seldom sends more than %.0f MB an hour",
 			 (double)megabytes(leak->usual.most));
-	snprintf(e->reason, sizeof(e->reason), "%s sent %.0f MB to %s within %s%s%s%s", from,
+	snprintf(e->reason, sizeof(e->reason), "%s sent %.0f MB to %s within %s%s%s%s%s", from,
 		 (double)megabytes(leak->octets[LEAK_OUT]), to, leak->is_slow ? "a day" : "an hour",
-		 back, usual, novelty(leak));
+		 back, usual, novelty(leak), forged);
 }
 
 static void event_write(const struct anomaly *a, const struct leak_pair *p, const struct leak *leak,
@@ -203,6 +204,8 @@ static void event_write(const struct anomaly *a, const struct leak_pair *p, cons
 
 	e->subclass = leak->is_slow ? ANOMALY_BY_SLOW : ANOMALY_BY_NONE;
 	e->visibility = leak->visibility;
+	/* where answers are seen, who gets none may be anybody */
+	e->is_spoofed = e->visibility == ANOMALY_BOTH && !p->is_answered;
 	e->value = megabytes(leak->octets[LEAK_OUT]);
 	e->threshold = megabytes(leak->threshold);
 	e->baseline = megabytes(leak->usual.most);
@@ -288,7 +291,7 @@ static void pair_judge(struct anomaly *a, struct exfiltration *x, struct leak_pa
 	bool fires;
 
 	leak_age(p, a->now_ns);
-	if (!p->has_way[LEAK_IN])
+	if (!p->is_answered)
 		leak.visibility = anomaly_visibility_at(a, p->obs_point);
 	leak.is_popular =
 		clients_count(&x->clients, theirs, a->now_ns) > a->cfg->exfiltration.clients;

@@ -56,7 +56,7 @@ struct leak_pair {
 	bool is_dirty; /* something was sent since the last look */
 	bool is_open; /* is an incident */
 	bool is_slow; /* ... by the day's rule */
-	bool has_way[LEAK_WAYS_OF_TRAFFIC];
+	bool is_answered; /* the other direction of one of its Flows was seen */
 	uint64_t last_ns;
 	uint64_t known_ns; /* since when the destination is known */
 	uint32_t slice; /* number of the one that goes on, packet time */

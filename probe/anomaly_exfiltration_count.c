@@ -123,7 +123,10 @@ static struct leak_pair *pair_make(const struct anomaly *a, struct exfiltration 
 static void pair_count(const struct anomaly *a, struct exfiltration *x, struct leak_pair *p,
 		       const struct sent *sent, const struct anomaly_flow *flow)
 {
-	p->has_way[sent->way] = true;
+	struct flow_reverse reverse;
+
+	p->is_answered =
+		p->is_answered || sent->way == LEAK_IN || flow_delta_reverse(flow->delta, &reverse);
 	leak_age(p, a->now_ns);
 	leak_add(p, sent->way, sent->octets, flow);
 	if (sent->way == LEAK_OUT) {

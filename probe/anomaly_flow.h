@@ -17,6 +17,7 @@ enum {
 	FLOW_SEEN_BOTH = 1 << 4, /* counted for visibility                        */
 	FLOW_BEAT_JUDGED = 1 << 5, /* as a beat: it is one or none                  */
 	FLOW_BEAT = 1 << 6, /* and it is one: its octets are still to come   */
+	/* from here on: found out again once the configuration has changed */
 	FLOW_LEAVING = 1 << 7, /* from a host of ours to one elsewhere          */
 	FLOW_COMING = 1 << 8, /* the other way                                 */
 	FLOW_STAYING = 1 << 9, /* neither                                       */
@@ -24,6 +25,7 @@ enum {
 };
 
 #define FLOW_EPOCH_SHIFT 24
+#define FLOW_EPOCH_END	 (1u << 30)
 
 struct anomaly_flow {
 	const struct flow_delta *delta;

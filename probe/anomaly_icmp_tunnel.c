@@ -43,6 +43,7 @@ struct tunnel {
 	bool varies; /* messages of one way differ in size */
 	bool is_asking; /* ours is who asks */
 	uint8_t headers;
+	uint8_t obs_point;
 	struct point point[ECHOES];
 	uint64_t first_ns;
 	uint64_t last_ns;
@@ -131,6 +132,7 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	if (!point_counts(&t->point[echo], flow->obs_point, a->now_ns, POINT_SILENT_S))
 		return;
 	tunnel_age(t, a->now_ns);
+	t->obs_point = flow->obs_point;
 	t->is_dirty = true;
 	t->is_asking = is_leaving == (echo == ECHO_ASKED);
 	t->headers = flow->is_ipv6 ? HEADERS6 : HEADERS4;
@@ -197,6 +199,9 @@ static void tunnel_report(struct anomaly *a, const struct tunnel *t, const struc
 
 	e.visibility = c->packets[ECHO_ASKED] && c->packets[ECHO_ANSWERED] ? ANOMALY_BOTH
 									   : ANOMALY_INGRESS_ONLY;
+	/* where answers are seen, who gets none may be anybody */
+	e.is_spoofed = e.visibility != ANOMALY_BOTH &&
+		       anomaly_visibility_at(a, t->obs_point) == ANOMALY_BOTH;
 	e.severity = 6;
 	e.value = messages;
 	e.threshold = (float)a->cfg->exfiltration.echo_per_min;
@@ -220,10 +225,11 @@ static void tunnel_report(struct anomaly *a, const struct tunnel *t, const struc
 	*host_put(to, &t->destination) = '\0';
 	snprintf(e.reason, sizeof(e.reason),
 		 "%s and %s exchanged %u echo requests and %u replies in a minute, of %.0f octets "
-		 "and %.0f in the mean, %s",
+		 "and %.0f in the mean, %s%s",
 		 from, to, c->packets[ECHO_ASKED], c->packets[ECHO_ANSWERED],
 		 (double)c->mean[ECHO_ASKED], (double)c->mean[ECHO_ANSWERED],
-		 differs(c) ? "so what came back is not what was sent" : "of one size and another");
+		 differs(c) ? "so what came back is not what was sent" : "of one size and another",
+		 e.is_spoofed ? "; spoofed likely" : "");
 	incidents_report(&a->incidents, &report);
 }
 

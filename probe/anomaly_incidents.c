@@ -63,6 +63,38 @@ static struct incident *incident_find(const struct incidents *s, uint64_t key)
 	return NULL;
 }
 
+/* Anybody can work out the key of an incident, and an address of his own that has it, too. */
+static bool is_of_same_host(const struct anomaly_event *x, const struct anomaly_event *y)
+{
+	struct host x_site = host_site(&x->source), y_site = host_site(&y->source);
+
+	if (x->has_source && y->has_source && host_equals(&x_site, &y_site))
+		return true;
+	if (x->has_destination && y->has_destination &&
+	    host_equals(&x->destination, &y->destination))
+		return true;
+	return !(x->has_source || x->has_destination) || !(y->has_source || y->has_destination);
+}
+
+/* The incident that is reported. */
+static struct incident *reported_find(const struct incidents *s, const struct incident_report *r)
+{
+	for (uint32_t i = 0; i < s->n_used; i++)
+		if (s->key[i] == r->key && s->incident[i].life != INCIDENT_FREE &&
+		    is_of_same_host(&s->incident[i].event, r->event))
+			return &s->incident[i];
+	return NULL;
+}
+
+static bool class_is_full(const struct incidents *s, uint8_t class)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->n_used; i++)
+		n += s->incident[i].life == INCIDENT_OPEN && s->incident[i].event.class == class;
+	return n >= INCIDENTS_OF_CLASS;
+}
+
 /* An open incident of another class that is about the same. */
 static struct incident *family_find(const struct incidents *s, uint64_t family, uint8_t class)
 {
@@ -158,7 +190,7 @@ static void incident_announce(struct incidents *s, struct incident *i)
 
 static void incident_start(struct incidents *s, const struct incident_report *r)
 {
-	struct incident *i = incident_place(s, r->key);
+	struct incident *i = class_is_full(s, r->event->class) ? NULL : incident_place(s, r->key);
 
 	if (!i) {
 		s->held_back[r->event->class]++;
@@ -189,6 +221,8 @@ static void incident_keep(struct incident *i, const struct incident_report *r)
 	e->sequence = old->sequence;
 	e->suppressed = old->suppressed;
 	e->start_ms = old->start_ms;
+	/* of times that run backwards */
+	e->end_ms = old->end_ms > e->end_ms ? old->end_ms : e->end_ms;
 	e->peak_pps = old->peak_pps > e->peak_pps ? old->peak_pps : e->peak_pps;
 	e->peak_bps = old->peak_bps > e->peak_bps ? old->peak_bps : e->peak_bps;
 	i->has_news |= e->value >= GROWN_TO_TELL * i->told_value || e->class != old->class ||
@@ -241,7 +275,7 @@ static bool is_same_again(const struct incident *i, const struct incident_report
 
 void incidents_report(struct incidents *s, struct incident_report *r)
 {
-	struct incident *i = incident_find(s, r->key);
+	struct incident *i = reported_find(s, r);
 	bool fires = r->event->value >= r->event->threshold;
 
 	if (r->is_allowed || is_allowed(s, r->event)) {

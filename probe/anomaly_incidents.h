@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The life of incidents: what detectors report, tick by tick, becomes a start, an
- * update where there is news, and an end. Bounded: so many incidents at once, so
- * many events in a second; what has no room is counted and told in a summary.
+ * update where there is news, and an end. Bounded: so many incidents at once, of all and
+ * of one class, so many events in a second; what has no room is counted and told in a
+ * summary.
  *
  *	idle -> open        value reaches the threshold
  *	open -> open        update: news (twice the value, another class or target),
@@ -22,13 +23,14 @@
 #include "probe/network.h"
 
 #define INCIDENTS_MAX	   1024
+#define INCIDENTS_OF_CLASS (INCIDENTS_MAX / 2) /* who forges one class hides no other */
 #define INCIDENTS_PER_S	   50 /* events at most, of all classes */
 #define INCIDENT_UPDATE_NS (60 * NS_PER_S)
 #define INCIDENT_REOPEN_NS (300 * NS_PER_S)
 
 /* What a detector reports about one incident, each time it looks at it. */
 struct incident_report {
-	uint64_t key; /* detector and entity: one incident                        */
+	uint64_t key; /* detector and entity: one incident, of the event's host   */
 	uint64_t family; /* what incidents that are part of it know it by; 0 = nothing    */
 	uint64_t parent; /* family of what absorbs it while that is open, of another
 			  * class; 0 = nothing does                                       */

@@ -3,6 +3,7 @@
 #include "probe/anomaly_sources.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #define DAY_S	 86400
 #define WALK_MAX 30
@@ -107,7 +108,8 @@ static struct scan_source *source_admit(const struct anomaly *a, struct sources 
 	uint32_t name = distinct_name(hash);
 	struct scan_source *source;
 
-	if (first->source != name || t->time_s - first->target.time_s > DAY_S) {
+	/* Flows come in no order of time */
+	if (first->source != name || labs((int32_t)(t->time_s - first->target.time_s)) > DAY_S) {
 		*first = (struct first_failure){.source = name, .target = *t, .example = *e};
 		return NULL;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Protocol violations, by source and kind, by struck host where sources are forged: at once what has no good reason, the rest
- * when it is more than a few in a minute. Those of a scanner are part of its scan.
+ * Protocol violations, by source and kind, by struck host where sources are forged: at once
+ * what has no good reason, the rest when it is more than a few in a minute. Fifty hosts that
+ * do the same in a minute are told of as one. Those of a scanner are part of its scan.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,12 +10,13 @@
 
 #include "probe/anomaly_private.h"
 
-#define PLACE_SETS 512
-#define PLACE_WAYS 8
-#define PLACES	   (PLACE_SETS * PLACE_WAYS)
-#define WINDOW_NS  (60 * NS_PER_S)
-#define QUIET_MS   120000
-#define HELD_MOST  3 /* seconds until a flood is told of */
+#define PLACE_SETS  512
+#define PLACE_WAYS  8
+#define PLACES	    (PLACE_SETS * PLACE_WAYS)
+#define WINDOW_NS   (60 * NS_PER_S)
+#define QUIET_MS    120000
+#define HELD_MOST   3 /* seconds until a flood is told of */
+#define CROWD_LEAST 50 /* hosts of one violation in a minute: more are one incident */
 
 enum violation {
 #define VIOLATION(NAME, id, severity, always, clause, text) VIOLATION_##NAME,
@@ -57,6 +59,11 @@ struct violator {
 struct violation_state {
 	uint64_t used[PLACES_WORDS(PLACES)];
 	struct violator violator[PLACES];
+	struct crowd {
+		struct violator all; /* that minute's, of any host */
+		struct distinct_many hosts;
+		bool is_one; /* they are told of as one, this minute and the next */
+	} crowd[VIOLATIONS];
 };
 
 static bool is_enabled(const struct anomaly_config *cfg)
@@ -126,20 +133,15 @@ static struct violator *violator_find(struct violation_state *s, const struct an
 	return least;
 }
 
-static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *flow)
+static void violator_note(struct violator *place, const struct anomaly_flow *flow)
 {
 	const struct flow_delta *d = flow->delta;
-	enum violation v = d->packets ? judge(flow) : VIOLATIONS;
-	struct violator *place;
-	const struct host *other;
+	const struct host *other =
+		place->violation == VIOLATION_GROUP_SOURCE ? &flow->source : &flow->destination;
 
-	if (v == VIOLATIONS)
-		return;
-	place = violator_find(state, a, flow, v);
 	place->is_fresh = true;
 	place->obs_point = flow->obs_point;
 	place->protocol = flow->protocol;
-	other = v == VIOLATION_GROUP_SOURCE ? &flow->source : &flow->destination;
 	if (!place->packets)
 		place->other = *other;
 	place->has_many |= !host_equals(&place->other, other);
@@ -149,6 +151,47 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	if (d->last_ns > place->last_ns)
 		place->last_ns = d->last_ns;
 	example_keep_destination(place->example, ANOMALY_TARGETS, flow);
+}
+
+static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *flow)
+{
+	struct violation_state *s = state;
+	enum violation v = flow->delta->packets ? judge(flow) : VIOLATIONS;
+	struct crowd *crowd;
+	struct host host;
+
+	if (v == VIOLATIONS)
+		return;
+	host = v == VIOLATION_GROUP_SOURCE ? flow->destination : host_site(&flow->source);
+	crowd = &s->crowd[v];
+	distinct_many_add(&crowd->hosts, anomaly_hash(a, &host, v));
+	crowd->all.violation = v;
+	violator_note(&crowd->all, flow);
+	if (!crowd->is_one)
+		violator_note(violator_find(s, a, flow, v), flow);
+}
+
+/* Of many hosts none is told of as guilty: who sends one packet and no more is forged. */
+static void crowd_sides_write(struct anomaly_event *e, const struct crowd *crowd)
+{
+	const struct violator *v = &crowd->all;
+	bool is_struck = v->violation == VIOLATION_GROUP_SOURCE;
+	uint32_t n = distinct_many_count(&crowd->hosts);
+	char whom[HOST_TEXT_MAX + 1] = "many hosts";
+
+	e->has_destination = !is_struck && !v->has_many;
+	e->destination = v->other;
+	if (is_struck)
+		e->n_destinations = n;
+	else
+		e->n_sources = n;
+	e->is_spoofed = is_struck || v->violation == VIOLATION_LAND || v->packets < 2ULL * n;
+	if (e->has_destination)
+		*host_put(whom, &v->other) = '\0';
+	snprintf(e->reason, sizeof(e->reason), "%s %s sent %llu packets %s, against %s%s", whom,
+		 e->has_destination ? "was" : "were", (unsigned long long)v->packets,
+		 violations[v->violation].text, violations[v->violation].clause,
+		 e->is_spoofed ? "; spoofed likely" : "");
 }
 
 static void sides_write(struct anomaly_event *e, const struct violator *v)
@@ -186,7 +229,9 @@ static uint64_t violations_of(struct violation_state *s, const struct anomaly *a
 	return bits;
 }
 
-static void violator_report(struct anomaly *a, struct violation_state *s, struct violator *v)
+/* crowd  that *v is of, all of it; NULL: one host */
+static void violator_report(struct anomaly *a, struct violation_state *s, const struct violator *v,
+			    const struct crowd *crowd)
 {
 	struct anomaly_event e = {.class = ANOMALY_PROTOCOL_VIOLATION};
 	struct incident_report report = {
@@ -201,7 +246,7 @@ static void violator_report(struct anomaly *a, struct violation_state *s, struct
 
 	e.subclass = violations[v->violation].subclass;
 	e.violation_id = violations[v->violation].id;
-	e.violations = violations_of(s, a, v);
+	e.violations = crowd ? 1ull << e.violation_id : violations_of(s, a, v);
 	e.severity = violations[v->violation].severity;
 	e.visibility = anomaly_visibility_at(a, v->obs_point);
 	e.value = (float)v->packets;
@@ -212,7 +257,10 @@ static void violator_report(struct anomaly *a, struct violation_state *s, struct
 	e.start_ms = anomaly_unix_ms(a, v->first_ns);
 	e.end_ms = anomaly_unix_ms(a, v->last_ns);
 	e.protocol = v->protocol;
-	sides_write(&e, v);
+	if (crowd)
+		crowd_sides_write(&e, crowd);
+	else
+		sides_write(&e, v);
 	examples_tell(&e, v->example, ANOMALY_TARGETS,
 		      v->protocol == IPPROTO_TCP || v->protocol == IPPROTO_UDP);
 	incidents_report(&a->incidents, &report);
@@ -225,29 +273,57 @@ static bool violator_has_to_wait(struct violator *v)
 	       ++v->n_held;
 }
 
+/* A minute is over: what is known of it goes. */
+static void violator_turn(struct violator *v, uint64_t now_ns)
+{
+	v->packets = v->first_ns = 0;
+	v->has_many = v->is_fresh = false;
+	v->n_held = 0;
+	v->begun_ns = now_ns;
+	memset(v->example, 0, sizeof(v->example));
+}
+
+static void crowd_second(struct anomaly *a, struct violation_state *s, struct crowd *crowd)
+{
+	bool is_many = crowd->all.packets && distinct_many_count(&crowd->hosts) >= CROWD_LEAST;
+
+	crowd->is_one |= is_many && violations[crowd->all.violation].always;
+	if (crowd->is_one && crowd->all.is_fresh && !violator_has_to_wait(&crowd->all))
+		violator_report(a, s, &crowd->all, crowd);
+	crowd->all.is_fresh = false;
+	if (anomaly_since(a->now_ns, crowd->all.begun_ns) < WINDOW_NS)
+		return;
+	crowd->is_one &= is_many;
+	violator_turn(&crowd->all, a->now_ns);
+	memset(&crowd->hosts, 0, sizeof(crowd->hosts));
+}
+
+static void violator_second(struct anomaly *a, struct violation_state *s, struct violator *v)
+{
+	if (v->is_fresh && s->crowd[v->violation].is_one)
+		v->is_fresh = false;
+	if (v->is_fresh && !violator_has_to_wait(v)) {
+		violator_report(a, s, v, NULL);
+		v->is_fresh = false;
+	}
+	if (anomaly_since(a->now_ns, v->begun_ns) < WINDOW_NS)
+		return;
+	v->is_used = v->packets != 0;
+	violator_turn(v, a->now_ns);
+	if (!v->is_used)
+		place_leave(s->used, (uint32_t)(v - s->violator));
+}
+
 static void on_second(struct anomaly *a, void *state, uint64_t passed_ns)
 {
 	struct violation_state *s = state;
 
 	(void)passed_ns;
+	for (int i = 0; i < VIOLATIONS; i++)
+		crowd_second(a, s, &s->crowd[i]);
 	FOR_PLACES(i, s->used, PLACES)
 	{
-		struct violator *v = &s->violator[i];
-
-		if (v->is_fresh && !violator_has_to_wait(v)) {
-			violator_report(a, s, v);
-			v->is_fresh = false;
-		}
-		if (anomaly_since(a->now_ns, v->begun_ns) < WINDOW_NS)
-			continue;
-		v->is_used = v->packets != 0;
-		v->packets = v->first_ns = 0;
-		v->has_many = v->is_fresh = false;
-		v->n_held = 0;
-		v->begun_ns = a->now_ns;
-		memset(v->example, 0, sizeof(v->example));
-		if (!v->is_used)
-			place_leave(s->used, i);
+		violator_second(a, s, &s->violator[i]);
 	}
 }
 

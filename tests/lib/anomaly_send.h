@@ -69,6 +69,34 @@ static inline const char *host(uint32_t i)
 	return text;
 }
 
+/* The i-th of many addresses elsewhere. */
+static inline const char *forged(uint32_t i)
+{
+	static char text[16];
+
+	i = i * 2654435761U >> 8;
+	snprintf(text, sizeof(text), "%u.%u.%u.%u", 20 + (i >> 16) % 64, i >> 8 & 255, i & 255,
+		 1 + (i >> 22));
+	return text;
+}
+
+/* An echo request, and its reply unless that has no octets. */
+static inline void ping(uint64_t ms, const char *to, uint16_t asked, uint16_t answered)
+{
+	anomaly_fixture_packet(&f, ms,
+			       (struct anomaly_packet){.from = LOCAL,
+						       .to = to,
+						       .from_port = 0x0800,
+						       .protocol = IPPROTO_ICMP,
+						       .payload = asked});
+	if (answered)
+		anomaly_fixture_packet(&f, ms,
+				       (struct anomaly_packet){.from = to,
+							       .to = LOCAL,
+							       .protocol = IPPROTO_ICMP,
+							       .payload = answered});
+}
+
 static inline void assert_nothing(void)
 {
 	if (f.n_events)
@@ -87,4 +115,11 @@ static inline void assert_one(uint8_t class, uint8_t subclass, struct anomaly_ev
 	assert_string_equal(anomaly_subclass_name(e->subclass), anomaly_subclass_name(subclass));
 	for (uint32_t i = 0; i < f.n_events; i++)
 		assert_int_equal(f.event[i].event_id, e->event_id);
+}
+
+/* One start of this class, or more. */
+static inline void assert_found(uint8_t class)
+{
+	if (!anomaly_fixture_count(&f, class, ANOMALY_START, NULL))
+		fail_msg("no %s among %u events", anomaly_class_name(class), f.n_events);
 }

@@ -228,10 +228,40 @@ static void test_more_incidents_than_there_is_room_for_are_counted(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < INCIDENTS_MAX + 10; i++) {
 		at(i / 40);
-		report(i, 10);
+		report_as(i, i % 2 ? ANOMALY_PORT_SCAN : ANOMALY_SYN_FLOOD, 10, 0, false);
 	}
 	assert_int_equal(n_told, INCIDENTS_MAX);
 	assert_int_equal(s.n_held_back, 10);
+}
+
+static void test_many_incidents_of_one_class_leave_room_for_others(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 2 * INCIDENTS_MAX; i++) {
+		at(i / 40);
+		report(i, 10);
+	}
+	assert_int_equal(n_told, INCIDENTS_MAX / 2);
+	report_as(1, ANOMALY_SYN_FLOOD, 10, 0, false);
+	assert_int_equal(n_told, INCIDENTS_MAX / 2 + 1);
+}
+
+static void test_an_equal_key_of_another_host_is_another_incident(void **state)
+{
+	struct anomaly_event e = {.has_source = true, .value = 10, .threshold = 10};
+	struct incident_report r = {.key = 7, .is_fresh = true, .quiet_ms = 600000, .event = &e};
+
+	(void)state;
+	at(0);
+	incidents_report(&s, &r);
+	assert_told("S");
+	e = (struct anomaly_event){.has_source = true, .value = 1000, .threshold = 10};
+	e.source = host_of_ipv4(1);
+	at(100);
+	incidents_report(&s, &r);
+	assert_told("SS");
+	assert_true(told[0].event_id != told[1].event_id);
+	assert_true(host_equals(&told[1].source, &e.source));
 }
 
 static void test_the_end_of_the_run_ends_all(void **state)
@@ -258,6 +288,8 @@ int main(void)
 		TEST(test_an_allowed_host_starts_nothing_and_ends_what_is_open_at_once),
 		TEST(test_more_than_the_budget_is_held_back_and_summed_up),
 		TEST(test_more_incidents_than_there_is_room_for_are_counted),
+		TEST(test_many_incidents_of_one_class_leave_room_for_others),
+		TEST(test_an_equal_key_of_another_host_is_another_incident),
 		TEST(test_the_end_of_the_run_ends_all),
 	};
 #undef TEST
