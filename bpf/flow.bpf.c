@@ -63,13 +63,14 @@ static __always_inline bool pkt_to_scratch(struct pkt *p, struct xdp_md *ctx)
 GLOBAL_FUNCTION int xfp_xdp_other(struct xdp_md *ctx, struct headers *h)
 {
 	struct xfp_ledger_row *row = ledger_row();
+	struct source from = {.ctx = ctx};
 	struct pkt p = {};
 	__u32 details = METER_DONE;
 
 	if (!row || !h)
 		return METER_DONE;
 	pkt_from_xdp(&p, ctx, false, 0);
-	meter_reason(row, &p, meter_packet(row, &p, (struct source){.ctx = ctx}, h, &details));
+	meter_end(row, &p, from, h, meter_packet(row, &p, from, h, &details));
 	return details;
 }
 
@@ -95,7 +96,7 @@ GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx, __u32 tag, struct he
 		verdict = meter_packet(row, &p, from, h, &details);
 		if (from.can_repeat && verdict == XFP_truncated)
 			continue;
-		meter_reason(row, &p, verdict);
+		meter_end(row, &p, from, h, verdict);
 		break;
 	}
 	return details;
@@ -122,7 +123,7 @@ GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction, struct h
 			bpf_skb_pull_data(skb, head_octets(p.frame_octets));
 			continue;
 		}
-		meter_reason(row, &p, verdict);
+		meter_end(row, &p, from, h, verdict);
 		break;
 	}
 	return details;

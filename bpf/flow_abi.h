@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 #include "bpf/detail_abi.h"
+#include "bpf/unseen_abi.h"
 
 /* Goes into every pin path: a table of another layout is never reused. */
 #define XFP_ABI_VERSION 1

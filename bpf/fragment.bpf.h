@@ -103,26 +103,44 @@ static __always_inline struct fragment fragment_of(const struct headers *h, __u3
 	};
 }
 
-/* Count what is wrong with a fragment. `first` is what is known of the first one, or 0. */
-static __always_inline void fragment_check(const struct observed *o, const struct fragment *f,
-					   __u64 first)
+/* What anomaly detection is to be told of one, besides its datagram's protocol. */
+#define FRAGMENT_BROKEN(notice) ((1u + XFP_##notice) << 8)
+
+/* Of what fragment_follow() returned: an enum xfp_notice + 1, 0 for none. */
+#define FRAGMENT_NOTICE(followed) ((__u32)(followed) >> 8)
+
+/*
+ * Count what is wrong with a fragment. `first` is what is known of the first one, or 0.
+ * Returns the worst of it as FRAGMENT_BROKEN(), 0 for nothing.
+ */
+static __always_inline __u32 fragment_check(const struct observed *o, const struct fragment *f,
+					    __u64 first)
 {
 	struct xfp_ledger_row *row = ledger_row();
 	__u32 offset = f->field & IP_OFFSET_MASK, whole = offset * 8 + o->length_max - f->fixed;
 
+	bool is_oversized = whole > IP_MAX_OCTETS;
+	bool is_uneven = (f->field & IP_MORE_FRAGMENTS) && (f->octets & 7);
+	bool is_overlapping = offset && offset < (first & FRAGMENT_END_MASK);
+
 	if (!row)
-		return;
+		return 0;
 	ledger_add(&row->notice[XFP_tiny_fragment], f->is_tiny);
-	ledger_add(&row->notice[XFP_oversized_fragment], whole > IP_MAX_OCTETS);
-	ledger_add(&row->notice[XFP_uneven_fragment],
-		   (f->field & IP_MORE_FRAGMENTS) && (f->octets & 7));
-	ledger_add(&row->notice[XFP_overlapping_fragment],
-		   offset && offset < (first & FRAGMENT_END_MASK));
+	ledger_add(&row->notice[XFP_oversized_fragment], is_oversized);
+	ledger_add(&row->notice[XFP_uneven_fragment], is_uneven);
+	ledger_add(&row->notice[XFP_overlapping_fragment], is_overlapping);
+	if (!xfp_counts_unseen)
+		return 0;
+	return is_oversized	? FRAGMENT_BROKEN(oversized_fragment)
+	       : is_overlapping ? FRAGMENT_BROKEN(overlapping_fragment)
+	       : f->is_tiny	? FRAGMENT_BROKEN(tiny_fragment)
+	       : is_uneven	? FRAGMENT_BROKEN(uneven_fragment)
+				: 0;
 }
 
 /*
  * Record what a first fragment tells, or complete the key of a later one; count
- * what is wrong with it. Returns the datagram's protocol.
+ * what is wrong with it. Returns the datagram's protocol, and FRAGMENT_BROKEN().
  *
  * key  Flow Key of n words; but for the ports it is the datagram's, in IPv6 (RFC
  *      8200 4.5) for the protocol too, which the first fragment says
@@ -149,9 +167,8 @@ static __always_inline __u32 fragment_follow(const struct observed *o, __u64 *ke
 		facts = (__u64)own.ports << 32 | (__u64)own.protocol << 24 | FRAGMENT_KNOWN | end;
 		fragment_record(b, mark, facts);
 	}
-	fragment_check(o, f, facts);
 	key[n_words - 1] = own.word;
-	return own.protocol;
+	return own.protocol | fragment_check(o, f, facts);
 }
 
 /* Functions of their own: no other packet carries them. */

@@ -109,6 +109,15 @@ static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, _
 		if (h && source##_octets(&p, ctx))                                                 \
 			step_details(h, &p, account);                                              \
 		return 0;                                                                          \
+	}                                                                                          \
+	GLOBAL_FUNCTION int xfp_##source##_broken(struct context *ctx, const struct headers *h,    \
+						  __u32 reason)                                    \
+	{                                                                                          \
+		struct pkt p = {};                                                                 \
+                                                                                                   \
+		if (h && source##_octets(&p, ctx))                                                 \
+			step_broken(h, &p, reason);                                                \
+		return 0;                                                                          \
 	}
 
 static __always_inline enum xfp_reason step_read4(struct headers *h, struct pkt *p,
@@ -119,7 +128,8 @@ static __always_inline enum xfp_reason step_read4(struct headers *h, struct pkt 
 
 	headers_restore(p, h);
 	verdict = row ? read_ipv4(row, p, o) : XFP_truncated;
-	headers_complete(h, p, &o->seen, 0);
+	if (verdict == XFP_OK)
+		headers_complete(h, p, &o->seen, 0);
 	return verdict;
 }
 
@@ -131,7 +141,8 @@ static __always_inline enum xfp_reason step_read6(struct headers *h, struct pkt 
 
 	headers_restore(p, h);
 	verdict = row ? read_ipv6(row, p, o) : XFP_truncated;
-	headers_complete(h, p, &o->seen, 40);
+	if (verdict == XFP_OK)
+		headers_complete(h, p, &o->seen, 40);
 	return verdict;
 }
 
@@ -141,6 +152,13 @@ static __always_inline void step_details(const struct headers *h, struct pkt *p,
 		details_add(TABLE(FAMILY_IPV6), p, h, account);
 	else
 		details_add(TABLE(FAMILY_IPV4), p, h, account);
+}
+
+/* reason  enum xfp_reason; h->offset is where its IP header is, if h->ethertype says IP */
+static __always_inline void step_broken(const struct headers *h, struct pkt *p, __u32 reason)
+{
+	headers_restore(p, h);
+	broken_count(p, reason);
 }
 
 STEPS(xdp, xdp_md)
@@ -188,11 +206,18 @@ static __always_inline enum xfp_reason meter_ipv4(struct source from, struct hea
 
 	if (verdict != XFP_OK)
 		return verdict;
-	if (UNLIKELY(h->fragment & FRAGMENT_MASK))
-		h->next_header = xfp_fragment4(o, h);
+	if (UNLIKELY(h->fragment & FRAGMENT_MASK)) {
+		__u32 followed = xfp_fragment4(o, h);
+
+		h->next_header = followed;
+		if (xfp_counts_unseen && FRAGMENT_NOTICE(followed))
+			xfp_broken_fragment4(o, FRAGMENT_NOTICE(followed) - 1);
+	}
 	if (protocol_is_off(h->next_header))
 		return XFP_protocol_off;
 	*account = xfp_account4(o);
+	if (xfp_counts_unseen && *account == ACCOUNT_OVERFLOW)
+		xfp_unseen4(o);
 	return XFP_OK;
 }
 
@@ -203,11 +228,18 @@ static __always_inline enum xfp_reason meter_ipv6(struct source from, struct hea
 
 	if (verdict != XFP_OK)
 		return verdict;
-	if (UNLIKELY(h->fragment & FRAGMENT_MASK))
-		h->next_header = xfp_fragment6(o, h);
+	if (UNLIKELY(h->fragment & FRAGMENT_MASK)) {
+		__u32 followed = xfp_fragment6(o, h);
+
+		h->next_header = followed;
+		if (xfp_counts_unseen && FRAGMENT_NOTICE(followed))
+			xfp_broken_fragment6(o, FRAGMENT_NOTICE(followed) - 1);
+	}
 	if (protocol_is_off(h->next_header))
 		return XFP_protocol_off;
 	*account = xfp_account6(o);
+	if (xfp_counts_unseen && *account == ACCOUNT_OVERFLOW)
+		xfp_unseen6(o);
 	return XFP_OK;
 }
 
@@ -266,11 +298,22 @@ static __always_inline enum xfp_reason meter_packet(struct xfp_ledger_row *row, 
 	return verdict;
 }
 
+/* The packet's end: why it could not be read, and to anomaly detection who is to blame. */
+static __always_inline void meter_end(struct xfp_ledger_row *row, const struct pkt *p,
+				      struct source from, const struct headers *h,
+				      enum xfp_reason verdict)
+{
+	meter_reason(row, p, verdict);
+	if (xfp_counts_unseen && is_blamed(verdict))
+		STEP(from, broken, h, verdict);
+}
+
 /*
  * xfp_account4() with the hit inlined, for a flat table. Where *missed is another
  * than *o, the function gets a copy, so that of `o` only what a hit needs has to exist.
  */
-static __always_inline __u32 account4_inline(struct observed4 *o, struct observed4 *missed)
+static __always_inline __u32 account4_inline(struct observed4 *o, struct observed4 *missed,
+					     bool is_detailed)
 {
 	const struct table t = {.family = FAMILY_IPV4, .is_flat = true};
 	__u64 hash = cache_hash(t, o->key);
@@ -281,7 +324,12 @@ static __always_inline __u32 account4_inline(struct observed4 *o, struct observe
 		return account;
 	if (missed != o)
 		*missed = *o;
-	return xfp_insert4(missed, hash);
+	if (!is_detailed)
+		return xfp_insert4(missed, hash);
+	account = xfp_insert_detailed4(missed, hash);
+	if (xfp_counts_unseen && account == ACCOUNT_OVERFLOW)
+		xfp_unseen4(missed);
+	return account;
 }
 
 /* Something else is done with packets of this protocol, or may be. */
@@ -342,7 +390,8 @@ static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p
 		return METER_OTHER;
 	observe4(&o, p);
 	/* details need the stack that a copy would take */
-	account = account4_inline(&o, detailed != DETAILED_TCP ? &missed : &o);
+	account = account4_inline(&o, detailed != DETAILED_TCP ? &missed : &o,
+				  detailed != DETAILED_NOT);
 	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account);
 	if (detailed != DETAILED_NOT && account != ACCOUNT_OVERFLOW)
 		details_plain(p, &o.seen, account, detailed);

@@ -31,6 +31,10 @@ TUNABLE bool xfp_deduplicates;
 /* Protocols can be switched off, see xfp_switches. */
 TUNABLE bool xfp_has_switches;
 
+/* Anomaly detection is on: what no Flow tells is counted, with a secret of its own. */
+TUNABLE bool xfp_counts_unseen;
+TUNABLE __u64 xfp_unseen_seed;
+
 /* Which details a Flow has, and where. */
 TUNABLE struct xfp_detail_layout xfp_detail;
 
@@ -70,6 +74,8 @@ MMAPABLE_ARRAY(xfp_details6, __u64);
 MMAPABLE_ARRAY(xfp_ledger, struct xfp_ledger_row);
 /* What first fragments told: see fragment.bpf.h. Written and read here only. */
 MMAPABLE_ARRAY(xfp_fragments, struct xfp_fragment_bucket[XFP_FRAGMENT_BUCKETS]);
+/* What no Flow tells: see unseen.bpf.h. Written here, read and zeroed by the daemon. */
+MMAPABLE_ARRAY(xfp_unseen, struct xfp_unseen_bucket[XFP_UNSEEN_ALL]);
 /* Protocols that are off. Read here, written by the daemon. */
 MMAPABLE_ARRAY(xfp_switches, struct xfp_switches);
 
@@ -166,6 +172,11 @@ static __always_inline struct xfp_fragment_bucket *fragment_bucket_at(__u64 buck
 	return array_at(&xfp_fragments, bucket, sizeof(struct xfp_fragment_bucket), true);
 }
 
+static __always_inline struct xfp_unseen_bucket *unseen_bucket_at(__u64 bucket)
+{
+	return array_at(&xfp_unseen, bucket, sizeof(struct xfp_unseen_bucket), true);
+}
+
 static __always_inline const struct xfp_switches *switches(void)
 {
 	return array_at(&xfp_switches, 0, sizeof(struct xfp_switches), true);
@@ -182,6 +193,7 @@ static struct {
 	__u8 *details[2];
 	struct xfp_ledger_row *row;
 	struct xfp_fragment_bucket *fragments;
+	struct xfp_unseen_bucket *unseen;
 	const struct xfp_switches *switches;
 } native_maps;
 
@@ -223,6 +235,11 @@ static __always_inline struct xfp_ledger_row *ledger_row(void)
 static __always_inline struct xfp_fragment_bucket *fragment_bucket_at(__u64 bucket)
 {
 	return &native_maps.fragments[bucket];
+}
+
+static __always_inline struct xfp_unseen_bucket *unseen_bucket_at(__u64 bucket)
+{
+	return &native_maps.unseen[bucket];
 }
 
 static __always_inline const struct xfp_switches *switches(void)

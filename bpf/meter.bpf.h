@@ -10,11 +10,13 @@
 #define XFP_CACHE_HEADER "bpf/cache.bpf.h"
 #endif
 #include XFP_CACHE_HEADER
+#include "bpf/broken.bpf.h"
 #include "bpf/detail.bpf.h"
 #include "bpf/fragment.bpf.h"
 #include "bpf/layers.bpf.h"
 #include "bpf/ledger.bpf.h"
 #include "bpf/parse.bpf.h"
+#include "bpf/unseen.bpf.h"
 
 /* Add the packet to its Flow, or create it. Returns the packet's account. */
 static __always_inline __u32 cache_account(struct table t, const struct observed *o,
@@ -51,8 +53,26 @@ GLOBAL_FUNCTION int xfp_account6(const struct observed6 *o)
 	return cache_account(t, &o->seen, o->key, &place);
 }
 
-/* What is left to do when the hit was inlined and missed. */
+/*
+ * What is left to do when the hit was inlined and missed. Where details are kept, what
+ * has no place is counted by the caller, whose stack leaves no room for it in here.
+ */
 GLOBAL_FUNCTION int xfp_insert4(const struct observed4 *o, __u64 hash)
+{
+	const struct table t = TABLE(FAMILY_IPV4);
+	struct place place;
+	__u32 account;
+
+	if (!o)
+		return 0;
+	place = cache_place(t, hash);
+	account = cache_insert(t, &o->seen, o->key, &place);
+	if (xfp_counts_unseen && account == ACCOUNT_OVERFLOW)
+		xfp_unseen4(o);
+	return account;
+}
+
+GLOBAL_FUNCTION int xfp_insert_detailed4(const struct observed4 *o, __u64 hash)
 {
 	const struct table t = TABLE(FAMILY_IPV4);
 	struct place place;

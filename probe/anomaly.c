@@ -230,6 +230,16 @@ static void on_flow(void *arg, const struct flow_delta *delta)
 		contact_look(a, &flow);
 }
 
+static void on_unseen(void *arg, const struct unseen_news *news)
+{
+	struct anomaly *a = arg;
+
+	a->now_ns = a->active_ns = news->now_ns;
+	for (int i = 0; i < N_DETECTORS; i++)
+		if (a->state[i] && detectors[i]->on_unseen)
+			detectors[i]->on_unseen(a, a->state[i], news);
+}
+
 static void second_tell(struct anomaly *a, uint64_t now_ns)
 {
 	uint64_t passed_ns = a->ticked_ns ? now_ns - a->ticked_ns : NS_PER_S;
@@ -299,7 +309,8 @@ int anomaly_open(struct anomaly **opened, const struct anomaly_setup *setup)
 
 	if (!a)
 		return log_errno(-ENOMEM, "start anomaly detection");
-	a->observer = (struct sweep_observer){.arg = a, .on_flow = on_flow, .on_sweep = on_sweep};
+	a->observer = (struct sweep_observer){
+		.arg = a, .on_flow = on_flow, .on_unseen = on_unseen, .on_sweep = on_sweep};
 	a->config = *setup->cfg;
 	a->cfg = &a->config;
 	if (setup->attached)

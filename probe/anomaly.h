@@ -25,7 +25,7 @@ struct anomaly_setup {
 	anomaly_sink_fn sink;
 	void *sink_arg;
 	const struct network_list *attached; /* of the interfaces, ours too; NULL: none */
-	uint64_t seed; /* secret of the hashes; a file may take 0, to be the same in each run */
+	uint64_t seed; /* secret of the hashes: flow_cache_params.unseen_seed */
 };
 
 /*

@@ -163,6 +163,7 @@ static char *put_evidence(char *p, const struct anomaly_event *e)
 		{"reflectorPort", e->reflector_port},
 		{"violationId", e->violation_id},
 		{"violationBitmap", e->violations},
+		{"packetsWithoutFlow", e->n_unseen},
 		{"connectionCount", e->connections},
 		{"hoursBitmap", e->hours_bitmap},
 		{"intervalMedianMs", e->interval_median_ms},

@@ -97,6 +97,7 @@ struct anomaly_event {
 	float amplification; /* octets of an answer to those of a question, where there is one seen */
 	uint16_t violation_id; /* see anomaly_violation.def; 0 = none                */
 	uint64_t violations; /* bit n: that with the id n, by the same host in the window */
+	uint64_t n_unseen; /* packets of it that have no Flow                        */
 	bool is_spoofed; /* sources are likely forged                        */
 	uint32_t connections; /* of a beacon                                       */
 	uint32_t hours_bitmap; /* hours of the day, UTC, with one of them         */

@@ -28,6 +28,9 @@ struct detector {
 	void (*on_contact)(struct anomaly *a, void *state, const struct anomaly_flow *flow,
 			   const struct contact *contact);
 
+	/* News of what no Flow tells, behind those of the Flows. NULL: not wanted. */
+	void (*on_unseen)(struct anomaly *a, void *state, const struct unseen_news *news);
+
 	/* All Flows of a sweep were told of; `passed_ns` since the last call. */
 	void (*on_second)(struct anomaly *a, void *state, uint64_t passed_ns);
 
@@ -75,10 +78,19 @@ struct anomaly {
 /* A hash nobody outside can choose, of a host and one more number. */
 static inline uint64_t anomaly_hash(const struct anomaly *a, const struct host *h, uint64_t word)
 {
-	uint64_t halves[2];
+	__u64 halves[2];
 
 	memcpy(halves, h, sizeof(halves));
-	return distinct_mix(distinct_mix(distinct_mix(a->seed, halves[0]), halves[1]), word);
+	return xfp_unseen_hash(a->seed, halves, word);
+}
+
+/* A hash of the Flow, the same that the kernel makes of one without a place. */
+static inline uint64_t anomaly_flow_hash(const struct anomaly *a, const struct anomaly_flow *flow)
+{
+	uint16_t to = flow->is_icmp ? flow->icmp_type_code : flow->destination_port;
+
+	return anomaly_hash(a, &flow->source,
+			    xfp_unseen_flow(flow->protocol, flow->source_port, to));
 }
 
 /* Name of an incident, the same in every run: detector, host and one more number. */

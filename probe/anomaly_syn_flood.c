@@ -38,9 +38,10 @@ struct flood_target {
 	uint64_t first_ns;
 	uint64_t all_syn;
 	uint64_t all_established;
-	uint64_t all_flows;
+	uint64_t unseen; /* SYN without a Flow, of all_syn */
 	uint64_t peak;
 	struct distinct_many sources;
+	struct distinct_many flows;
 	struct example example[ANOMALY_FLOW_IDS];
 };
 
@@ -55,14 +56,13 @@ static bool is_enabled(const struct anomaly_config *cfg)
 }
 
 static struct flood_target *target_find(struct syn_flood *s, const struct anomaly *a,
-					const struct anomaly_flow *flow, bool may_make)
+					const struct host *host, uint16_t port, bool may_make)
 {
-	uint64_t hash = anomaly_hash(a, &flow->destination, flow->destination_port);
+	uint64_t hash = anomaly_hash(a, host, port);
 	struct flood_target *set = &s->target[hash % TARGET_SETS * TARGET_WAYS], *least = set;
 
 	for (int i = 0; i < TARGET_WAYS; i++) {
-		if (set[i].is_used && set[i].port == flow->destination_port &&
-		    host_equals(&set[i].host, &flow->destination))
+		if (set[i].is_used && set[i].port == port && host_equals(&set[i].host, host))
 			return &set[i];
 		if (!set[i].is_used || (least->is_used && set[i].all_syn < least->all_syn))
 			least = &set[i];
@@ -71,13 +71,19 @@ static struct flood_target *target_find(struct syn_flood *s, const struct anomal
 		return NULL;
 	place_use(s->used, (uint32_t)(least - s->target));
 	*least = (struct flood_target){
-		.host = flow->destination,
-		.port = flow->destination_port,
+		.host = *host,
+		.port = port,
 		.is_used = true,
-		.obs_point = flow->obs_point,
-		.first_ns = flow->delta->first_ns,
 	};
 	return least;
+}
+
+static void target_extend(struct flood_target *t, uint64_t first_ns, uint64_t last_ns)
+{
+	if (last_ns > t->last_ns)
+		t->last_ns = last_ns;
+	if (!t->first_ns || first_ns < t->first_ns)
+		t->first_ns = first_ns;
 }
 
 static void syn_count(const struct anomaly *a, struct flood_target *t,
@@ -87,11 +93,10 @@ static void syn_count(const struct anomaly *a, struct flood_target *t,
 
 	t->syn += n_syn;
 	t->all_syn += n_syn;
-	t->all_flows += d->is_new;
-	if (d->last_ns > t->last_ns)
-		t->last_ns = d->last_ns;
-	if (!t->first_ns || d->first_ns < t->first_ns)
-		t->first_ns = d->first_ns;
+	t->obs_point = flow->obs_point;
+	target_extend(t, d->first_ns, d->last_ns);
+	if (d->is_new)
+		distinct_many_add(&t->flows, anomaly_flow_hash(a, flow));
 	distinct_many_add(&t->sources, anomaly_hash(a, &flow->source, 0));
 	example_keep_source(t->example, ANOMALY_FLOW_IDS, flow);
 }
@@ -108,17 +113,51 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 		return;
 	n_syn = d->tcp_flags & (TH_ACK | TH_RST | TH_FIN) ? d->is_new : d->packets;
 	if (n_syn) {
-		t = target_find(state, a, flow, true);
+		t = target_find(state, a, &flow->destination, flow->destination_port, true);
 		syn_count(a, t, flow, n_syn);
 	}
 	if (!(d->tcp_flags & TH_ACK) || *d->state & FLOW_ESTABLISHED)
 		return;
 	*d->state |= FLOW_ESTABLISHED;
-	t = target_find(state, a, flow, false);
+	t = target_find(state, a, &flow->destination, flow->destination_port, false);
 	if (!t)
 		return;
 	t->established++;
 	t->all_established++;
+}
+
+/* Would-be Flows that had a SYN and an ACK: both, less either. */
+static uint64_t unseen_established(const struct unseen_news *news)
+{
+	struct distinct_many either = news->distinct[XFP_UNSEEN_FLOWS];
+	uint64_t syn = distinct_many_count(&news->distinct[XFP_UNSEEN_FLOWS]);
+	uint64_t ack = distinct_many_count(&news->distinct[XFP_UNSEEN_ACKS]), any;
+
+	distinct_many_merge(&either, &news->distinct[XFP_UNSEEN_ACKS]);
+	any = distinct_many_count(&either);
+	any = syn + ack > any ? syn + ack - any : 0;
+	return any < news->packets ? any : news->packets;
+}
+
+/* SYN that found no place in the Flow Cache. */
+static void on_unseen(struct anomaly *a, void *state, const struct unseen_news *news)
+{
+	struct flood_target *t;
+	uint64_t established;
+
+	if (news->view != XFP_UNSEEN_SERVICE)
+		return;
+	t = target_find(state, a, &news->host, news->what, true);
+	established = unseen_established(news);
+	t->obs_point = news->obs_point;
+	t->syn += news->packets;
+	t->all_syn += news->packets;
+	t->unseen += news->packets;
+	t->established += established;
+	t->all_established += established;
+	target_extend(t, news->first_ns, news->last_ns);
+	distinct_many_merge(&t->sources, &news->distinct[XFP_UNSEEN_OTHERS]);
+	distinct_many_merge(&t->flows, &news->distinct[XFP_UNSEEN_FLOWS]);
 }
 
 static void sides_write(struct anomaly_event *e, const struct flood_target *t)
@@ -128,12 +167,31 @@ static void sides_write(struct anomaly_event *e, const struct flood_target *t)
 	e->destination = t->host;
 	e->destination_port = t->port;
 	e->n_sources = distinct_many_count(&t->sources);
-	e->has_source = e->n_sources == 1;
+	e->has_source = e->n_sources == 1 && t->example[0].first_ns;
 	e->source = t->example[0].host;
 	/* forged sources come once and never again */
-	e->is_spoofed = e->n_sources >= SPOOFED_LEAST && t->all_flows < 2ULL * e->n_sources;
+	e->is_spoofed = e->n_sources >= SPOOFED_LEAST &&
+			distinct_many_count(&t->flows) < 2ULL * e->n_sources;
 	for (int i = 0; i < ANOMALY_FLOW_IDS && t->example[i].first_ns; i++)
 		e->flow_id[e->n_flow_ids++] = t->example[i].flow_id;
+}
+
+static void reason_write(struct anomaly_event *e, const struct flood_target *t, float rate,
+			 float completed)
+{
+	char whom[HOST_TEXT_MAX + 1];
+	int n;
+
+	*host_put(whom, &t->host) = '\0';
+	n = snprintf(e->reason, sizeof(e->reason),
+		     "port %u of %s got %.0f SYN in a second and %.0f handshakes were completed; "
+		     "%u sources%s",
+		     t->port, whom, (double)rate, (double)completed, e->n_sources,
+		     e->is_spoofed ? ", spoofed likely" : "");
+	if (t->unseen)
+		snprintf(e->reason + n, sizeof(e->reason) - (size_t)n,
+			 "; %llu SYN found no place in the Flow Cache",
+			 (unsigned long long)t->unseen);
 }
 
 static void target_report(struct anomaly *a, struct flood_target *t, float rate, float completed)
@@ -148,7 +206,6 @@ static void target_report(struct anomaly *a, struct flood_target *t, float rate,
 		.quiet_ms = QUIET_MS,
 		.event = &e,
 	};
-	char whom[HOST_TEXT_MAX + 1];
 
 	e.visibility = anomaly_visibility_at(a, t->obs_point);
 	e.severity = t->usual >= 1 && completed < t->usual / 2 ? 8 : 6;
@@ -164,13 +221,9 @@ static void target_report(struct anomaly *a, struct flood_target *t, float rate,
 	e.n_syn = t->all_syn;
 	e.established = t->all_established;
 	e.peak_pps = t->peak;
+	e.n_unseen = t->unseen;
 	sides_write(&e, t);
-	*host_put(whom, &t->host) = '\0';
-	snprintf(e.reason, sizeof(e.reason),
-		 "port %u of %s got %.0f SYN in a second and %.0f handshakes were completed; %u "
-		 "sources%s",
-		 t->port, whom, (double)rate, (double)completed, e.n_sources,
-		 e.is_spoofed ? ", spoofed likely" : "");
+	reason_write(&e, t, rate, completed);
 	incidents_report(&a->incidents, &report);
 }
 
@@ -212,7 +265,8 @@ static void target_second(struct anomaly *a, struct flood_target *t, uint64_t pa
 	t->syn = t->established = 0;
 	if (anomaly_since(a->now_ns, t->last_ns) < FORGET_NS)
 		return;
-	t->first_ns = t->all_syn = t->all_established = t->all_flows = t->peak = 0;
+	t->first_ns = t->all_syn = t->all_established = t->unseen = t->peak = 0;
+	memset(&t->flows, 0, sizeof(t->flows));
 	memset(&t->sources, 0, sizeof(t->sources));
 	memset(t->example, 0, sizeof(t->example));
 	if (t->usual < 1)
@@ -235,5 +289,6 @@ const struct detector detector_syn_flood = {
 	.state_octets = sizeof(struct syn_flood),
 	.is_enabled = is_enabled,
 	.on_flow = on_flow,
+	.on_unseen = on_unseen,
 	.on_second = on_second,
 };

@@ -10,13 +10,14 @@
 
 #include "probe/anomaly_private.h"
 
-#define PLACE_SETS  512
-#define PLACE_WAYS  8
-#define PLACES	    (PLACE_SETS * PLACE_WAYS)
-#define WINDOW_NS   (60 * NS_PER_S)
-#define QUIET_MS    120000
-#define HELD_MOST   3 /* seconds until a flood is told of */
-#define CROWD_LEAST 50 /* hosts of one violation in a minute: more are one incident */
+#define PLACE_SETS   512
+#define PLACE_WAYS   8
+#define PLACES	     (PLACE_SETS * PLACE_WAYS)
+#define WINDOW_NS    (60 * NS_PER_S)
+#define QUIET_MS     120000
+#define FORGED_LEAST 10 /* sources */
+#define HELD_MOST    3 /* seconds until a flood is told of */
+#define CROWD_LEAST  50 /* hosts of one violation in a minute: more are one incident */
 
 enum violation {
 #define VIOLATION(NAME, id, severity, always, clause, text) VIOLATION_##NAME,
@@ -40,12 +41,14 @@ static const struct {
 };
 
 struct violator {
-	struct host host; /* the source; the struck host of GROUP_SOURCE, which is never true */
+	struct host host; /* the source; the struck host where that is never true, or forged */
 	struct host other; /* the other side */
 	bool is_used;
 	bool is_fresh;
+	bool is_struck; /* the host is */
 	bool has_many; /* others */
 	uint8_t n_held; /* seconds that it might have been part of a flood */
+	bool has_no_flow; /* its packets have none */
 	uint8_t violation; /* enum violation */
 	uint8_t obs_point;
 	uint8_t protocol;
@@ -103,9 +106,11 @@ static enum violation judge(const struct anomaly_flow *flow)
 	return v;
 }
 
-static bool violator_is(const struct violator *place, const struct host *host, enum violation v)
+static bool violator_is(const struct violator *place, const struct host *host, enum violation v,
+			bool is_struck)
 {
-	return place->is_used && place->violation == v && host_equals(&place->host, host);
+	return place->is_used && place->violation == v && place->is_struck == is_struck &&
+	       host_equals(&place->host, host);
 }
 
 static struct violator *violator_set(struct violation_state *s, const struct anomaly *a,
@@ -114,68 +119,154 @@ static struct violator *violator_set(struct violation_state *s, const struct ano
 	return &s->violator[anomaly_hash(a, host, v) % PLACE_SETS * PLACE_WAYS];
 }
 
+/* site  the host, of a source its /64. NULL: there is none, and none is to be made. */
 static struct violator *violator_find(struct violation_state *s, const struct anomaly *a,
-				      const struct anomaly_flow *flow, enum violation v)
+				      const struct host *site, enum violation v, bool is_struck,
+				      bool may_make)
 {
-	struct host site =
-		v == VIOLATION_GROUP_SOURCE ? flow->destination : host_site(&flow->source);
-	struct violator *set = violator_set(s, a, &site, v), *least = set;
+	struct violator *set = violator_set(s, a, site, v), *least = set;
 
 	for (int i = 0; i < PLACE_WAYS; i++) {
-		if (violator_is(&set[i], &site, v))
+		if (violator_is(&set[i], site, v, is_struck))
 			return &set[i];
 		if (!set[i].is_used || (least->is_used && set[i].packets < least->packets))
 			least = &set[i];
 	}
+	if (!may_make)
+		return NULL;
 	*least = (struct violator){
-		.host = site, .is_used = true, .violation = v, .begun_ns = a->now_ns};
+		.host = *site,
+		.is_used = true,
+		.is_struck = is_struck,
+		.violation = v,
+		.begun_ns = a->now_ns,
+	};
 	place_use(s->used, (uint32_t)(least - s->violator));
 	return least;
 }
 
-static void violator_note(struct violator *place, const struct anomaly_flow *flow)
+static void violator_count(struct violator *v, const struct host *other, uint64_t packets,
+			   uint64_t first_ns, uint64_t last_ns)
+{
+	v->is_fresh = true;
+	if (!v->packets)
+		v->other = *other;
+	v->has_many |= !host_equals(&v->other, other);
+	v->packets += packets;
+	if (!v->first_ns || first_ns < v->first_ns)
+		v->first_ns = first_ns;
+	if (last_ns > v->last_ns)
+		v->last_ns = last_ns;
+}
+
+static void violator_note(struct violator *v, const struct anomaly_flow *flow)
 {
 	const struct flow_delta *d = flow->delta;
-	const struct host *other =
-		place->violation == VIOLATION_GROUP_SOURCE ? &flow->source : &flow->destination;
 
-	place->is_fresh = true;
-	place->obs_point = flow->obs_point;
-	place->protocol = flow->protocol;
-	if (!place->packets)
-		place->other = *other;
-	place->has_many |= !host_equals(&place->other, other);
-	place->packets += d->packets;
-	if (!place->first_ns || d->first_ns < place->first_ns)
-		place->first_ns = d->first_ns;
-	if (d->last_ns > place->last_ns)
-		place->last_ns = d->last_ns;
-	example_keep_destination(place->example, ANOMALY_TARGETS, flow);
+	v->obs_point = flow->obs_point;
+	v->protocol = flow->protocol;
+	violator_count(v, v->is_struck ? &flow->source : &flow->destination, d->packets,
+		       d->first_ns, d->last_ns);
+	example_keep_destination(v->example, ANOMALY_TARGETS, flow);
 }
 
 static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *flow)
 {
 	struct violation_state *s = state;
 	enum violation v = flow->delta->packets ? judge(flow) : VIOLATIONS;
+	bool is_struck = v == VIOLATION_GROUP_SOURCE;
+	struct host site = is_struck ? flow->destination : host_site(&flow->source);
 	struct crowd *crowd;
-	struct host host;
 
 	if (v == VIOLATIONS)
 		return;
-	host = v == VIOLATION_GROUP_SOURCE ? flow->destination : host_site(&flow->source);
 	crowd = &s->crowd[v];
-	distinct_many_add(&crowd->hosts, anomaly_hash(a, &host, v));
+	distinct_many_add(&crowd->hosts, anomaly_hash(a, &site, v));
 	crowd->all.violation = v;
+	crowd->all.is_struck = is_struck;
 	violator_note(&crowd->all, flow);
 	if (!crowd->is_one)
-		violator_note(violator_find(s, a, flow, v), flow);
+		violator_note(violator_find(s, a, &site, v, is_struck, true), flow);
+}
+
+/* What the Metering Process found, by the name it has there; VIOLATIONS: nothing to tell. */
+static enum violation violation_of(uint16_t what)
+{
+	switch (what) {
+	case XFP_truncated:
+		return VIOLATION_TRUNCATED;
+	case XFP_bad_version:
+		return VIOLATION_BAD_VERSION;
+	case XFP_bad_header_length:
+		return VIOLATION_BAD_HEADER_LENGTH;
+	case XFP_bad_total_length:
+		return VIOLATION_BAD_TOTAL_LENGTH;
+	case XFP_too_deep:
+		return VIOLATION_TOO_DEEP;
+	case XFP_N_REASONS + XFP_tiny_fragment:
+		return VIOLATION_TINY_FRAGMENT;
+	case XFP_N_REASONS + XFP_overlapping_fragment:
+		return VIOLATION_OVERLAPPING_FRAGMENT;
+	case XFP_N_REASONS + XFP_oversized_fragment:
+		return VIOLATION_OVERSIZED_FRAGMENT;
+	case XFP_N_REASONS + XFP_uneven_fragment:
+		return VIOLATION_UNEVEN_FRAGMENT;
+	default:
+		return VIOLATIONS;
+	}
+}
+
+static bool is_unknown(const struct host *h)
+{
+	static const struct host unspecified;
+
+	return host_equals(h, &unspecified);
+}
+
+/* Many sources that come once: they are forged, and the struck host tells of them all. */
+static bool is_of_forged(const struct unseen_news *news)
+{
+	uint32_t n = distinct_many_count(&news->distinct[XFP_UNSEEN_OTHERS]);
+
+	return is_unknown(&news->host) || (n >= FORGED_LEAST && news->packets < 2ULL * n);
+}
+
+/* Told of by the host they struck. */
+static bool is_told_of(struct violation_state *s, const struct anomaly *a,
+		       const struct unseen_news *news, enum violation v)
+{
+	const struct violator *struck = violator_find(s, a, &news->other, v, true, false);
+
+	return struck && struck->is_fresh;
+}
+
+/* Packets against their protocol, most of which have no Flow: struck hosts come first. */
+static void on_unseen(struct anomaly *a, void *state, const struct unseen_news *news)
+{
+	bool is_struck = news->view == XFP_UNSEEN_VIOLATED;
+	enum violation v = violation_of(news->what);
+	struct violator *place;
+
+	if ((!is_struck && news->view != XFP_UNSEEN_VIOLATOR) || v == VIOLATIONS)
+		return;
+	if (is_struck ? !is_of_forged(news) : is_told_of(state, a, news, v))
+		return;
+	place = violator_find(state, a, &news->host, v, is_struck, true);
+	place->obs_point = news->obs_point;
+	place->protocol = news->protocol;
+	violator_count(place, &news->other, news->packets, news->first_ns, news->last_ns);
+	place->has_many |= distinct_many_count(&news->distinct[XFP_UNSEEN_OTHERS]) > 1;
+	place->has_no_flow = news->what < XFP_N_REASONS;
+	if (!is_struck && !place->has_many)
+		example_keep(place->example, ANOMALY_TARGETS,
+			     &(struct example){.first_ns = news->first_ns, .host = news->other});
 }
 
 /* Of many hosts none is told of as guilty: who sends one packet and no more is forged. */
 static void crowd_sides_write(struct anomaly_event *e, const struct crowd *crowd)
 {
 	const struct violator *v = &crowd->all;
-	bool is_struck = v->violation == VIOLATION_GROUP_SOURCE;
+	bool is_struck = v->is_struck;
 	uint32_t n = distinct_many_count(&crowd->hosts);
 	char whom[HOST_TEXT_MAX + 1] = "many hosts";
 
@@ -196,19 +287,22 @@ static void crowd_sides_write(struct anomaly_event *e, const struct crowd *crowd
 
 static void sides_write(struct anomaly_event *e, const struct violator *v)
 {
-	bool is_struck = v->violation == VIOLATION_GROUP_SOURCE;
+	bool is_struck = v->is_struck, is_nobody = is_unknown(&v->host);
 	char who[HOST_TEXT_MAX + 1];
 
-	e->has_source = !is_struck || !v->has_many;
+	e->has_source = !is_nobody && (!is_struck || !v->has_many);
 	e->source = is_struck ? v->other : v->host;
-	e->has_destination = is_struck || !v->has_many;
+	e->has_destination = !is_nobody && (is_struck || !v->has_many);
 	e->destination = is_struck ? v->host : v->other;
 	/* nobody's packets to itself come from outside, and no host is a group */
-	e->is_spoofed = v->violation == VIOLATION_LAND || is_struck;
+	e->is_spoofed = v->violation == VIOLATION_LAND || (is_struck && !is_nobody);
 	*host_put(who, e->has_source ? &e->source : &e->destination) = '\0';
-	snprintf(e->reason, sizeof(e->reason), "%s %s %llu packets %s, against %s", who,
-		 e->has_source ? "sent" : "was sent", (unsigned long long)v->packets,
-		 violations[v->violation].text, violations[v->violation].clause);
+	snprintf(e->reason, sizeof(e->reason), "%s %s %llu packets %s, against %s%s%s",
+		 is_nobody ? "somebody" : who, e->has_source || is_nobody ? "sent" : "was sent",
+		 (unsigned long long)v->packets, violations[v->violation].text,
+		 violations[v->violation].clause, v->has_no_flow ? "; they have no Flow" : "",
+		 is_nobody ? ", and their addresses cannot be read" : "");
+	e->n_unseen = v->has_no_flow ? v->packets : 0;
 }
 
 /* What else the host did in the window, as violationBitmap. */
@@ -217,13 +311,13 @@ static uint64_t violations_of(struct violation_state *s, const struct anomaly *a
 {
 	uint64_t bits = 1ull << violations[of->violation].id;
 
-	if (of->violation == VIOLATION_GROUP_SOURCE) /* whose host is the struck one */
+	if (of->is_struck)
 		return bits;
 	for (enum violation v = 0; v < VIOLATIONS; v++) {
 		const struct violator *set = violator_set(s, a, &of->host, v);
 
-		for (int i = 0; i < PLACE_WAYS && v != VIOLATION_GROUP_SOURCE; i++)
-			if (violator_is(&set[i], &of->host, v) && set[i].packets)
+		for (int i = 0; i < PLACE_WAYS; i++)
+			if (violator_is(&set[i], &of->host, v, false) && set[i].packets)
 				bits |= 1ull << violations[v].id;
 	}
 	return bits;
@@ -235,10 +329,10 @@ static void violator_report(struct anomaly *a, struct violation_state *s, const 
 {
 	struct anomaly_event e = {.class = ANOMALY_PROTOCOL_VIOLATION};
 	struct incident_report report = {
-		.key = anomaly_key(DETECTOR_violation, &v->host, v->violation),
-		.parent = v->violation == VIOLATION_GROUP_SOURCE
-				  ? anomaly_flood_family(&v->host)
-				  : anomaly_key(DETECTOR_scan, &v->host, UINT64_MAX),
+		.key = anomaly_key(DETECTOR_violation, &v->host,
+				   v->violation | (uint64_t)v->is_struck << 32),
+		.parent = v->is_struck ? anomaly_flood_family(&v->host)
+				       : anomaly_key(DETECTOR_scan, &v->host, UINT64_MAX),
 		.is_fresh = true,
 		.quiet_ms = QUIET_MS,
 		.event = &e,
@@ -262,7 +356,8 @@ static void violator_report(struct anomaly *a, struct violation_state *s, const 
 	else
 		sides_write(&e, v);
 	examples_tell(&e, v->example, ANOMALY_TARGETS,
-		      v->protocol == IPPROTO_TCP || v->protocol == IPPROTO_UDP);
+		      (v->protocol == IPPROTO_TCP || v->protocol == IPPROTO_UDP) &&
+			      v->violation < VIOLATION_TRUNCATED);
 	incidents_report(&a->incidents, &report);
 }
 
@@ -331,5 +426,6 @@ const struct detector detector_violation = {
 	.state_octets = sizeof(struct violation_state),
 	.is_enabled = is_enabled,
 	.on_flow = on_flow,
+	.on_unseen = on_unseen,
 	.on_second = on_second,
 };

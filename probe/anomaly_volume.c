@@ -23,20 +23,21 @@
 #define HEAVY	       100 /* packets of a Flow in a second: worth looking for its answers again */
 #define YOUNG	       16 /* packets of a Flow so far: its answers may just have come */
 #define ANSWERS_SHARE  64 /* a conversation by UDP has an answer to so many packets */
+#define ANSWERED       8 /* packets without a Flow, for each answer without one */
 #define SOURCES_LEAST  10 /* where answers are not observed */
 #define SPOOFED_LEAST  50
 #define QUIET_MS       60000
 
 enum kind {
-	KIND_SYN,
-	KIND_SYN_ACK,
-	KIND_RST,
-	KIND_ACK,
-	KIND_UDP,
-	KIND_ICMP,
-	KIND_FRAGMENT,
-	KIND_OTHER,
-	KINDS,
+	KIND_SYN = XFP_UNSEEN_SYN,
+	KIND_SYN_ACK = XFP_UNSEEN_SYN_ACK,
+	KIND_RST = XFP_UNSEEN_RST,
+	KIND_ACK = XFP_UNSEEN_ACK,
+	KIND_UDP = XFP_UNSEEN_UDP,
+	KIND_ICMP = XFP_UNSEEN_ICMP,
+	KIND_FRAGMENT = XFP_UNSEEN_FRAGMENT,
+	KIND_OTHER = XFP_UNSEEN_OTHER,
+	KINDS = XFP_UNSEEN_KINDS,
 };
 
 enum measure {
@@ -59,8 +60,9 @@ struct victim {
 	uint64_t peak_bps;
 	uint64_t first_ns; /* since it was last below */
 	uint64_t last_ns;
-	uint64_t n_flows;
+	uint64_t unseen; /* packets without a Flow */
 	struct distinct_many sources;
+	struct distinct_many flows;
 	struct example example[ANOMALY_FLOW_IDS];
 };
 
@@ -153,13 +155,14 @@ static bool rough_is_much(const struct volume *v, const struct rough *r)
 	       r->flows >= v->least[MEASURE_FLOWS];
 }
 
-static void rough_count(const struct volume *v, struct rough *r, const struct flow_delta *d)
+static void rough_count(const struct volume *v, struct rough *r, uint64_t packets, uint64_t octets,
+			bool is_new)
 {
 	r->is_used = true;
-	r->octets += d->octets;
-	r->packets = d->packets > UINT32_MAX - r->packets ? UINT32_MAX
-							  : r->packets + (uint32_t)d->packets;
-	r->flows += d->is_new && r->flows < UINT16_MAX;
+	r->octets += octets;
+	r->packets =
+		packets > UINT32_MAX - r->packets ? UINT32_MAX : r->packets + (uint32_t)packets;
+	r->flows += is_new && r->flows < UINT16_MAX;
 	r->is_followed |= rough_is_much(v, r);
 }
 
@@ -196,6 +199,14 @@ static bool is_unanswered(const struct anomaly_flow *flow)
 	return !(*d->state & FLOW_SEEN_BOTH);
 }
 
+static void victim_extend(struct victim *v, uint64_t first_ns, uint64_t last_ns)
+{
+	if (!v->first_ns || first_ns < v->first_ns)
+		v->first_ns = first_ns;
+	if (last_ns > v->last_ns)
+		v->last_ns = last_ns;
+}
+
 static void victim_count(const struct anomaly *a, struct victim *v, const struct anomaly_flow *flow)
 {
 	const struct flow_delta *d = flow->delta;
@@ -205,11 +216,9 @@ static void victim_count(const struct anomaly *a, struct victim *v, const struct
 	v->sum[MEASURE_OCTETS] += d->octets;
 	v->sum[MEASURE_FLOWS] += d->is_new;
 	v->kind[kind_of(flow)] += d->packets;
-	v->n_flows += d->is_new;
-	if (!v->first_ns || d->first_ns < v->first_ns)
-		v->first_ns = d->first_ns;
-	if (d->last_ns > v->last_ns)
-		v->last_ns = d->last_ns;
+	if (d->is_new)
+		distinct_many_add(&v->flows, anomaly_flow_hash(a, flow));
+	victim_extend(v, d->first_ns, d->last_ns);
 	distinct_many_add(&v->sources, anomaly_hash(a, &flow->source, 0));
 	example_keep_source(v->example, ANOMALY_FLOW_IDS, flow);
 }
@@ -226,10 +235,58 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 		least_set(v, &a->cfg->ddos);
 	hash = anomaly_hash(a, &flow->destination, 0);
 	r = &v->rough[hash / VICTIM_SETS % ROUGH_SLOTS];
-	rough_count(v, r, flow->delta);
+	rough_count(v, r, flow->delta->packets, flow->delta->octets, flow->delta->is_new);
 	v->has_rough = true;
 	if (r->is_followed && is_unanswered(flow))
 		victim_count(a, victim_find(v, hash, &flow->destination), flow);
+}
+
+/*
+ * How many of the packets without a place nobody answered. Answers without a place are
+ * known by their number only: of a conversation there is one for a few packets.
+ */
+static uint64_t unseen_unanswered(const struct unseen_news *news)
+{
+	uint64_t asked = news->kind[XFP_UNSEEN_ICMP], answered = ANSWERED * news->answers;
+	uint64_t rest = news->packets > asked ? news->packets - asked : 0;
+
+	return asked + (rest > answered ? rest - answered : 0);
+}
+
+/*
+ * Packets that found no place in the Flow Cache. Each that comes tries anew, so what has
+ * many packets gets a Flow soon: here are floods of many Flows only.
+ */
+static void on_unseen(struct anomaly *a, void *state, const struct unseen_news *news)
+{
+	uint64_t hash = anomaly_hash(a, &news->host, 0), packets, octets;
+	struct volume *v = state;
+	struct victim *victim;
+	struct rough *r;
+
+	if (news->view != XFP_UNSEEN_TARGET || host_is_group(&news->host) ||
+	    news->packets >=
+		    (uint64_t)HEAVY * distinct_many_count(&news->distinct[XFP_UNSEEN_FLOWS]))
+		return;
+	if (!v->least[0])
+		least_set(v, &a->cfg->ddos);
+	packets = unseen_unanswered(news);
+	octets = (uint64_t)((double)news->octets * (double)packets / (double)news->packets);
+	r = &v->rough[hash / VICTIM_SETS % ROUGH_SLOTS];
+	rough_count(v, r, packets, octets, false);
+	v->has_rough = true;
+	if (!r->is_followed)
+		return;
+	victim = victim_find(v, hash, &news->host);
+	victim->obs_point = news->obs_point;
+	victim->sum[MEASURE_PACKETS] += packets;
+	victim->sum[MEASURE_OCTETS] += octets;
+	victim->unseen += packets;
+	for (int i = 0; i < KINDS; i++)
+		victim->kind[i] += news->kind[i] * packets / news->packets;
+	victim_extend(victim, news->first_ns, news->last_ns);
+	distinct_many_merge(&victim->sources, &news->distinct[XFP_UNSEEN_OTHERS]);
+	distinct_many_merge(&victim->flows, &news->distinct[XFP_UNSEEN_FLOWS]);
 }
 
 static uint8_t subclass_of(const struct victim *v)
@@ -289,6 +346,7 @@ static void victim_report(struct anomaly *a, struct victim *v, int measure, floa
 		.event = &e,
 	};
 	char whom[HOST_TEXT_MAX + 1];
+	int n;
 
 	e.visibility = anomaly_visibility_at(a, v->obs_point);
 	e.n_sources = distinct_many_count(&v->sources);
@@ -305,18 +363,24 @@ static void victim_report(struct anomaly *a, struct victim *v, int measure, floa
 	e.end_ms = anomaly_unix_ms(a, v->last_ns);
 	e.has_destination = true;
 	e.destination = v->host;
-	e.has_source = e.n_sources == 1;
+	e.has_source = e.n_sources == 1 && v->example[0].first_ns;
 	e.source = v->example[0].host;
-	e.is_spoofed = e.n_sources >= SPOOFED_LEAST && v->n_flows < 2ULL * e.n_sources;
+	e.is_spoofed =
+		e.n_sources >= SPOOFED_LEAST && distinct_many_count(&v->flows) < 2ULL * e.n_sources;
+	e.n_unseen = v->unseen;
 	e.peak_pps = v->peak_pps;
 	e.peak_bps = v->peak_bps;
 	for (int i = 0; i < ANOMALY_FLOW_IDS && v->example[i].first_ns; i++)
 		e.flow_id[e.n_flow_ids++] = v->example[i].flow_id;
 	*host_put(whom, &v->host) = '\0';
-	snprintf(e.reason, sizeof(e.reason),
-		 "%s got %.0f %s in a second without an answer, mostly %s, from %u sources%s", whom,
-		 (double)value, words[measure], anomaly_subclass_name(e.subclass), e.n_sources,
-		 e.is_spoofed ? ", spoofed likely" : "");
+	n = snprintf(e.reason, sizeof(e.reason),
+		     "%s got %.0f %s in a second without an answer, mostly %s, from %u sources%s",
+		     whom, (double)value, words[measure], anomaly_subclass_name(e.subclass),
+		     e.n_sources, e.is_spoofed ? ", spoofed likely" : "");
+	if (v->unseen)
+		snprintf(e.reason + n, sizeof(e.reason) - (size_t)n,
+			 "; %llu packets found no place in the Flow Cache",
+			 (unsigned long long)v->unseen);
 	v->told = e.subclass;
 	incidents_report(&a->incidents, &report);
 }
@@ -364,7 +428,8 @@ static void victim_second(struct anomaly *a, struct victim *v, float seconds)
 		if (!is_over)
 			v->usual[i] += USUAL_SHARE * ((float)v->sum[i] / seconds - v->usual[i]);
 	if (value < threshold / ROUGH_SHARE && !incidents_has(&a->incidents, key)) {
-		v->first_ns = v->n_flows = v->peak_pps = v->peak_bps = 0;
+		v->first_ns = v->unseen = v->peak_pps = v->peak_bps = 0;
+		memset(&v->flows, 0, sizeof(v->flows));
 		memset(&v->sources, 0, sizeof(v->sources));
 		memset(v->example, 0, sizeof(v->example));
 	}
@@ -405,5 +470,6 @@ const struct detector detector_volume = {
 	.is_enabled = is_enabled,
 	.on_reload = on_reload,
 	.on_flow = on_flow,
+	.on_unseen = on_unseen,
 	.on_second = on_second,
 };

@@ -21,6 +21,7 @@
 #define LEDGER	  "xfp_ledger"
 #define FRAGMENTS "xfp_fragments"
 #define SWITCHES  "xfp_switches"
+#define UNSEEN	  "xfp_unseen"
 
 struct array {
 	const char *name;
@@ -72,12 +73,17 @@ void bpf_arrays_size(struct bpf_object *object, const struct flow_cache *cache, 
 		     bool is_flat)
 {
 	const struct array ledger = {LEDGER, n_cpus, sizeof(struct xfp_ledger_row)};
+	/* where nothing is counted there, no more than a map has to have */
+	const struct array unseen = {UNSEEN, cache->params.is_watched ? XFP_UNSEEN_ALL : 1,
+				     cache->params.is_watched ? sizeof(struct xfp_unseen_bucket)
+							      : 8};
 	struct array array[N_TABLE_ARRAYS];
 
 	table_arrays(cache, array);
 	for (int i = 0; i < N_TABLE_ARRAYS; i++)
 		array_size(object, &array[i], is_flat);
 	array_size(object, &ledger, true);
+	array_size(object, &unseen, true);
 }
 
 /* ---- load --------------------------------------------------------------------- */
@@ -99,7 +105,7 @@ static bool is_flat_array(int fd)
 		return (loading.is_flat && !strncmp(bpf_map__name(map), "xfp_", 4)) ||
 		       !strcmp(bpf_map__name(map), LEDGER) ||
 		       !strcmp(bpf_map__name(map), FRAGMENTS) ||
-		       !strcmp(bpf_map__name(map), SWITCHES);
+		       !strcmp(bpf_map__name(map), UNSEEN) || !strcmp(bpf_map__name(map), SWITCHES);
 	}
 	return false;
 }

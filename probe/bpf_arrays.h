@@ -21,7 +21,8 @@ int bpf_arrays_register(void);
 /*
  * True when every table is small enough to be flat, as in xfp_is_flat: below
  * 512 MB, the most that the verifier lets a program index (6 M IPv4 or 3 M IPv6
- * Flows). The ledger, the table of fragments and the switches always are.
+ * Flows). The ledger, the table of fragments, the switches and what is counted
+ * beside Flows always are.
  */
 bool bpf_arrays_are_flat(const struct flow_cache *cache);
 

@@ -9,16 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bpf/flow_abi.h"
+
 /* One more word into a hash; `seed` is a secret, so nobody can choose collisions. */
 static inline uint64_t distinct_mix(uint64_t seed, uint64_t word)
 {
-	uint64_t x = seed ^ word;
-
-	x ^= x >> 27;
-	x *= 0x3c79ac492ba7b653ULL;
-	x ^= x >> 33;
-	x *= 0x1c69b3f74ac4ae35ULL;
-	return x ^ x >> 27;
+	return xfp_mix(seed, word);
 }
 
 /* What a table keeps of a hash whose low bits choose the set, to tell its entries apart; not 0. */

@@ -130,7 +130,10 @@ int flow_cache_open(struct flow_cache *cache, const struct flow_cache_params *pa
 		cache->rows = array_alloc(1, sizeof(*cache->rows));
 		cache->fragments = array_alloc(XFP_FRAGMENT_BUCKETS, sizeof(*cache->fragments));
 		cache->switches = array_alloc(1, sizeof(*cache->switches));
-		if (!cache->rows || !cache->fragments || !cache->switches)
+		if (params->is_watched)
+			cache->unseen = array_alloc(XFP_UNSEEN_ALL, sizeof(*cache->unseen));
+		if (!cache->rows || !cache->fragments || !cache->switches ||
+		    (params->is_watched && !cache->unseen))
 			err = -ENOMEM;
 	}
 	if (err) {
@@ -149,6 +152,7 @@ void flow_cache_close(struct flow_cache *cache)
 	if (cache->is_native) {
 		array_free(cache->rows, cache->n_rows, sizeof(*cache->rows));
 		array_free(cache->fragments, XFP_FRAGMENT_BUCKETS, sizeof(*cache->fragments));
+		array_free(cache->unseen, XFP_UNSEEN_ALL, sizeof(*cache->unseen));
 		array_free(cache->switches, 1, sizeof(*cache->switches));
 	}
 	memset(cache, 0, sizeof(*cache));
@@ -258,6 +262,7 @@ void flow_cache_memory(const struct flow_cache *cache, uint64_t *kernel, uint64_
 {
 	uint64_t shared = (uint64_t)cache->n_rows * sizeof(*cache->rows) +
 			  XFP_FRAGMENT_BUCKETS * sizeof(*cache->fragments) +
+			  (cache->unseen ? XFP_UNSEEN_ALL * sizeof(*cache->unseen) : 0) +
 			  sizeof(*cache->switches);
 	uint64_t own = 0;
 

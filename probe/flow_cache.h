@@ -68,6 +68,7 @@ struct flow_cache_params {
 	bool is_watched; /* keep a struct flow_watch for each slot */
 	bool has_switches; /* protocols can be switched off           */
 	bool joins_points; /* a Flow is one at all Observation Points */
+	uint64_t unseen_seed; /* of hashes of what is counted beside Flows, while is_watched */
 };
 
 /* This CPU shows stores to others in their order: publishing a slot needs no barrier. */
@@ -82,6 +83,8 @@ struct flow_cache {
 	struct xfp_ledger_row *rows; /* [n_rows] shared, one per CPU id */
 	uint32_t n_rows;
 	struct xfp_fragment_bucket *fragments; /* [XFP_FRAGMENT_BUCKETS] native only */
+	struct xfp_unseen_bucket
+		*unseen; /* [XFP_UNSEEN_ALL] shared; NULL but with params.is_watched */
 	struct xfp_switches *switches; /* shared; of no effect without params.has_switches */
 	struct flow_cache_params params;
 	bool is_native; /* all arrays are ours: may be opened smaller than max_flows, and grow */

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
 
@@ -124,12 +123,11 @@ static int anomaly_setup(struct live *l)
 		.clock = &l->clock,
 		.sink = sinks_event,
 		.sink_arg = &l->sinks,
+		.seed = l->cache.params.unseen_seed,
 	};
 
 	if (!l->cfg.anomaly.enabled)
 		return 0;
-	if (getrandom(&setup.seed, sizeof(setup.seed), 0) != sizeof(setup.seed))
-		return log_errno(-errno, "draw the secret of anomaly detection from getrandom()");
 	interface_networks(&l->cfg, &attached);
 	return anomaly_open(&l->anomaly, &setup);
 }

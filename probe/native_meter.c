@@ -17,6 +17,8 @@ void native_meter_configure(const struct flow_cache_params *params)
 	xfp_detail = params->detail;
 	xfp_has_switches = params->has_switches;
 	xfp_deduplicates = params->joins_points;
+	xfp_counts_unseen = params->is_watched;
+	xfp_unseen_seed = params->unseen_seed;
 }
 
 void native_meter_open_tunnels(bool opens_tunnels)
@@ -50,6 +52,7 @@ static void maps_select(struct flow_cache *cache)
 	}
 	native_maps.row = cache->rows;
 	native_maps.fragments = cache->fragments;
+	native_maps.unseen = cache->unseen;
 	native_maps.switches = cache->switches;
 }
 
@@ -124,6 +127,16 @@ static __u32 batch_account(struct flow_cache *cache, __u32 at)
 	return account;
 }
 
+static void waiting_unseen(const struct waiting *w)
+{
+	if (!xfp_counts_unseen)
+		return;
+	if (w->table.family == FAMILY_IPV4)
+		xfp_unseen4(&w->v4);
+	else
+		xfp_unseen6(&w->v6);
+}
+
 /* Count it by its account. Returns false where there are no details to add. */
 static bool waiting_finish(const struct waiting *w, __u32 account)
 {
@@ -133,6 +146,8 @@ static bool waiting_finish(const struct waiting *w, __u32 account)
 		return false;
 	}
 	meter_accounted(native_maps.row, &w->seen, w->frame_octets, w->protocol, account);
+	if (account == ACCOUNT_OVERFLOW)
+		waiting_unseen(w);
 	return account != ACCOUNT_OVERFLOW;
 }
 
@@ -165,10 +180,17 @@ static enum xfp_reason read4(struct waiting *w, struct pkt *p, struct headers *h
 	enum xfp_reason verdict = read_ipv4(native_maps.row, p, &w->v4);
 
 	w->table = TABLE(FAMILY_IPV4);
+	if (verdict != XFP_OK)
+		return verdict;
 	headers_complete(h, p, &w->seen, 0);
-	if (verdict == XFP_OK && is_fragment(p))
-		h->next_header = xfp_fragment4(&w->v4, h);
-	return verdict;
+	if (is_fragment(p)) {
+		__u32 followed = xfp_fragment4(&w->v4, h);
+
+		h->next_header = (__u8)followed;
+		if (FRAGMENT_NOTICE(followed))
+			xfp_broken_fragment4(&w->v4, FRAGMENT_NOTICE(followed) - 1);
+	}
+	return XFP_OK;
 }
 
 static enum xfp_reason read6(struct waiting *w, struct pkt *p, struct headers *h)
@@ -176,10 +198,17 @@ static enum xfp_reason read6(struct waiting *w, struct pkt *p, struct headers *h
 	enum xfp_reason verdict = read_ipv6(native_maps.row, p, &w->v6);
 
 	w->table = TABLE(FAMILY_IPV6);
+	if (verdict != XFP_OK)
+		return verdict;
 	headers_complete(h, p, &w->seen, 40);
-	if (verdict == XFP_OK && is_fragment(p))
-		h->next_header = xfp_fragment6(&w->v6, h);
-	return verdict;
+	if (is_fragment(p)) {
+		__u32 followed = xfp_fragment6(&w->v6, h);
+
+		h->next_header = (__u8)followed;
+		if (FRAGMENT_NOTICE(followed))
+			xfp_broken_fragment6(&w->v6, FRAGMENT_NOTICE(followed) - 1);
+	}
+	return XFP_OK;
 }
 
 /* From whatever is in front of IP, or around it, to the IP header of the Flow. */
@@ -239,6 +268,10 @@ void native_meter_add(struct flow_cache *cache, const struct native_packet *pack
 	verdict = waiting_read(w, &p, &h, packet->is_ethernet);
 	if (verdict != XFP_OK) {
 		meter_reason(native_maps.row, &p, verdict);
+		if (xfp_counts_unseen && is_blamed(verdict)) {
+			headers_restore(&p, &h);
+			broken_count(&p, verdict);
+		}
 		return;
 	}
 	w->frame_octets = p.frame_octets;

@@ -132,6 +132,8 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	s->rodata->xfp_is_raw_ip = point->is_raw_ip;
 	s->rodata->xfp_deduplicates = params->joins_points;
 	s->rodata->xfp_has_switches = params->has_switches;
+	s->rodata->xfp_counts_unseen = params->is_watched;
+	s->rodata->xfp_unseen_seed = params->unseen_seed;
 	s->rodata->xfp_has_no_plain = point->is_raw_ip || params->joins_points;
 	s->rodata->xfp_asks_protocol = loader->opens_tunnels || params->has_switches;
 	s->rodata->xfp_n_cpus = loader->n_cpus;
@@ -214,7 +216,9 @@ static int cache_map(struct obs_points *o, struct flow_cache *cache, uint32_t n_
 {
 	struct flow_bpf *s = o->point[0].skeleton;
 	struct flow_table *t = cache->table;
+	void *unseen = map_mmap(o, s->maps.xfp_unseen);
 
+	cache->unseen = cache->params.is_watched ? unseen : NULL;
 	t[0].tags = map_mmap(o, s->maps.xfp_tags4);
 	t[1].tags = map_mmap(o, s->maps.xfp_tags6);
 	t[0].slots = map_mmap(o, s->maps.xfp_slots4);

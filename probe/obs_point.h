@@ -65,7 +65,7 @@ struct obs_points {
 	struct obs_mapping {
 		void *at;
 		size_t octets;
-	} mapping[12];
+	} mapping[13];
 	uint32_t n_mappings;
 };
 
@@ -74,7 +74,7 @@ struct obs_points {
  * Nothing is attached yet.
  *
  * cache  opened by flow_cache_open(is_native = false); tags, slots, hints, news,
- *        rows and switches are set here and stay valid until obs_points_close()
+ *        rows, switches and unseen are set here and stay valid until obs_points_close()
  *
  * Returns 0, -EPERM (the message names the missing capability), -ENODEV (no
  * such interface), -ENOMEM, or -errno of the load.

@@ -160,6 +160,7 @@ static int offline_open(struct offline *o, const struct config *cfg)
 		return err;
 	params.detail = detail_layout(sweep_details_of_groups(fields_in_use(cfg)));
 	params.is_watched = cfg->anomaly.enabled;
+	params.unseen_seed = 0; /* as that of detection: a file gives the same in each run */
 	params.has_switches = fc->protocols.is_given;
 	params.joins_points = fc->deduplicate;
 	params.n_buckets[FLOW_IPV4] = flow_cache_buckets_start(fc->max_flows);

@@ -185,6 +185,7 @@ void sweep_flush(struct sweep *s, uint64_t now_ns, enum flow_end_reason reason)
 {
 	s->now_ns = now_ns;
 	sweep_harvest(s);
+	sweep_observe_unseen(s);
 	for (int f = 0; f < FLOW_FAMILIES; f++) {
 		table_fold(s, f);
 		table_flush(s, f, reason);

@@ -90,6 +90,12 @@ static void bucket_observe(const struct sweep *s, uint8_t family, uint32_t bucke
 	}
 }
 
+void sweep_observe_unseen(const struct sweep *s)
+{
+	if (s->observer && s->observer->on_unseen && s->cache->unseen)
+		unseen_take(s->cache->unseen, s->now_ns, s->observer->on_unseen, s->observer->arg);
+}
+
 void sweep_observe(struct sweep *s)
 {
 	if (!s->observer)
@@ -106,6 +112,7 @@ void sweep_observe(struct sweep *s)
 				bucket_observe(s, (uint8_t)family, chunk * XFP_CHUNK_BUCKETS + i);
 		}
 	}
+	sweep_observe_unseen(s);
 	s->observer->on_sweep(s->observer->arg, s->now_ns);
 }
 

@@ -2,7 +2,7 @@
 /*
  * Who looks over the sweep's shoulder: at the begin of each sweep the observer is
  * told of every Flow that has counted packets since the last one, and then of the
- * sweep itself; during the sweep it is told of each Flow that ends. What it is told
+ * sweep itself (before that, of what no Flow tells); during the sweep it is told of each Flow that ends. What it is told
  * of one Flow adds up to that Flow's counts, from its first call (is_new) to its
  * last (is_ended), each of which comes once. Twins are told of as one Flow.
  *
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "probe/flow_cache.h"
+#include "probe/unseen.h"
 
 struct sweep;
 
@@ -48,6 +49,8 @@ struct flow_delta {
 struct sweep_observer {
 	void *arg;
 	void (*on_flow)(void *arg, const struct flow_delta *delta);
+	/* What no Flow tells: after all Flows' news; NULL: not wanted. */
+	void (*on_unseen)(void *arg, const struct unseen_news *news);
 	void (*on_sweep)(void *arg, uint64_t now_ns); /* after all Flows' news, not their ends */
 };
 

@@ -98,6 +98,9 @@ uint64_t sweep_flow_id(const struct flow_table *t, uint32_t slot, uint64_t first
 /* Tell the observer, if there is one, of every Flow that has news, and of the sweep. */
 void sweep_observe(struct sweep *s);
 
+/* Tell it of what no Flow tells. */
+void sweep_observe_unseen(const struct sweep *s);
+
 /* Tell it of a Flow's end. The counts are final, and no Flow of the slice is freed yet. */
 void sweep_observe_end(struct sweep *s, enum flow_family family, uint32_t slot, uint8_t end_reason);
 

@@ -4,9 +4,9 @@
  * {"packets":N,"ip_octets":N,"frame_octets":N,"pps":N}.
  *
  *	livegen -i IFACE -d MAC [-f FLOWS] [-o FIRST_FLOW] [-n PACKETS] [-u UDP_PERCENT]
- *		[-6 IPV6_PERCENT] [-r PPS] [-t SECONDS]
+ *		[-6 IPV6_PERCENT] [-r PPS] [-t SECONDS] [-s]
  *
- * Without -n it sends for -t seconds; at most -t seconds with both.
+ * With -s TCP segments are SYN. Without -n it sends for -t seconds; at most -t seconds with both.
  */
 #include <net/if.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ struct arguments {
 static int usage(void)
 {
 	log_error("usage: livegen -i IFACE -d MAC [-f FLOWS] [-o FIRST_FLOW] [-n PACKETS] "
-		  "[-u UDP_PERCENT] [-6 IPV6_PERCENT] [-r PPS] [-t SECONDS]");
+		  "[-u UDP_PERCENT] [-6 IPV6_PERCENT] [-r PPS] [-t SECONDS] [-s]");
 	return -1;
 }
 
@@ -35,7 +35,7 @@ static int arguments_parse(struct arguments *a, int argc, char **argv)
 	uint8_t *mac = a->options.destination;
 	int option, n_mac = 0;
 
-	while ((option = getopt(argc, argv, "i:d:f:o:n:u:6:r:t:")) != -1) {
+	while ((option = getopt(argc, argv, "i:d:f:o:n:u:6:r:t:s")) != -1) {
 		uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
 
 		switch (option) {
@@ -48,6 +48,9 @@ static int arguments_parse(struct arguments *a, int argc, char **argv)
 			break;
 		case 'f':
 			a->options.flows = (uint32_t)number;
+			break;
+		case 's':
+			a->options.is_syn = true;
 			break;
 		case 'o':
 			a->options.first_flow = (uint32_t)number;

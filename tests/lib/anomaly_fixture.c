@@ -41,13 +41,15 @@ void anomaly_fixture_init(struct anomaly_fixture *f)
 
 void anomaly_fixture_open(struct anomaly_fixture *f)
 {
+	uint32_t max_flows = f->max_flows ? f->max_flows : MAX_FLOWS;
 	struct flow_cache_params params;
 
-	assert_int_equal(flow_cache_params_init(&params, MAX_FLOWS, MAX_FLOWS), 0);
+	assert_int_equal(flow_cache_params_init(&params, max_flows, max_flows), 0);
 	params.is_watched = true;
-	params.n_buckets[FLOW_IPV4] = flow_cache_buckets_start(MAX_FLOWS);
-	params.n_buckets[FLOW_IPV6] = flow_cache_buckets_start(MAX_FLOWS);
-	assert_int_equal(flow_cache_open(&f->cache, &params, MAX_FLOWS, MAX_FLOWS, true), 0);
+	params.unseen_seed = 0;
+	params.n_buckets[FLOW_IPV4] = flow_cache_buckets_start(max_flows);
+	params.n_buckets[FLOW_IPV6] = flow_cache_buckets_start(max_flows);
+	assert_int_equal(flow_cache_open(&f->cache, &params, max_flows, max_flows, true), 0);
 	assert_int_equal(anomaly_open(&f->anomaly,
 				      &(struct anomaly_setup){
 					      .cfg = &f->cfg.anomaly,

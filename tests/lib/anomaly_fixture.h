@@ -32,6 +32,7 @@ struct anomaly_packet {
 
 struct anomaly_fixture {
 	struct config cfg; /* to change before anomaly_fixture_open() */
+	uint32_t max_flows; /* ... of each family; 0: more than needed */
 	struct flow_cache cache;
 	struct wall_clock clock;
 	struct obs_table obs;

@@ -64,6 +64,7 @@ static inline struct anomaly_event full_event(unsigned int kind)
 		.pcr = -0.5f,
 		.octets_out = 1ULL << 33,
 		.octets_in = 1000,
+		.n_unseen = 11,
 		.is_spoofed = true,
 		.n_targets = ANOMALY_TARGETS,
 		.n_flow_ids = ANOMALY_FLOW_IDS,

@@ -148,6 +148,7 @@ static int switches_set(const struct kernel_table *k, const struct kernel_table_
 		{"xfp_opens_tunnels", options->opens_tunnels},
 		{"xfp_has_switches", params->has_switches},
 		{"xfp_deduplicates", params->joins_points},
+		{"xfp_counts_unseen", params->is_watched},
 		{"xfp_has_no_plain", params->joins_points},
 		{"xfp_asks_protocol", options->opens_tunnels || params->has_switches},
 	};
@@ -221,6 +222,7 @@ static int maps_map(struct kernel_table *k)
 	t[1].details = kernel_table_mmap(k, "xfp_details6");
 	k->cache.rows = kernel_table_mmap(k, "xfp_ledger");
 	k->cache.n_rows = (uint32_t)libbpf_num_possible_cpus();
+	k->cache.unseen = kernel_table_mmap(k, "xfp_unseen");
 	k->cache.switches = kernel_table_mmap(k, "xfp_switches");
 	for (int f = 0; f < FLOW_FAMILIES; f++)
 		if (!t[f].tags || !t[f].slots || !t[f].hints || !t[f].news)

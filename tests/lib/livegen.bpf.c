@@ -23,6 +23,7 @@ const volatile __u32 livegen_flows = 1;
 const volatile __u32 livegen_first_flow;
 const volatile __u32 livegen_udp_percent;
 const volatile __u32 livegen_ipv6_percent;
+const volatile bool livegen_is_syn;
 
 __u64 livegen_packets;
 __u64 livegen_ip_octets;
@@ -83,7 +84,7 @@ static __always_inline void write_ipv6(struct ipv6hdr *ip, __u32 flow, __u8 prot
 	ip->daddr.s6_addr32[3] = bpf_htonl(LIVEGEN_DESTINATION4);
 }
 
-/* As a TCP segment with ACK; UDP's length is where TCP has its sequence number. */
+/* As a TCP segment with ACK, or a SYN; UDP's length is where TCP has its sequence number. */
 static __always_inline void write_transport(struct tcphdr *tcp, __u32 flow, __u32 octets)
 {
 	struct udphdr *udp = (struct udphdr *)tcp;
@@ -92,7 +93,8 @@ static __always_inline void write_transport(struct tcphdr *tcp, __u32 flow, __u3
 	tcp->source = bpf_htons(flow);
 	tcp->dest = bpf_htons(LIVEGEN_DESTINATION_PORT);
 	tcp->doff = 5;
-	tcp->ack = 1;
+	tcp->ack = !livegen_is_syn;
+	tcp->syn = livegen_is_syn;
 	udp->len = bpf_htons(octets);
 }
 

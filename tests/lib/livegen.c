@@ -54,6 +54,7 @@ int livegen_open(struct livegen **out, const struct livegen_options *options)
 	g->skeleton->rodata->livegen_first_flow = options->first_flow;
 	g->skeleton->rodata->livegen_udp_percent = options->udp_percent;
 	g->skeleton->rodata->livegen_ipv6_percent = options->ipv6_percent;
+	g->skeleton->rodata->livegen_is_syn = options->is_syn;
 	err = livegen_bpf__load(g->skeleton);
 	if (err) {
 		livegen_close(g);

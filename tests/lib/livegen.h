@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct livegen_options {
@@ -17,6 +18,7 @@ struct livegen_options {
 	uint32_t first_flow; /* number of the first Flow                            */
 	uint32_t udp_percent; /* of the Flows; the others are TCP                    */
 	uint32_t ipv6_percent;
+	bool is_syn; /* TCP segments are SYN, not ACK                       */
 	uint64_t rate_pps; /* on average, in bursts of a quarter second; 0: flat out */
 };
 

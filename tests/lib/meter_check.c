@@ -43,6 +43,8 @@ void meter_cache_clear(struct flow_cache *cache)
 	}
 	memset(cache->rows, 0, cache->n_rows * sizeof(*cache->rows));
 	memset(cache->switches, 0, sizeof(*cache->switches));
+	if (cache->unseen)
+		memset(cache->unseen, 0, XFP_UNSEEN_ALL * sizeof(*cache->unseen));
 	if (cache->fragments)
 		memset(cache->fragments, 0, XFP_FRAGMENT_BUCKETS * sizeof(*cache->fragments));
 }

@@ -86,6 +86,7 @@ void meter_fixture_open_details(struct meter_fixture *m, uint32_t max_flows, uin
 	params.detail = detail_layout(details);
 	params.has_switches = m->has_switches;
 	params.joins_points = m->joins_points;
+	params.is_watched = m->is_watched;
 	native_meter_configure(&params);
 	native_meter_open_tunnels(m->opens_tunnels);
 	assert_int_equal(flow_cache_open(&m->native, &params, max_flows, max_flows, true), 0);

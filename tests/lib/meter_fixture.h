@@ -35,6 +35,7 @@ struct meter_fixture {
 	bool opens_tunnels; /* `tunnels: inner`                  */
 	bool has_switches; /* protocols can be switched          */
 	bool joins_points; /* `deduplicate`                      */
+	bool is_watched; /* anomaly detection                 */
 };
 
 /* Load everything with room for max_flows of each family. Fails the test on errors. */

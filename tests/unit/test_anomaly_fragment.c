@@ -77,7 +77,7 @@ static void test_answered_contacts_with_hidden_flags_are_no_scan(void **state)
 		send_tcp(101, TARGET, 1 + i, LOCAL, CLIENT, TH_SYN | TH_ACK);
 	}
 	anomaly_fixture_run(&f, 10000);
-	assert_nothing();
+	assert_one(ANOMALY_PROTOCOL_VIOLATION, ANOMALY_BY_TINY_FRAGMENT, NULL);
 }
 
 int main(void)

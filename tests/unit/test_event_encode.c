@@ -200,6 +200,7 @@ static void expect_evidence(struct reading *r, const struct anomaly_event *e)
 	expect_number(r, e->octets_in, 8);
 	expect_number(r, e->violation_id, 2);
 	expect_number(r, e->violations, 8);
+	expect_number(r, e->n_unseen, 8);
 	expect_number(r, e->visibility, 1);
 	expect_number(r, e->is_spoofed ? 1 : 2, 1);
 }

@@ -83,6 +83,7 @@ static void object_load(const char *path, const void *elf, size_t elf_octets)
 		size_t way = i % N_WAYS;
 
 		params.detail = detail_layout(way >= 2 ? (1u << XFP_N_DETAILS) - 1 : 0);
+		params.is_watched = way >= 4;
 		params.has_switches = way >= 4;
 		params.joins_points = way == 5;
 		program_load(path, (struct kernel_table_options){
