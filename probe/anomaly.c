@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,9 @@
 
 /* Detectors look back so far in steps of a second, quiet or not. */
 #define RESTLESS_NS (15 * NS_PER_S)
+
+/* Of a threshold: less is not worth a place among what is usual. */
+#define LEARNED_SHARE 8
 
 /* A sweep sooner after the last one adds to the same second. */
 #define TICK_MIN_NS (900 * NS_PER_MS)
@@ -88,6 +92,30 @@ uint32_t anomaly_direction(const struct anomaly *a, const struct anomaly_flow *f
 uint32_t anomaly_unreachable(const struct anomaly *a, const struct host *source)
 {
 	return waiting_unreachables(a->waiting, anomaly_hash(a, source, 0));
+}
+
+struct anomaly_rate anomaly_rate(const struct anomaly *a, enum detector_index detector,
+				 const struct host *h, uint64_t word, float floor)
+{
+	uint64_t name = distinct_mix(anomaly_hash(a, h, word), (uint64_t)detector + 1) | 1;
+	struct baseline_usual usual =
+		baselines_usual(a->baselines, name, a->now_ns, a->cfg->baseline.learn_s);
+	float by_usual = usual.is_learning ? 0 : (float)a->cfg->baseline.times * usual.rate;
+
+	return (struct anomaly_rate){
+		.name = name,
+		.floor = floor,
+		.threshold = by_usual > floor ? by_usual : floor,
+		.usual = usual.rate,
+		.is_learning = usual.is_learning,
+	};
+}
+
+void anomaly_rate_note(const struct anomaly *a, const struct anomaly_rate *r, float amount,
+		       float seconds, bool is_odd)
+{
+	baselines_note(a->baselines, r->name, a->now_ns, amount, is_odd,
+		       amount * LEARNED_SHARE >= r->floor * seconds);
 }
 
 void example_keep(struct example *examples, uint32_t n, const struct example *e)
@@ -176,8 +204,12 @@ static void contact_look(struct anomaly *a, const struct anomaly_flow *flow)
 	struct contact c = contact_judge(flow, NULL, a->now_ns, wait_ns);
 	struct flow_reverse reverse;
 
-	if (c.outcome != CONTACT_NONE && flow_delta_reverse(d, &reverse))
+	if (c.outcome != CONTACT_NONE && flow_delta_reverse(d, &reverse)) {
 		c = contact_judge(flow, &reverse, a->now_ns, wait_ns);
+		/* RST is what a victim answers, too */
+		if (flow->protocol == IPPROTO_TCP && !(reverse.first_flags & TH_RST))
+			*d->state |= FLOW_SEEN_BOTH;
+	}
 	if (c.outcome == CONTACT_PENDING && d->is_ended)
 		c.outcome = outcome_at_end(flow, is_hasty);
 	if (c.outcome == CONTACT_PENDING) {
@@ -213,19 +245,24 @@ static void epoch_begin(struct anomaly *a)
 static void on_flow(void *arg, const struct flow_delta *delta)
 {
 	struct anomaly *a = arg;
+	uint32_t wanted = a->on_flow_wanted & ~(*delta->state >> FLOW_DULL_SHIFT);
 	struct anomaly_flow flow;
 
 	a->now_ns = delta->now_ns;
 	if (delta->packets)
 		a->active_ns = a->now_ns;
+	if (!wanted && *delta->state & FLOW_JUDGED)
+		return;
 	anomaly_flow_read(delta, &flow);
 	flow_renew(a, delta->state);
 	if (is_unreachable(&flow))
 		waiting_unreachable(a->waiting, anomaly_hash(a, &flow.destination, 0),
 				    delta->packets);
-	for (int i = 0; i < N_DETECTORS; i++)
-		if (a->state[i] && detectors[i]->on_flow)
-			detectors[i]->on_flow(a, a->state[i], &flow);
+	for (; wanted; wanted &= wanted - 1) {
+		int i = __builtin_ctz(wanted);
+
+		detectors[i]->on_flow(a, a->state[i], &flow);
+	}
 	if (!(*delta->state & FLOW_JUDGED))
 		contact_look(a, &flow);
 }
@@ -246,6 +283,7 @@ static void second_tell(struct anomaly *a, uint64_t now_ns)
 
 	a->now_ns = a->ticked_ns = now_ns;
 	waiting_fade(a->waiting, now_ns);
+	baselines_begin(a->baselines, now_ns);
 	incidents_advance(&a->incidents, now_ns);
 	for (int i = 0; i < N_DETECTORS; i++)
 		if (a->state[i])
@@ -289,6 +327,14 @@ static int states_open(void **state, void *const *has, const struct anomaly_conf
 	return 0;
 }
 
+static void wanted_set(struct anomaly *a)
+{
+	a->on_flow_wanted = 0;
+	for (int i = 0; i < N_DETECTORS; i++)
+		if (a->state[i] && detectors[i]->on_flow)
+			a->on_flow_wanted |= 1u << i;
+}
+
 static int tables_open(struct anomaly *a)
 {
 	static void *const nothing[N_DETECTORS];
@@ -296,8 +342,10 @@ static int tables_open(struct anomaly *a)
 
 	if (err)
 		return err;
+	wanted_set(a);
 	a->waiting = calloc(1, sizeof(*a->waiting));
-	if (!a->waiting)
+	a->baselines = calloc(1, sizeof(*a->baselines));
+	if (!a->waiting || !a->baselines)
 		return log_errno(-ENOMEM, "allocate the tables of anomaly detection");
 	return incidents_open(&a->incidents);
 }
@@ -313,6 +361,7 @@ int anomaly_open(struct anomaly **opened, const struct anomaly_setup *setup)
 		.arg = a, .on_flow = on_flow, .on_unseen = on_unseen, .on_sweep = on_sweep};
 	a->config = *setup->cfg;
 	a->cfg = &a->config;
+	anomaly_groups_set(&a->groups, a->cfg);
 	if (setup->attached)
 		a->attached = *setup->attached;
 	a->clock = setup->clock;
@@ -345,8 +394,10 @@ int anomaly_reload(struct anomaly *a, const struct anomaly_config *cfg, uint64_t
 			a->state[i] = fresh[i];
 		}
 	}
+	wanted_set(a);
 	a->config = *cfg;
 	epoch_begin(a);
+	anomaly_groups_set(&a->groups, cfg);
 	for (int i = 0; i < N_DETECTORS; i++)
 		if (a->state[i] && detectors[i]->on_reload)
 			detectors[i]->on_reload(a, a->state[i]);
@@ -398,7 +449,9 @@ void anomaly_stats(const struct anomaly *a, struct anomaly_stats *stats)
 	*stats = (struct anomaly_stats){
 		.events = a->incidents.n_events,
 		.allowed = a->incidents.n_allowed,
-		.memory_octets = sizeof(*a) + sizeof(*a->waiting),
+		.memory_octets = sizeof(*a) + sizeof(*a->waiting) + sizeof(*a->baselines),
+		.is_learning =
+			baselines_are_learning(a->baselines, a->now_ns, a->cfg->baseline.learn_s),
 	};
 	for (int i = 0; i < N_DETECTORS; i++)
 		if (a->state[i])
@@ -411,6 +464,7 @@ void anomaly_close(struct anomaly *a)
 		return;
 	states_close(a->state);
 	free(a->waiting);
+	free(a->baselines);
 	incidents_close(&a->incidents);
 	free(a);
 }

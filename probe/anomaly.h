@@ -69,6 +69,7 @@ struct anomaly_stats {
 	uint64_t events; /* told */
 	uint64_t allowed; /* reports that the allow-list kept back */
 	uint64_t memory_octets; /* at most, of all detectors' tables */
+	bool is_learning; /* what is usual is not known long enough yet */
 };
 void anomaly_stats(const struct anomaly *a, struct anomaly_stats *stats);
 

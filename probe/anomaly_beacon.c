@@ -71,14 +71,22 @@ static bool is_login(const struct beacon_pair *p)
 	return false;
 }
 
-static bool may_be_beat(const struct anomaly *a, const struct anomaly_flow *flow)
+/* Whoever it goes to. */
+static bool is_connection(const struct anomaly_flow *flow)
 {
 	uint8_t flags = flow->delta->first_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN);
 
 	if (flow->is_later_fragment || is_periodic(flow))
 		return false;
-	if (flow->protocol != IPPROTO_UDP && (flow->protocol != IPPROTO_TCP || flags != TH_SYN))
+	return flow->protocol == IPPROTO_UDP || (flow->protocol == IPPROTO_TCP && flags == TH_SYN);
+}
+
+static bool may_be_beat(const struct anomaly *a, const struct anomaly_flow *flow)
+{
+	if (!is_connection(flow)) {
+		flow_is_dull(flow, DETECTOR_beacon);
 		return false;
+	}
 	return anomaly_direction(a, flow) == FLOW_LEAVING &&
 	       !networks_have(&a->cfg->beacon.allow, &flow->destination);
 }
@@ -251,12 +259,13 @@ static void event_write(const struct anomaly *a, const struct beacon_pair *p, fl
 	e->is_spoofed = e->visibility == ANOMALY_BOTH && !p->is_answered;
 	e->severity = severity[stage];
 	e->value = 100 * score;
-	e->threshold = (float)a->cfg->beacon.score;
+	e->threshold = (float)anomaly_limits(a, &p->source)->beacon.score;
 	e->confidence = anomaly_confidence(e->value, e->threshold, e->visibility);
 	if (e->confidence > surest[stage])
 		e->confidence = surest[stage];
 	e->window_ms = window_ms < UINT32_MAX ? (uint32_t)window_ms : UINT32_MAX;
 	e->rule = "anomaly.beacon.score";
+	anomaly_tell_group(a, e, &p->source);
 	e->allow = "anomaly.beacon.allow";
 	e->start_ms = anomaly_unix_ms(a, p->regular_ns);
 	e->end_ms = anomaly_unix_ms(a, p->packet_ns);
@@ -331,7 +340,8 @@ static bool pair_measure(const struct anomaly *a, struct beacon_pair *p,
 	p->median_ms = pattern->median_ms;
 	if (pattern->median_ms < MEDIAN_LEAST || pattern->cv > CV_MOST ||
 	    (uint64_t)pattern->mad_ms * 100 >
-		    (uint64_t)pattern->median_ms * a->cfg->beacon.jitter_pct) {
+		    (uint64_t)pattern->median_ms *
+			    anomaly_limits(a, &p->source)->beacon.jitter_pct) {
 		p->regular_ns = p->regular_beats = p->hours = p->stage = 0;
 		return false;
 	}
@@ -346,7 +356,7 @@ static bool pair_measure(const struct anomaly *a, struct beacon_pair *p,
 
 static void pair_judge(struct anomaly *a, struct beacon *s, struct beacon_pair *p)
 {
-	const struct beacon_config *cfg = &a->cfg->beacon;
+	const struct beacon_config *cfg = &anomaly_limits(a, &p->source)->beacon;
 	uint64_t service = anomaly_hash(a, &p->destination, (uint64_t)p->protocol << 16 | p->port);
 	uint32_t n_clients = clients_count(&s->clients, service, a->now_ns);
 	struct beats_pattern pattern;

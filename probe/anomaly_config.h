@@ -17,6 +17,7 @@ struct scan_config {
 	uint32_t protocols; /* IP protocols tried                                      */
 	uint32_t slow; /* different failed contacts in a day                      */
 	uint32_t local_factor; /* times as many addresses for a host of local_networks    */
+	uint32_t distributed_hosts; /* addresses of one block, tried by many                 */
 	uint32_t distributed; /* ports of one host, tried by many                        */
 };
 
@@ -60,15 +61,46 @@ struct exfiltration_config {
 	struct network_list allow; /* hosts elsewhere                                       */
 };
 
+struct baseline_config {
+	uint32_t times; /* what is usual a threshold of a rate is at least; 0 = as configured */
+	uint32_t learn_s; /* until then it is not looked at */
+};
+
+/* What hosts are measured by: those of a group of networks may have limits of their own. */
+#define ANOMALY_LIMITS                                                                             \
+	struct scan_config scan;                                                                   \
+	struct syn_flood_config syn_flood;                                                         \
+	struct ddos_config ddos;                                                                   \
+	struct violation_config violation;                                                         \
+	struct beacon_config beacon;                                                               \
+	struct exfiltration_config exfiltration;
+
+struct anomaly_limits {
+	ANOMALY_LIMITS
+};
+
+#define NETWORK_GROUPS_MAX     32
+#define NETWORK_GROUP_NAME_MAX 32 /* with its NUL */
+
+/* `anomaly.groups.NAME`: hosts that some thresholds are others for. */
+struct network_group {
+	char name[NETWORK_GROUP_NAME_MAX];
+	struct network_list networks;
+	struct anomaly_limits limits; /* 0: as for all others; what is no threshold is 0 */
+};
+
 struct anomaly_config {
 	bool enabled;
 	bool dry_run;
 	struct network_list local_networks;
 	struct network_list allow;
-	struct scan_config scan;
-	struct syn_flood_config syn_flood;
-	struct ddos_config ddos;
-	struct violation_config violation;
-	struct beacon_config beacon;
-	struct exfiltration_config exfiltration;
+	struct baseline_config baseline;
+	union { /* for hosts of no group */
+		struct anomaly_limits limits;
+		struct {
+			ANOMALY_LIMITS
+		};
+	};
+	size_t n_groups;
+	struct network_group groups[NETWORK_GROUPS_MAX]; /* behind limits: config_groups.c */
 };

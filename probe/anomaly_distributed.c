@@ -141,10 +141,11 @@ static void host_report(struct anomaly *a, struct scanned_host *h)
 	e.visibility = anomaly_visibility_at(a, h->obs_point);
 	e.severity = 4;
 	e.value = (float)e.n_ports;
-	e.threshold = (float)a->cfg->scan.distributed;
+	e.threshold = (float)anomaly_limits(a, &h->host)->scan.distributed;
 	e.confidence = anomaly_confidence(e.value, e.threshold, e.visibility);
 	e.window_ms = a->cfg->scan.window_s * 1000;
 	e.rule = "anomaly.scan.distributed";
+	anomaly_tell_group(a, &e, &h->host);
 	e.start_ms = anomaly_unix_ms(a, h->first_ns);
 	e.end_ms = anomaly_unix_ms(a, h->last_ns);
 	e.protocol = h->protocol;

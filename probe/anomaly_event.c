@@ -50,6 +50,19 @@ const char *anomaly_visibility_name(uint8_t visibility)
 	return names[visibility <= ANOMALY_INGRESS_ONLY ? visibility : 0];
 }
 
+const char *anomaly_rule(const struct anomaly_event *e, char text[static ANOMALY_RULE_MAX])
+{
+	static const char top[] = "anomaly";
+
+	*text = '\0';
+	if (e->rule && e->is_group_rule)
+		snprintf(text, ANOMALY_RULE_MAX, "%s.groups.%s%.60s", top, e->group,
+			 e->rule + strlen(top));
+	else if (e->rule)
+		snprintf(text, ANOMALY_RULE_MAX, "%.60s", e->rule);
+	return text;
+}
+
 static char *put_name(char *p, const char *name)
 {
 	p = stpcpy(p, ",\"");
@@ -115,6 +128,11 @@ static char *put_sides(char *p, const struct anomaly_event *e)
 		p = put_number(p, "sourceTransportPort", e->source_port);
 	if (e->has_destination)
 		p = put_host(p, "destination", &e->destination);
+	if (e->has_destination && e->destination_length)
+		p = put_number(p,
+			       host_is_ipv4(&e->destination) ? "destinationIPv4PrefixLength"
+							     : "destinationIPv6PrefixLength",
+			       e->destination_length);
 	if (e->has_destination_port)
 		p = put_number(p, "destinationTransportPort", e->destination_port);
 	if (e->protocol)
@@ -197,11 +215,12 @@ static char *put_evidence(char *p, const struct anomaly_event *e)
 static char *put_silence(char *p, const struct anomaly_event *e)
 {
 	const struct host *h = e->has_source ? &e->source : &e->destination;
+	char rule[ANOMALY_RULE_MAX];
 
 	p = put_name(p, "silence");
 	*p++ = '"';
 	if (e->rule) {
-		p = stpcpy(p, e->rule);
+		p = stpcpy(p, anomaly_rule(e, rule));
 		p += sprintf(p, " above %.0f", (double)(e->value < 1e9f ? e->value : 1e9f));
 	}
 	if (e->has_source || e->has_destination) {
@@ -220,14 +239,22 @@ static char *put_silence(char *p, const struct anomaly_event *e)
 
 char *anomaly_put_explanation(char *p, const struct anomaly_event *e)
 {
+	char rule[ANOMALY_RULE_MAX];
+
 	p = stpcpy(p, "{\"type\":\"explanation\"");
 	p = put_number(p, "eventId", e->event_id);
 	p = put_text(p, "seen", e->reason);
 	p = put_name(p, "why");
-	p += sprintf(p, "\"%.0f is not below the threshold, %.0f of %s, within %u s\"",
+	p += sprintf(p, "\"%.0f is not below the threshold, %.0f of %s, within %u s",
 		     (double)(e->value < 1e9f ? e->value : 1e9f),
 		     (double)(e->threshold < 1e9f ? e->threshold : 1e9f),
-		     e->rule ? e->rule : "the event budget", e->window_ms / 1000);
+		     e->rule ? anomaly_rule(e, rule) : "the event budget", e->window_ms / 1000);
+	if (e->is_learning)
+		p = stpcpy(p, "; what is usual is still being learned");
+	else if (e->baseline > 0)
+		p += sprintf(p, "; usual is %.0f",
+			     (double)(e->baseline < 1e9f ? e->baseline : 1e9f));
+	*p++ = '"';
 	p = put_silence(p, e);
 	p = stpcpy(p, ",\"event\":");
 	p = anomaly_put_json(p, e);
@@ -236,6 +263,8 @@ char *anomaly_put_explanation(char *p, const struct anomaly_event *e)
 
 char *anomaly_put_json(char *p, const struct anomaly_event *e)
 {
+	char rule[ANOMALY_RULE_MAX];
+
 	p = stpcpy(p, "{\"type\":\"event\"");
 	p = put_number(p, "eventId", e->event_id);
 	p = put_number(p, "eventSequence", e->sequence);
@@ -248,6 +277,8 @@ char *anomaly_put_json(char *p, const struct anomaly_event *e)
 	p = put_real(p, "value", e->value);
 	p = put_real(p, "threshold", e->threshold);
 	p = put_real(p, "baseline", e->baseline);
+	if (e->is_learning)
+		p = stpcpy(p, ",\"baselineLearning\":true");
 	p = put_number(p, "windowMs", e->window_ms);
 	p = put_text(p, "visibility", anomaly_visibility_name(e->visibility));
 	p = put_time(p, "observationTime", e->time_ms);
@@ -256,8 +287,10 @@ char *anomaly_put_json(char *p, const struct anomaly_event *e)
 	p = put_number(p, "suppressedCount", e->suppressed);
 	if (*anomaly_technique(e->class))
 		p = put_text(p, "mitreTechnique", anomaly_technique(e->class));
+	if (*e->group)
+		p = put_text(p, "networkGroup", e->group);
 	if (e->rule)
-		p = put_text(p, "rule", e->rule);
+		p = put_text(p, "rule", anomaly_rule(e, rule));
 	p = put_text(p, "reason", e->reason);
 	p = put_evidence(p, e);
 	if (e->is_dry_run)

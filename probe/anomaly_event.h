@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "probe/anomaly_config.h"
 #include "probe/host.h"
 
 enum anomaly_state {
@@ -61,12 +62,13 @@ struct anomaly_event {
 	uint8_t visibility; /* enum anomaly_visibility                          */
 	uint8_t protocol; /* protocolIdentifier                               */
 	bool has_source; /* the guilty side is one host                      */
-	bool has_destination; /* the struck side is one host                      */
+	bool has_destination; /* the struck side is one host, or one prefix       */
 	bool has_source_port;
 	bool has_destination_port;
 	bool is_dry_run;
 	struct host source;
 	struct host destination;
+	uint8_t destination_length; /* of a prefix, 0: it is one host              */
 	uint16_t source_port; /* host order */
 	uint16_t destination_port;
 	uint64_t start_ms; /* Unix time of the first packet of it    flowStart */
@@ -75,9 +77,12 @@ struct anomaly_event {
 	float value; /* what the rule looks at                           */
 	float threshold; /* value from which on it fires                     */
 	float baseline; /* what is usual, 0 = not known                     */
+	bool is_learning; /* ... so far: it is not looked at yet              */
 	uint32_t window_ms; /* over which value counts                          */
 	uint32_t suppressed; /* triggers folded into this incident               */
 	const char *rule; /* key of xflow.yaml(5) that holds the threshold    */
+	bool is_group_rule; /* ... in the group of networks                    */
+	char group[NETWORK_GROUP_NAME_MAX]; /* of the host it holds for, "": none */
 	const char *allow; /* ... of a list for the destination, NULL: none    */
 	char reason[ANOMALY_REASON_MAX]; /* one sentence */
 
@@ -121,6 +126,11 @@ const char *anomaly_class_name(uint8_t class);
 const char *anomaly_subclass_name(uint8_t subclass);
 const char *anomaly_state_name(uint8_t state);
 const char *anomaly_visibility_name(uint8_t visibility);
+
+#define ANOMALY_RULE_MAX (80 + NETWORK_GROUP_NAME_MAX)
+
+/* The key of the threshold, with its group if it is one of a group. Returns text. */
+const char *anomaly_rule(const struct anomaly_event *e, char text[static ANOMALY_RULE_MAX]);
 
 /* MITRE ATT&CK technique of a class, "" for none. */
 const char *anomaly_technique(uint8_t class);

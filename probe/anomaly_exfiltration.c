@@ -122,16 +122,17 @@ static bool is_odd(const struct leak *leak, const struct leak_pair *p)
 	return leak->is_novel && is_strange;
 }
 
-static bool pcr_is_high(const struct anomaly *a, const struct leak *leak)
+static bool pcr_is_high(const struct anomaly *a, const struct leak_pair *p, const struct leak *leak)
 {
-	return leak->pcr * 100 >= (float)a->cfg->exfiltration.ratio_pct;
+	return leak->pcr * 100 >= (float)anomaly_limits(a, &p->source)->exfiltration.ratio_pct;
 }
 
 /* The rule of the hour. */
 static bool leaks_now(const struct anomaly *a, const struct exfiltration *x,
 		      const struct leak_pair *p, struct leak *leak)
 {
-	uint64_t least = (uint64_t)(a->cfg->exfiltration.mbyte_per_hour * OCTETS_PER_MB);
+	uint64_t least = (uint64_t)(anomaly_limits(a, &p->source)->exfiltration.mbyte_per_hour *
+				    OCTETS_PER_MB);
 
 	leak->is_slow = false;
 	for (int way = 0; way < LEAK_WAYS_OF_TRAFFIC; way++)
@@ -145,14 +146,16 @@ static bool leaks_now(const struct anomaly *a, const struct exfiltration *x,
 		least *= EARLY_TIMES;
 	leak->threshold =
 		greatest(least, USUAL_TIMES * leak->usual.most, USUAL_TIMES * p->usual_hour);
-	return leak->octets[LEAK_OUT] >= leak->threshold && pcr_is_high(a, leak) && is_odd(leak, p);
+	return leak->octets[LEAK_OUT] >= leak->threshold && pcr_is_high(a, p, leak) &&
+	       is_odd(leak, p);
 }
 
 /* The rule of the day: less at a time, to who is known for a week at most. */
 static bool leaks_slowly(const struct anomaly *a, const struct exfiltration *x,
 			 const struct leak_pair *p, struct leak *leak)
 {
-	uint64_t least = (uint64_t)(a->cfg->exfiltration.mbyte_per_day * OCTETS_PER_MB);
+	uint64_t least = (uint64_t)(anomaly_limits(a, &p->source)->exfiltration.mbyte_per_day *
+				    OCTETS_PER_MB);
 
 	leak->is_slow = true;
 	for (int way = 0; way < LEAK_WAYS_OF_TRAFFIC; way++)
@@ -160,7 +163,7 @@ static bool leaks_slowly(const struct anomaly *a, const struct exfiltration *x,
 	leak->threshold = greatest(least, USUAL_TIMES * p->usual_day, 0);
 	leak->pcr = pcr_of(leak->octets);
 	leak->is_novel = is_novel(a, p, NOVEL_SLOW_NS) && !is_early(a, x, p);
-	return leak->octets[LEAK_OUT] >= leak->threshold && pcr_is_high(a, leak) &&
+	return leak->octets[LEAK_OUT] >= leak->threshold && pcr_is_high(a, p, leak) &&
 	       leak->is_novel && !leak->is_popular && is_odd(leak, p);
 }
 
@@ -209,6 +212,7 @@ static void event_write(const struct anomaly *a, const struct leak_pair *p, cons
 	e->value = megabytes(leak->octets[LEAK_OUT]);
 	e->threshold = megabytes(leak->threshold);
 	e->baseline = megabytes(leak->usual.most);
+	e->is_learning = !leak->usual.has_z;
 	e->severity = (uint8_t)(6 + (leak->is_novel && !leak->is_early) +
 				(e->value >= MUCH_TIMES * e->threshold));
 	e->confidence = anomaly_confidence(e->value, e->threshold, e->visibility);
@@ -217,6 +221,7 @@ static void event_write(const struct anomaly *a, const struct leak_pair *p, cons
 	e->window_ms = (uint32_t)((leak->is_slow ? LEAK_HOURS : 1) * LEAK_HOUR_NS / NS_PER_MS);
 	e->rule = leak->is_slow ? "anomaly.exfiltration.mbyte_per_day"
 				: "anomaly.exfiltration.mbyte_per_hour";
+	anomaly_tell_group(a, e, &p->source);
 	e->allow = "anomaly.exfiltration.allow";
 	e->start_ms = anomaly_unix_ms(a, leak_began_ns(p, leak->is_slow));
 	e->end_ms = anomaly_unix_ms(a, p->last_ns);
@@ -280,7 +285,7 @@ static bool goes_on(const struct anomaly *a, const struct exfiltration *x, struc
 	else
 		leaks_now(a, x, p, leak);
 	leak->threshold = p->threshold;
-	return leak->octets[LEAK_OUT] >= leak->threshold / 2 && pcr_is_high(a, leak);
+	return leak->octets[LEAK_OUT] >= leak->threshold / 2 && pcr_is_high(a, p, leak);
 }
 
 static void pair_judge(struct anomaly *a, struct exfiltration *x, struct leak_pair *p)
@@ -293,8 +298,8 @@ static void pair_judge(struct anomaly *a, struct exfiltration *x, struct leak_pa
 	leak_age(p, a->now_ns);
 	if (!p->is_answered)
 		leak.visibility = anomaly_visibility_at(a, p->obs_point);
-	leak.is_popular =
-		clients_count(&x->clients, theirs, a->now_ns) > a->cfg->exfiltration.clients;
+	leak.is_popular = clients_count(&x->clients, theirs, a->now_ns) >
+			  anomaly_limits(a, &p->source)->exfiltration.clients;
 	if (host)
 		usual_compare(&host->sent, sum(p->in_hour[LEAK_OUT], LEAK_SLICES), &leak.usual);
 	if (p->is_open)
@@ -311,7 +316,7 @@ static void pair_judge(struct anomaly *a, struct exfiltration *x, struct leak_pa
 /* Less than this is not worth a judgement. */
 static bool is_much(const struct anomaly *a, const struct leak_pair *p)
 {
-	const struct exfiltration_config *cfg = &a->cfg->exfiltration;
+	const struct exfiltration_config *cfg = &anomaly_limits(a, &p->source)->exfiltration;
 
 	return (float)sum(p->in_hour[LEAK_OUT], LEAK_SLICES) >=
 		       cfg->mbyte_per_hour * OCTETS_PER_MB ||

@@ -139,7 +139,7 @@ static void pair_count(const struct anomaly *a, struct exfiltration *x, struct l
 /* KiB in an hour that are worth a place: who never gets there sends less in a day, too. */
 static uint64_t rough_least(const struct anomaly *a)
 {
-	const struct exfiltration_config *cfg = &a->cfg->exfiltration;
+	const struct exfiltration_config *cfg = &a->groups.least.exfiltration;
 	uint64_t mbytes =
 		cfg->mbyte_per_hour < cfg->mbyte_per_day ? cfg->mbyte_per_hour : cfg->mbyte_per_day;
 

@@ -14,7 +14,7 @@ enum {
 	FLOW_WAITED = 1 << 1, /* counted among the contacts without an answer  */
 	FLOW_ESTABLISHED = 1 << 2, /* counted as a handshake that was completed     */
 	FLOW_UNSOLICITED = 1 << 3, /* an answer nobody asked for                    */
-	FLOW_SEEN_BOTH = 1 << 4, /* counted for visibility                        */
+	FLOW_SEEN_BOTH = 1 << 4, /* it is answered                                */
 	FLOW_BEAT_JUDGED = 1 << 5, /* as a beat: it is one or none                  */
 	FLOW_BEAT = 1 << 6, /* and it is one: its octets are still to come   */
 	/* from here on: found out again once the configuration has changed */
@@ -26,6 +26,8 @@ enum {
 
 #define FLOW_EPOCH_SHIFT 24
 #define FLOW_EPOCH_END	 (1u << 30)
+/* From here on a bit for each detector: nothing of it matters any more. */
+#define FLOW_DULL_SHIFT 10
 
 struct anomaly_flow {
 	const struct flow_delta *delta;

@@ -124,7 +124,11 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	struct tunnel *t;
 	enum echo echo;
 
-	if (!d->packets || !is_echo(flow, &echo) || anomaly_direction(a, flow) == FLOW_STAYING)
+	if (!is_echo(flow, &echo)) {
+		flow_is_dull(flow, DETECTOR_icmp_tunnel);
+		return;
+	}
+	if (!d->packets || anomaly_direction(a, flow) == FLOW_STAYING)
 		return;
 	is_leaving = anomaly_direction(a, flow) == FLOW_LEAVING;
 	t = is_leaving ? tunnel_find(a, state, &flow->source, &flow->destination)
@@ -204,10 +208,11 @@ static void tunnel_report(struct anomaly *a, const struct tunnel *t, const struc
 		       anomaly_visibility_at(a, t->obs_point) == ANOMALY_BOTH;
 	e.severity = 6;
 	e.value = messages;
-	e.threshold = (float)a->cfg->exfiltration.echo_per_min;
+	e.threshold = (float)anomaly_limits(a, &t->source)->exfiltration.echo_per_min;
 	e.confidence = anomaly_confidence(e.value, e.threshold, e.visibility);
 	e.window_ms = (uint32_t)(SLICES * SLICE_NS / NS_PER_MS);
 	e.rule = "anomaly.exfiltration.echo_per_min";
+	anomaly_tell_group(a, &e, &t->source);
 	e.allow = "anomaly.exfiltration.allow";
 	e.start_ms = anomaly_unix_ms(a, t->first_ns);
 	e.end_ms = anomaly_unix_ms(a, t->last_ns);
@@ -243,8 +248,8 @@ static void tunnel_judge(struct anomaly *a, const struct tunnel *t)
 	count(t, &c);
 	messages = c.packets[ECHO_ASKED] > c.packets[ECHO_ANSWERED] ? c.packets[ECHO_ASKED]
 								    : c.packets[ECHO_ANSWERED];
-	if (messages * 2 >= a->cfg->exfiltration.echo_per_min && larger(&c) > PAYLOAD_LEAST &&
-	    is_exchange(&c) && (differs(&c) || t->varies))
+	if (messages * 2 >= anomaly_limits(a, &t->source)->exfiltration.echo_per_min &&
+	    larger(&c) > PAYLOAD_LEAST && is_exchange(&c) && (differs(&c) || t->varies))
 		tunnel_report(a, t, &c, (float)messages);
 }
 

@@ -13,7 +13,7 @@
 #define BUDGET_MAX_NS	NS_PER_S
 #define SUMMARY_EACH_NS (10 * NS_PER_S)
 #define EVENT_ID_MAX	((1ULL << 53) - 1) /* what readers of JSON keep that know doubles only */
-#define GROWN_TO_TELL	2 /* times the value told last */
+#define GROWN_TO_TELL	2 /* times the value told first; each update takes twice as many */
 
 enum incident_life {
 	INCIDENT_FREE,
@@ -29,6 +29,7 @@ struct incident {
 	uint64_t ended_ns;
 	uint64_t quiet_ns;
 	float told_value;
+	float grown_to_tell; /* times that is news */
 	uint8_t life; /* enum incident_life */
 	bool is_silent; /* its start was held back */
 	bool has_news;
@@ -151,6 +152,9 @@ static void incident_tell(struct incidents *s, struct incident *i, enum anomaly_
 	i->event.time_ms = unix_ms(s, s->now_ns);
 	i->event.is_dry_run = s->is_dry_run;
 	i->told_ns = s->now_ns;
+	/* what grows and grows is told of less and less often */
+	if (i->event.value >= i->grown_to_tell * i->told_value)
+		i->grown_to_tell *= GROWN_TO_TELL;
 	i->told_value = i->event.value;
 	i->has_news = false;
 	s->n_events++;
@@ -203,6 +207,7 @@ static void incident_start(struct incidents *s, const struct incident_report *r)
 		.fresh_ns = s->now_ns,
 		.quiet_ns = r->quiet_ms * NS_PER_MS,
 		.life = INCIDENT_OPEN,
+		.grown_to_tell = 1,
 	};
 	/* one pair may have several, one after the other, of one pattern with one start */
 	i->event.event_id =
@@ -225,7 +230,7 @@ static void incident_keep(struct incident *i, const struct incident_report *r)
 	e->end_ms = old->end_ms > e->end_ms ? old->end_ms : e->end_ms;
 	e->peak_pps = old->peak_pps > e->peak_pps ? old->peak_pps : e->peak_pps;
 	e->peak_bps = old->peak_bps > e->peak_bps ? old->peak_bps : e->peak_bps;
-	i->has_news |= e->value >= GROWN_TO_TELL * i->told_value || e->class != old->class ||
+	i->has_news |= e->value >= i->grown_to_tell * i->told_value || e->class != old->class ||
 		       r->has_new_target;
 	*old = *e;
 }

@@ -6,8 +6,8 @@
  * summary.
  *
  *	idle -> open        value reaches the threshold
- *	open -> open        update: news (twice the value, another class or target),
- *	                    at most once a minute
+ *	open -> open        update: news (twice the value, the next time four times,
+ *	                    then eight; another class or target), at most once a minute
  *	open -> ended       nothing fresh above half the threshold for quiet_ms
  *	ended -> open       again by the same means within five minutes: the same
  *	                    eventId, an update

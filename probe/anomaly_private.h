@@ -7,8 +7,10 @@
 #pragma once
 
 #include "probe/anomaly.h"
+#include "probe/anomaly_baseline.h"
 #include "probe/anomaly_contact.h"
 #include "probe/anomaly_flow.h"
+#include "probe/anomaly_groups.h"
 #include "probe/anomaly_incidents.h"
 #include "probe/distinct.h"
 
@@ -21,7 +23,7 @@ struct detector {
 	/* Thresholds have changed. NULL: looked up each time. */
 	void (*on_reload)(const struct anomaly *a, void *state);
 
-	/* News of a Flow. NULL: not wanted. */
+	/* News of a Flow, unless flow_is_dull() was said of it. NULL: not wanted. */
 	void (*on_flow)(struct anomaly *a, void *state, const struct anomaly_flow *flow);
 
 	/* A first contact that failed or was answered. NULL: not wanted. */
@@ -49,6 +51,14 @@ enum detector_index {
 	N_DETECTORS,
 };
 
+_Static_assert(FLOW_DULL_SHIFT + N_DETECTORS <= FLOW_EPOCH_SHIFT, "a bit for each");
+
+/* Whatever comes of the Flow, this detector does not care: by its key, or for good. */
+static inline void flow_is_dull(const struct anomaly_flow *flow, enum detector_index detector)
+{
+	*flow->delta->state |= 1u << (FLOW_DULL_SHIFT + detector);
+}
+
 /* What is known of one Observation Point: whether answers come by. */
 struct visibility {
 	uint32_t both;
@@ -61,6 +71,7 @@ struct anomaly {
 	struct sweep_observer observer;
 	const struct anomaly_config *cfg; /* &config */
 	struct anomaly_config config;
+	struct anomaly_groups groups; /* what follows from it */
 	const struct wall_clock *clock;
 	struct network_list attached; /* networks of the interfaces themselves */
 	uint64_t seed;
@@ -72,7 +83,9 @@ struct anomaly {
 	struct incidents incidents;
 	struct visibility visibility[128]; /* by obs_point >> 1 */
 	struct waiting *waiting;
+	struct baselines *baselines;
 	void *state[N_DETECTORS]; /* NULL: not enabled */
+	uint32_t on_flow_wanted; /* bit i: detector i has a state, and on_flow() */
 };
 
 /* A hash nobody outside can choose, of a host and one more number. */
@@ -105,6 +118,21 @@ static inline uint64_t anomaly_key(enum detector_index detector, const struct ho
 	return key ? key : 1;
 }
 
+/* A rate of a host and its threshold: what is configured, or so many times what is usual. */
+struct anomaly_rate {
+	uint64_t name; /* for baselines_note() */
+	float floor; /* as configured */
+	float threshold;
+	float usual;
+	bool is_learning;
+};
+struct anomaly_rate anomaly_rate(const struct anomaly *a, enum detector_index detector,
+				 const struct host *h, uint64_t word, float floor);
+
+/* Seconds of the rate are over, of so much in all. What is an eighth of `floor` is learned. */
+void anomaly_rate_note(const struct anomaly *a, const struct anomaly_rate *r, float amount,
+		       float seconds, bool is_odd);
+
 /* Time passed; 0 when `then_ns` is a packet's and later than the sweep. */
 static inline uint64_t anomaly_since(uint64_t now_ns, uint64_t then_ns)
 {
@@ -115,6 +143,20 @@ static inline uint64_t anomaly_since(uint64_t now_ns, uint64_t then_ns)
 static inline uint64_t anomaly_unix_ms(const struct anomaly *a, uint64_t ns)
 {
 	return wall_clock_ns(a->clock, ns) / NS_PER_MS;
+}
+
+/* What the host is measured by. */
+static inline const struct anomaly_limits *anomaly_limits(const struct anomaly *a,
+							  const struct host *h)
+{
+	return &a->groups.limits[anomaly_groups_find(&a->groups, h)];
+}
+
+/* The event's threshold is that of this host's group. Once e->rule is set. */
+static inline void anomaly_tell_group(const struct anomaly *a, struct anomaly_event *e,
+				      const struct host *h)
+{
+	anomaly_groups_tell(&a->groups, a->cfg, h, e);
 }
 
 static inline bool anomaly_is_local(const struct anomaly *a, const struct host *h)

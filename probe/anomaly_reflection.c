@@ -103,10 +103,16 @@ static struct struck *struck_find(struct reflection *r, const struct anomaly *a,
  * Whether nobody asked, found out when the Flow is new: a question comes first. Of a
  * new Flow that was asked for *question becomes what there is of the question.
  */
-static bool is_unasked(const struct flow_delta *d, struct flow_reverse *question)
+static bool is_unasked(const struct anomaly_flow *flow, struct flow_reverse *question)
 {
-	if (d->is_new && !flow_delta_reverse(d, question))
+	const struct flow_delta *d = flow->delta;
+
+	if (!d->is_new)
+		return *d->state & FLOW_UNSOLICITED;
+	if (!flow_delta_reverse(d, question))
 		*d->state |= FLOW_UNSOLICITED;
+	else if (flow->protocol == IPPROTO_TCP && !(question->first_flags & TH_RST))
+		*d->state |= FLOW_SEEN_BOTH;
 	return *d->state & FLOW_UNSOLICITED;
 }
 
@@ -164,11 +170,14 @@ static void on_udp(struct anomaly *a, struct reflection *r, const struct anomaly
 		struck_find(r, a, flow)->second_octets += d->octets;
 		return;
 	}
-	if (!service_of(flow->source_port) ||
-	    (flow->destination_port == flow->source_port && d->length_max < SMALL_OCTETS))
+	if (!service_of(flow->source_port)) {
+		flow_is_dull(flow, DETECTOR_reflection);
+		return;
+	}
+	if (flow->destination_port == flow->source_port && d->length_max < SMALL_OCTETS)
 		return;
 	s = struck_find(r, a, flow);
-	if (!is_unasked(d, &question)) {
+	if (!is_unasked(flow, &question)) {
 		s->answers[0].asked += d->packets;
 		question_note(&s->questions, flow->source_port, &question);
 		return;
@@ -189,8 +198,10 @@ static void on_tcp(struct anomaly *a, struct reflection *r, const struct anomaly
 	struct struck *s;
 
 	if ((d->first_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) != (TH_SYN | TH_ACK) ||
-	    d->tcp_flags & (TH_FIN | TH_RST | TH_PUSH) || !is_unasked(d, &question))
+	    d->tcp_flags & (TH_FIN | TH_RST | TH_PUSH) || !is_unasked(flow, &question)) {
+		flow_is_dull(flow, DETECTOR_reflection);
 		return;
+	}
 	s = struck_find(r, a, flow);
 	s->syn_ack += d->packets;
 	s->all_syn_ack += d->packets;
@@ -207,6 +218,8 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 		on_udp(a, state, flow);
 	else if (flow->protocol == IPPROTO_TCP && !flow->is_later_fragment)
 		on_tcp(a, state, flow);
+	else
+		flow_is_dull(flow, DETECTOR_reflection);
 }
 
 /* What both kinds have in common, and telling it. */
@@ -222,6 +235,7 @@ static void struck_report(struct anomaly *a, struct struck *s, struct anomaly_ev
 	};
 
 	e->class = ANOMALY_REFLECTION;
+	anomaly_tell_group(a, e, &s->host);
 	e->has_destination = true;
 	e->destination = s->host;
 	e->severity = 7;
@@ -251,7 +265,7 @@ static void udp_judge(struct anomaly *a, struct struck *s)
 	const struct answers *now = &s->answers[0], *before = &s->answers[1];
 	uint64_t unasked = now->unasked + before->unasked, asked = now->asked + before->asked;
 	uint64_t mean = unasked ? (now->octets + before->octets) / unasked : 0;
-	uint32_t threshold = a->cfg->ddos.reflectors;
+	uint32_t threshold = anomaly_limits(a, &s->host)->ddos.reflectors;
 	struct distinct_many servers = now->servers;
 	struct anomaly_event e = {.protocol = IPPROTO_UDP, .window_ms = 10000};
 	char whom[HOST_TEXT_MAX + 1];
@@ -288,7 +302,7 @@ static void syn_ack_judge(struct anomaly *a, struct struck *s, float seconds)
 		.rule = "anomaly.syn_flood.syn_per_s",
 		.n_syn_ack = s->all_syn_ack,
 		.value = rate,
-		.threshold = (float)a->cfg->syn_flood.syn_per_s,
+		.threshold = (float)anomaly_limits(a, &s->host)->syn_flood.syn_per_s,
 	};
 	char whom[HOST_TEXT_MAX + 1];
 

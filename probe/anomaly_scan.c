@@ -31,6 +31,13 @@ struct scan {
 	struct sources sources;
 };
 
+/* The source counts: whose networks it scans knows nothing of its thresholds. */
+static const struct scan_config *limits_of(const struct anomaly *a,
+					   const struct scan_source *source)
+{
+	return &anomaly_limits(a, &source->address)->scan;
+}
+
 static bool is_enabled(const struct anomaly_config *cfg)
 {
 	return cfg->scan.enabled;
@@ -91,7 +98,7 @@ static uint8_t subclass_of(const struct scan_source *source, bool is_slow)
 static struct scan_rule rule_udp(const struct anomaly *a, const struct scan_source *source,
 				 const struct source_counts *c)
 {
-	const struct scan_config *cfg = &a->cfg->scan;
+	const struct scan_config *cfg = limits_of(a, source);
 	bool is_one_way = anomaly_visibility_at(a, source->obs_point) != ANOMALY_BOTH;
 	struct scan_rule rule = {c->failed, cfg->udp, "anomaly.scan.udp", false};
 
@@ -113,7 +120,7 @@ static struct scan_rule rule_udp(const struct anomaly *a, const struct scan_sour
 static uint32_t local_factor(const struct anomaly *a, const struct scan_source *source,
 			     const struct source_counts *c)
 {
-	uint32_t factor = a->cfg->scan.local_factor;
+	uint32_t factor = limits_of(a, source)->local_factor;
 
 	if (class_of(source, c) != ANOMALY_ADDRESS_SCAN && c->failed >= 2 * c->hosts)
 		return 1;
@@ -135,7 +142,7 @@ static uint32_t raised(uint32_t threshold, uint32_t factor, uint32_t most)
 static struct scan_rule scan_rule_of(const struct anomaly *a, const struct scan_source *source,
 				     const struct source_counts *c)
 {
-	const struct scan_config *cfg = &a->cfg->scan;
+	const struct scan_config *cfg = limits_of(a, source);
 	bool is_local = anomaly_is_local(a, &source->address);
 	struct scan_rule rule = {c->failed, cfg->contacts, "anomaly.scan.contacts", false};
 
@@ -166,12 +173,13 @@ static struct scan_rule scan_rule_of(const struct anomaly *a, const struct scan_
 static uint32_t slow_threshold(const struct anomaly *a, const struct scan_source *source,
 			       const struct source_counts *c)
 {
+	uint32_t slow = limits_of(a, source)->slow;
 	struct source_counts day;
 
-	if (c->failed_day < a->cfg->scan.slow || !anomaly_is_local(a, &source->address))
-		return a->cfg->scan.slow;
+	if (c->failed_day < slow || !anomaly_is_local(a, &source->address))
+		return slow;
 	source_count(source, DAY_S, &day); /* the latest targets, however long ago */
-	return raised(a->cfg->scan.slow, local_factor(a, source, &day), SOURCE_DAY_MOST);
+	return raised(slow, local_factor(a, source, &day), SOURCE_DAY_MOST);
 }
 
 /* Who fails no more often than it succeeds looks for somebody, not for anybody. */
@@ -183,7 +191,8 @@ static void rule_apply_answers(const struct anomaly *a, const struct scan_source
 	if (!is_odd && c->answered >= c->failed)
 		rule->value = 0;
 	if (rule->value < rule->threshold && c->answered_day < c->failed_day &&
-	    c->failed < a->cfg->scan.contacts && c->failed_day >= slow_threshold(a, source, c))
+	    c->failed < limits_of(a, source)->contacts &&
+	    c->failed_day >= slow_threshold(a, source, c))
 		*rule = (struct scan_rule){c->failed_day, slow_threshold(a, source, c),
 					   "anomaly.scan.slow", true};
 }
@@ -315,6 +324,7 @@ static bool source_report(struct anomaly *a, const struct scan *scan, struct sca
 	e.window_ms = rule.is_slow ? (uint32_t)(SOURCE_SPANS * SOURCE_SPAN_NS / NS_PER_MS)
 				   : a->cfg->scan.window_s * 1000;
 	e.rule = rule.key;
+	anomaly_tell_group(a, &e, &source->address);
 	e.start_ms = anomaly_unix_ms(a, c.first_ns);
 	e.end_ms = anomaly_unix_ms(a, source->last_ns);
 	e.n_destinations = c.hosts;

@@ -109,8 +109,10 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 
 	/* by mask: floods set ECE and CWR, too */
 	if (flow->protocol != IPPROTO_TCP || flow->is_later_fragment ||
-	    (d->first_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) != TH_SYN)
+	    (d->first_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) != TH_SYN) {
+		flow_is_dull(flow, DETECTOR_syn_flood);
 		return;
+	}
 	n_syn = d->tcp_flags & (TH_ACK | TH_RST | TH_FIN) ? d->is_new : d->packets;
 	if (n_syn) {
 		t = target_find(state, a, &flow->destination, flow->destination_port, true);
@@ -119,6 +121,7 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	if (!(d->tcp_flags & TH_ACK) || *d->state & FLOW_ESTABLISHED)
 		return;
 	*d->state |= FLOW_ESTABLISHED;
+	flow_is_dull(flow, DETECTOR_syn_flood); /* of a connection nothing more is counted */
 	t = target_find(state, a, &flow->destination, flow->destination_port, false);
 	if (!t)
 		return;
@@ -194,9 +197,9 @@ static void reason_write(struct anomaly_event *e, const struct flood_target *t, 
 			 (unsigned long long)t->unseen);
 }
 
-static void target_report(struct anomaly *a, struct flood_target *t, float rate, float completed)
+static void target_report(struct anomaly *a, struct flood_target *t, float rate, float completed,
+			  const struct anomaly_rate *known)
 {
-	const struct syn_flood_config *cfg = &a->cfg->syn_flood;
 	struct anomaly_event e = {.class = ANOMALY_SYN_FLOOD, .subclass = ANOMALY_BY_SYN};
 	struct incident_report report = {
 		.key = anomaly_key(DETECTOR_syn_flood, &t->host, t->port),
@@ -210,12 +213,14 @@ static void target_report(struct anomaly *a, struct flood_target *t, float rate,
 	e.visibility = anomaly_visibility_at(a, t->obs_point);
 	e.severity = t->usual >= 1 && completed < t->usual / 2 ? 8 : 6;
 	e.value = rate;
-	e.threshold = (float)cfg->syn_per_s;
-	e.baseline = t->usual;
+	e.threshold = known->threshold;
+	e.baseline = known->usual;
+	e.is_learning = known->is_learning;
 	/* a flood shows by what the clients themselves do not send */
 	e.confidence = anomaly_confidence(e.value, e.threshold, ANOMALY_BOTH);
 	e.window_ms = 1000;
 	e.rule = "anomaly.syn_flood.syn_per_s";
+	anomaly_tell_group(a, &e, &t->host);
 	e.start_ms = anomaly_unix_ms(a, t->first_ns);
 	e.end_ms = anomaly_unix_ms(a, t->last_ns);
 	e.n_syn = t->all_syn;
@@ -229,11 +234,10 @@ static void target_report(struct anomaly *a, struct flood_target *t, float rate,
 
 /* True when the rule fires: by CUSUM, or by three seconds in a row. */
 static bool target_judge(const struct syn_flood_config *cfg, struct flood_target *t, float rate,
-			 float completed)
+			 float completed, float threshold)
 {
 	float usual = t->usual > USUAL_LEAST ? t->usual : USUAL_LEAST;
-	bool is_over =
-		rate >= (float)cfg->syn_per_s && completed * 100 < rate * (float)cfg->completed_pct;
+	bool is_over = rate >= threshold && completed * 100 < rate * (float)cfg->completed_pct;
 
 	t->cusum += (rate - completed) / usual - CUSUM_DRIFT;
 	if (t->cusum < 0)
@@ -244,24 +248,28 @@ static bool target_judge(const struct syn_flood_config *cfg, struct flood_target
 	if (!is_over)
 		return false;
 	if (t->cusum > CUSUM_ALARM)
-		return t->n_over > 1 || rate >= (float)(AT_ONCE * cfg->syn_per_s);
+		return t->n_over > 1 || rate >= AT_ONCE * threshold;
 	return t->n_over >= SECONDS_NEEDED;
 }
 
 static void target_second(struct anomaly *a, struct flood_target *t, uint64_t passed_ns)
 {
-	const struct syn_flood_config *cfg = &a->cfg->syn_flood;
+	const struct syn_flood_config *cfg = &anomaly_limits(a, &t->host)->syn_flood;
+	struct anomaly_rate known =
+		anomaly_rate(a, DETECTOR_syn_flood, &t->host, t->port, (float)cfg->syn_per_s);
 	float seconds = (float)passed_ns / (float)NS_PER_S;
 	float rate = (float)t->syn / seconds, completed = (float)t->established / seconds;
 	uint64_t key = anomaly_key(DETECTOR_syn_flood, &t->host, t->port);
-	bool fires = target_judge(cfg, t, rate, completed);
+	bool fires = target_judge(cfg, t, rate, completed, known.threshold);
 
 	if ((uint64_t)rate > t->peak)
 		t->peak = (uint64_t)rate;
-	if (fires || (rate >= (float)cfg->syn_per_s / 2 && incidents_has(&a->incidents, key)))
-		target_report(a, t, rate, completed);
+	if (fires || (rate >= known.threshold / 2 && incidents_has(&a->incidents, key)))
+		target_report(a, t, rate, completed, &known);
 	else
 		t->usual += USUAL_SHARE * (completed - t->usual);
+	anomaly_rate_note(a, &known, (float)t->syn, seconds,
+			  t->n_over || incidents_has(&a->incidents, key));
 	t->syn = t->established = 0;
 	if (anomaly_since(a->now_ns, t->last_ns) < FORGET_NS)
 		return;

@@ -178,8 +178,12 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	struct host site = is_struck ? flow->destination : host_site(&flow->source);
 	struct crowd *crowd;
 
-	if (v == VIOLATIONS)
+	if (v == VIOLATIONS) {
+		/* flags are looked at once, and the rest stays as it is */
+		if (flow->delta->packets)
+			flow_is_dull(flow, DETECTOR_violation);
 		return;
+	}
 	crowd = &s->crowd[v];
 	distinct_many_add(&crowd->hosts, anomaly_hash(a, &site, v));
 	crowd->all.violation = v;
@@ -344,10 +348,13 @@ static void violator_report(struct anomaly *a, struct violation_state *s, const 
 	e.severity = violations[v->violation].severity;
 	e.visibility = anomaly_visibility_at(a, v->obs_point);
 	e.value = (float)v->packets;
-	e.threshold = violations[v->violation].always ? 1 : (float)a->cfg->violation.packets;
+	e.threshold = violations[v->violation].always
+			      ? 1
+			      : (float)anomaly_limits(a, &v->host)->violation.packets;
 	e.confidence = 90; /* the packet is its own proof; who sent it may be forged */
 	e.window_ms = WINDOW_NS / NS_PER_MS;
 	e.rule = "anomaly.violation.packets";
+	anomaly_tell_group(a, &e, &v->host);
 	e.start_ms = anomaly_unix_ms(a, v->first_ns);
 	e.end_ms = anomaly_unix_ms(a, v->last_ns);
 	e.protocol = v->protocol;

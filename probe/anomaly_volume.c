@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Floods by volume: more to one address, in two seconds in a row, than a threshold and
- * than four times what is usual. What is answered does not count, where answers are
+ * than some times what is usual. What is answered does not count, where answers are
  * observed: a download, a backup, a busy server. An address is followed once a rough
  * count shared by hash says that it gets much.
  */
@@ -16,8 +16,6 @@
 #define VICTIM_WAYS    8
 #define VICTIMS	       (VICTIM_SETS * VICTIM_WAYS)
 #define ROUGH_SHARE    8 /* an eighth of a threshold is worth following */
-#define USUAL_TIMES    4
-#define USUAL_SHARE    0.02f /* of this second in what is usual: some 50 s */
 #define SECONDS_NEEDED 2
 #define DOMINANT_PCT   90
 #define HEAVY	       100 /* packets of a Flow in a second: worth looking for its answers again */
@@ -55,7 +53,6 @@ struct victim {
 	uint8_t n_over;
 	uint64_t sum[MEASURES]; /* since the last second */
 	uint64_t kind[KINDS]; /* packets */
-	float usual[MEASURES]; /* a second's */
 	uint64_t peak_pps;
 	uint64_t peak_bps;
 	uint64_t first_ns; /* since it was last below */
@@ -88,7 +85,7 @@ static bool is_enabled(const struct anomaly_config *cfg)
 	return cfg->ddos.enabled;
 }
 
-static float threshold_of(const struct ddos_config *cfg, int measure)
+static float floor_of(const struct ddos_config *cfg, int measure)
 {
 	const float thresholds[MEASURES] = {
 		[MEASURE_PACKETS] = (float)cfg->packets_per_s,
@@ -137,7 +134,7 @@ static struct victim *victim_find(struct volume *v, uint64_t hash, const struct 
 static void least_set(struct volume *v, const struct ddos_config *cfg)
 {
 	for (int i = 0; i < MEASURES; i++)
-		v->least[i] = (uint64_t)(threshold_of(cfg, i) / ROUGH_SHARE) + 1;
+		v->least[i] = (uint64_t)(floor_of(cfg, i) / ROUGH_SHARE) + 1;
 	if (v->least[MEASURE_FLOWS] > UINT16_MAX)
 		v->least[MEASURE_FLOWS] = UINT16_MAX;
 	if (v->least[MEASURE_PACKETS] > UINT32_MAX)
@@ -146,7 +143,7 @@ static void least_set(struct volume *v, const struct ddos_config *cfg)
 
 static void on_reload(const struct anomaly *a, void *state)
 {
-	least_set(state, &a->cfg->ddos);
+	least_set(state, &a->groups.least.ddos);
 }
 
 static bool rough_is_much(const struct volume *v, const struct rough *r)
@@ -229,10 +226,15 @@ static void on_flow(struct anomaly *a, void *state, const struct anomaly_flow *f
 	uint64_t hash;
 	struct rough *r;
 
-	if (!flow->delta->packets || host_is_group(&flow->destination))
+	if (host_is_group(&flow->destination) ||
+	    (flow->protocol == IPPROTO_TCP && *flow->delta->state & FLOW_SEEN_BOTH)) {
+		flow_is_dull(flow, DETECTOR_volume);
+		return;
+	}
+	if (!flow->delta->packets)
 		return;
 	if (!v->least[0])
-		least_set(v, &a->cfg->ddos);
+		least_set(v, &a->groups.least.ddos);
 	hash = anomaly_hash(a, &flow->destination, 0);
 	r = &v->rough[hash / VICTIM_SETS % ROUGH_SLOTS];
 	rough_count(v, r, flow->delta->packets, flow->delta->octets, flow->delta->is_new);
@@ -269,7 +271,7 @@ static void on_unseen(struct anomaly *a, void *state, const struct unseen_news *
 		    (uint64_t)HEAVY * distinct_many_count(&news->distinct[XFP_UNSEEN_FLOWS]))
 		return;
 	if (!v->least[0])
-		least_set(v, &a->cfg->ddos);
+		least_set(v, &a->groups.least.ddos);
 	packets = unseen_unanswered(news);
 	octets = (uint64_t)((double)news->octets * (double)packets / (double)news->packets);
 	r = &v->rough[hash / VICTIM_SETS % ROUGH_SLOTS];
@@ -308,30 +310,27 @@ static uint8_t subclass_of(const struct victim *v)
  * The measure that is furthest above its threshold. Few that make many Flows scan, and
  * flood only by what they send.
  */
-static int measure_of(const struct anomaly *a, const struct victim *v, float seconds, float *value,
-		      float *threshold)
+static int measure_of(const struct victim *v, const struct anomaly_rate rate[MEASURES],
+		      float seconds, float *value)
 {
 	int most = 0;
 	float most_times = -1;
 	bool is_of_few = v->sum[MEASURE_FLOWS] && distinct_many_count(&v->sources) < SOURCES_LEAST;
 
 	for (int i = 0; i < (is_of_few ? MEASURE_FLOWS : MEASURES); i++) {
-		float x = (float)v->sum[i] / seconds, least = threshold_of(&a->cfg->ddos, i);
+		float x = (float)v->sum[i] / seconds;
 
-		if (USUAL_TIMES * v->usual[i] > least)
-			least = USUAL_TIMES * v->usual[i];
-		if (x / least <= most_times)
+		if (x / rate[i].threshold <= most_times)
 			continue;
 		most = i;
-		most_times = x / least;
+		most_times = x / rate[i].threshold;
 		*value = x;
-		*threshold = least;
 	}
 	return most;
 }
 
 static void victim_report(struct anomaly *a, struct victim *v, int measure, float value,
-			  float threshold)
+			  const struct anomaly_rate *rate)
 {
 	static const char *const words[] = {"packets", "octets", "new Flows"};
 	static const char *const rules[] = {"anomaly.ddos.packets_per_s", "anomaly.ddos.mbit_per_s",
@@ -354,11 +353,13 @@ static void victim_report(struct anomaly *a, struct victim *v, int measure, floa
 		return; /* its answers may go another way */
 	e.severity = 7;
 	e.value = value;
-	e.threshold = threshold;
-	e.baseline = v->usual[measure];
-	e.confidence = anomaly_confidence(value, threshold, e.visibility);
+	e.threshold = rate->threshold;
+	e.baseline = rate->usual;
+	e.is_learning = rate->is_learning;
+	e.confidence = anomaly_confidence(value, e.threshold, e.visibility);
 	e.window_ms = SECONDS_NEEDED * 1000;
 	e.rule = rules[measure];
+	anomaly_tell_group(a, &e, &v->host);
 	e.start_ms = anomaly_unix_ms(a, v->first_ns);
 	e.end_ms = anomaly_unix_ms(a, v->last_ns);
 	e.has_destination = true;
@@ -403,7 +404,7 @@ enum anomaly_flood anomaly_flood_at(const struct anomaly *a, const struct host *
 	if (incidents_has(&a->incidents, anomaly_key(DETECTOR_volume, host, 0)))
 		return v->told == subclass ? ANOMALY_FLOOD_TOLD : ANOMALY_FLOOD_NONE;
 	share = distinct_many_count(&v->sources) < SOURCES_LEAST ? 2 : ROUGH_SHARE;
-	if (v->sum[MEASURE_PACKETS] < a->cfg->ddos.packets_per_s / share ||
+	if (v->sum[MEASURE_PACKETS] < anomaly_limits(a, host)->ddos.packets_per_s / share ||
 	    subclass_of(v) != subclass)
 		return ANOMALY_FLOOD_NONE;
 	return ANOMALY_FLOOD_MAYBE;
@@ -414,20 +415,28 @@ static void victim_second(struct anomaly *a, struct victim *v, float seconds)
 	uint64_t key = anomaly_key(DETECTOR_volume, &v->host, 0);
 	uint64_t pps = (uint64_t)((float)v->sum[MEASURE_PACKETS] / seconds);
 	uint64_t bps = (uint64_t)((float)v->sum[MEASURE_OCTETS] * 8 / seconds);
-	float value = 0, threshold = 0;
-	int measure = measure_of(a, v, seconds, &value, &threshold);
-	bool is_over = value >= threshold;
+	const struct ddos_config *cfg = &anomaly_limits(a, &v->host)->ddos;
+	struct anomaly_rate rate[MEASURES];
+	float value = 0, threshold;
+	bool is_over, is_open;
+	int measure;
+
+	for (int i = 0; i < MEASURES; i++)
+		rate[i] = anomaly_rate(a, DETECTOR_volume, &v->host, (uint64_t)i, floor_of(cfg, i));
+	measure = measure_of(v, rate, seconds, &value);
+	threshold = rate[measure].threshold;
+	is_over = value >= threshold;
 
 	v->peak_pps = pps > v->peak_pps ? pps : v->peak_pps;
 	v->peak_bps = bps > v->peak_bps ? bps : v->peak_bps;
 	v->n_over = is_over ? v->n_over + (v->n_over < UINT8_MAX) : 0;
 	if (v->n_over >= SECONDS_NEEDED ||
 	    (value >= threshold / 2 && incidents_has(&a->incidents, key)))
-		victim_report(a, v, measure, value, threshold);
+		victim_report(a, v, measure, value, &rate[measure]);
+	is_open = incidents_has(&a->incidents, key);
 	for (int i = 0; i < MEASURES; i++)
-		if (!is_over)
-			v->usual[i] += USUAL_SHARE * ((float)v->sum[i] / seconds - v->usual[i]);
-	if (value < threshold / ROUGH_SHARE && !incidents_has(&a->incidents, key)) {
+		anomaly_rate_note(a, &rate[i], (float)v->sum[i], seconds, is_over || is_open);
+	if (value < threshold / ROUGH_SHARE && !is_open) {
 		v->first_ns = v->unseen = v->peak_pps = v->peak_bps = 0;
 		memset(&v->flows, 0, sizeof(v->flows));
 		memset(&v->sources, 0, sizeof(v->sources));
@@ -435,7 +444,7 @@ static void victim_second(struct anomaly *a, struct victim *v, float seconds)
 	}
 	memset(v->sum, 0, sizeof(v->sum));
 	memset(v->kind, 0, sizeof(v->kind));
-	if (!pps && v->usual[MEASURE_PACKETS] < 1 && !incidents_has(&a->incidents, key))
+	if (!pps && !is_open)
 		v->is_used = false;
 }
 

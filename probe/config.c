@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "probe/config_complain.h"
+#include "probe/config_groups.h"
 #include "probe/config_schema.h"
 #include "probe/exporter_encode.h"
 #include "probe/log.h"
@@ -382,7 +383,7 @@ static int print_sections(FILE *out, const char *path, const char *previous, int
 	return depth;
 }
 
-static void print_item(FILE *out, const struct config_list *list, const char *item)
+static void print_item(FILE *out, const struct config_list *list, const char *item, int indent)
 {
 	char value[CONFIG_VALUE_TEXT_MAX];
 	const char *previous = "";
@@ -393,13 +394,34 @@ static void print_item(FILE *out, const struct config_list *list, const char *it
 
 		if (config_list_of(key) != list)
 			continue;
-		const char *name = strchr(key->path, '.') + 1;
-		int depth = print_sections(out, name, previous, 2);
+		const char *name = config_key_name(key);
+		int depth = print_sections(out, name, previous, 2 + indent);
 
 		config_key_format(key, item, value);
-		fprintf(out, "%s%*s%s: %s\n", lead, 2 * depth, "",
+		fprintf(out, "%*s%s%*s%s: %s\n", 2 * indent, "", lead, 2 * depth, "",
 			depth ? strrchr(name, '.') + 1 : name, value);
 		lead = "    ";
+		previous = name;
+	}
+}
+
+/* Those that the group has of its own. */
+static void print_thresholds(FILE *out, const struct network_group *group)
+{
+	char value[CONFIG_VALUE_TEXT_MAX];
+	const char *previous = "";
+
+	for (size_t i = 0; i < config_n_keys; i++) {
+		const struct config_key *key = &config_keys[i];
+		const char *name;
+		int depth;
+
+		if (!config_group_threshold(group, key))
+			continue;
+		name = key->path + strlen(CONFIG_THRESHOLDS_AT);
+		depth = print_sections(out, name, previous, 3);
+		config_key_format(key, config_group_base_const(group), value);
+		fprintf(out, "      %*s%s: %s\n", 2 * depth, "", strrchr(name, '.') + 1, value);
 		previous = name;
 	}
 }
@@ -408,14 +430,21 @@ static void print_list(FILE *out, const struct config_list *list, const struct c
 {
 	const char *base = (const char *)cfg;
 	size_t count = *(const size_t *)(base + list->count_offset);
+	const char *section = strchr(list->path, '.'); /* that of the key before it, too */
+	int indent = section ? 1 : 0;
 
-	fprintf(out, "%s:%s\n", list->path, count ? "" : list->name_size ? " {}" : " []");
+	fprintf(out, "%*s%s:%s\n", 2 * indent, "", section ? section + 1 : list->path,
+		count		  ? ""
+		: list->name_size ? " {}"
+				  : " []");
 	for (size_t i = 0; i < count; i++) {
 		const char *item = base + list->offset + i * list->item_size;
 
 		if (list->name_size)
-			fprintf(out, "  %s:\n", item);
-		print_item(out, list, item);
+			fprintf(out, "%*s  %s:\n", 2 * indent, "", item);
+		print_item(out, list, item, indent);
+		if (item >= (const char *)cfg->anomaly.groups)
+			print_thresholds(out, (const struct network_group *)item);
 	}
 }
 

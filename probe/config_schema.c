@@ -23,6 +23,7 @@
 #define EXPORTER_AT_ONCE(member) MEMBER(exporter_config, member, CONFIG_AT_ONCE)
 #define EXPORTERS_GROUP(member)	 MEMBER(group_config, member, CONFIG_AT_ONCE)
 #define ANOMALY(member)		 TOP_AT_ONCE(anomaly.member)
+#define NETWORK_GROUP(member)	 MEMBER(network_group, member, CONFIG_AT_ONCE)
 #define NOWHERE			 0, 0, CONFIG_RESTART
 
 #define TEXT_(number) #number
@@ -149,6 +150,12 @@ const struct config_key config_keys[] = {
 	 "networks that are ours; as by default, also those the metered interfaces have addresses in"},
 	{"anomaly.allow", CONFIG_NETWORKS, ANOMALY(allow), "[]", 0, 0, NULL, NULL,
 	 "guilty hosts, or struck ones where no single host is guilty, that raise no events"},
+	{"anomaly.groups[].networks", CONFIG_NETWORKS, NETWORK_GROUP(networks), NULL, 1, 0, NULL, NULL,
+	 "networks whose hosts have the thresholds of the group; of several the longest prefix counts"},
+	{"anomaly.baseline.times", CONFIG_U32, ANOMALY(baseline.times), "4", 0, 100, NULL, NULL,
+	 "times what is usual of a rate its threshold is at least; 0 = thresholds are as configured"},
+	{"anomaly.baseline.learn_s", CONFIG_U32, ANOMALY(baseline.learn_s), "86400", 3600, 604800, NULL, NULL,
+	 "seconds that what is usual is learned before a threshold follows from it"},
 	{"anomaly.scan.enabled", CONFIG_BOOL, ANOMALY(scan.enabled), "true", 0, 0, "false | true", NULL,
 	 "look for scans of ports and addresses"},
 	{"anomaly.scan.window_s", CONFIG_U32, ANOMALY(scan.window_s), "300", 10, 3600, NULL, NULL,
@@ -169,6 +176,8 @@ const struct config_key config_keys[] = {
 	 "times as many addresses a host of local_networks may fail at; 2000, and 1000 in a day, at most"},
 	{"anomaly.scan.distributed", CONFIG_U32, ANOMALY(scan.distributed), "100", 10, 1000, NULL, NULL,
 	 "different ports of one host that many sources fail at in the window"},
+	{"anomaly.scan.distributed_hosts", CONFIG_U32, ANOMALY(scan.distributed_hosts), "100", 10, 1000, NULL,
+	 NULL, "different addresses of one block that many sources fail at in the window, on one port"},
 	{"anomaly.syn_flood.enabled", CONFIG_BOOL, ANOMALY(syn_flood.enabled), "true", 0, 0, "false | true",
 	 NULL, "look for SYN floods"},
 	{"anomaly.syn_flood.syn_per_s", CONFIG_U32, ANOMALY(syn_flood.syn_per_s), "1000", 10, 100000000, NULL,
@@ -240,6 +249,8 @@ static const struct config_list lists[] = {
 	 sizeof(struct exporter_config), CONFIG_MAX_EXPORTERS, 0},
 	{"groups", offsetof(struct config, groups), offsetof(struct config, n_groups),
 	 sizeof(struct group_config), CONFIG_MAX_GROUPS, CONFIG_NAME_MAX},
+	{"anomaly.groups", offsetof(struct config, anomaly.groups), offsetof(struct config, anomaly.n_groups),
+	 sizeof(struct network_group), NETWORK_GROUPS_MAX, NETWORK_GROUP_NAME_MAX},
 };
 /* clang-format on */
 
@@ -262,7 +273,25 @@ static size_t component_length(const char *path)
 	return strcspn(path, ".[");
 }
 
-int config_find_child(const char *at, size_t length, const char *name)
+const char *config_key_name(const struct config_key *key)
+{
+	const char *item = strstr(key->path, "[].");
+
+	return item ? item + strlen("[].") : key->path;
+}
+
+bool config_key_is_threshold(const struct config_key *key)
+{
+	size_t begin = offsetof(struct config, anomaly.limits);
+	size_t end = begin + sizeof(struct anomaly_limits);
+
+	/* these are of a detector as a whole, and so is what it takes from an allow-list */
+	return key->type == CONFIG_U32 && !config_list_of(key) && key->offset >= begin &&
+	       key->offset < end && key->offset != offsetof(struct config, anomaly.scan.window_s) &&
+	       key->offset != offsetof(struct config, anomaly.exfiltration.learning_s);
+}
+
+int config_find_child(const char *at, size_t length, const char *name, bool thresholds_only)
 {
 	size_t n = component_length(name);
 
@@ -271,6 +300,8 @@ int config_find_child(const char *at, size_t length, const char *name)
 	for (size_t i = 0; i < config_n_keys; i++) {
 		const char *rest = config_key_below(&config_keys[i], at, length);
 
+		if (thresholds_only && !config_key_is_threshold(&config_keys[i]))
+			continue;
 		if (rest && component_length(rest) == n && !strncmp(rest, name, n))
 			return i;
 	}
@@ -278,7 +309,8 @@ int config_find_child(const char *at, size_t length, const char *name)
 }
 
 /* The next name at a place, from key *i on: its start, NULL at the end. */
-static const char *next_name(const char *at, size_t at_length, size_t *i, size_t *length)
+static const char *next_name(const char *at, size_t at_length, bool thresholds_only, size_t *i,
+			     size_t *length)
 {
 	while (*i < config_n_keys) {
 		int index = (*i)++;
@@ -289,20 +321,25 @@ static const char *next_name(const char *at, size_t at_length, size_t *i, size_t
 			continue;
 		*length = component_length(rest);
 		memcpy(name, rest, *length);
-		if (config_find_child(at, at_length, name) == index)
+		if (config_find_child(at, at_length, name, thresholds_only) == index)
 			return rest;
 	}
 	return NULL;
 }
 
-void config_names_at(const char *at, size_t length, char *out, size_t size)
+void config_names_add(const char *at, size_t length, bool thresholds_only, char *out, size_t size)
 {
-	size_t i = 0, n = 0, name_length;
+	size_t i = 0, n = strlen(out), name_length;
 	const char *name;
 
-	*out = '\0';
-	while ((name = next_name(at, length, &i, &name_length)) && n < size)
+	while ((name = next_name(at, length, thresholds_only, &i, &name_length)) && n < size)
 		n += snprintf(out + n, size - n, "%s%.*s", n ? ", " : "", (int)name_length, name);
+}
+
+void config_names_at(const char *at, size_t length, bool thresholds_only, char *out, size_t size)
+{
+	*out = '\0';
+	config_names_add(at, length, thresholds_only, out, size);
 }
 
 /* Levenshtein's: insertions, deletions and replacements from a to b. */
@@ -330,14 +367,14 @@ static size_t edit_distance(const char *a, const char *b, size_t b_length)
 	return row[b_length];
 }
 
-bool config_find_nearest(const char *at, size_t length, const char *name,
+bool config_find_nearest(const char *at, size_t length, bool thresholds_only, const char *name,
 			 char nearest[static CONFIG_PATH_TEXT_MAX])
 {
 	size_t i = 0, n, least = strlen(name) / 3 + 2;
 	bool is_found = false;
 	const char *known;
 
-	while ((known = next_name(at, length, &i, &n))) {
+	while ((known = next_name(at, length, thresholds_only, &i, &n))) {
 		size_t distance = edit_distance(name, known, n);
 
 		if (distance >= least)

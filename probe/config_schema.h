@@ -70,17 +70,26 @@ bool config_key_is_later(const struct config_key *key, const char *word);
 /* The part of the key's path behind the first `length` octets of `at`, NULL if it lies elsewhere. */
 const char *config_key_below(const struct config_key *key, const char *at, size_t length);
 
+/* Its path within the item of its list, the whole path of a key outside lists. */
+const char *config_key_name(const struct config_key *key);
+
+/* True for a threshold of a detector, that a group of networks may have another one of. */
+bool config_key_is_threshold(const struct config_key *key);
+
 /*
  * Index of the first key that is, or lies below, `name` at the place that the
  * first `length` octets of `at` say (as `exporters[].`); -1 if there is none.
  */
-int config_find_child(const char *at, size_t length, const char *name);
+int config_find_child(const char *at, size_t length, const char *name, bool thresholds_only);
 
 /* Write the names there are at a place, `a, b, c`, into out[size]. */
-void config_names_at(const char *at, size_t length, char *out, size_t size);
+void config_names_at(const char *at, size_t length, bool thresholds_only, char *out, size_t size);
+
+/* Add them to those that are there. */
+void config_names_add(const char *at, size_t length, bool thresholds_only, char *out, size_t size);
 
 /* Write the name at a place that `name` may be a misspelling of; false if none is. */
-bool config_find_nearest(const char *at, size_t length, const char *name,
+bool config_find_nearest(const char *at, size_t length, bool thresholds_only, const char *name,
 			 char nearest[static CONFIG_PATH_TEXT_MAX]);
 
 /* The list whose items `key` belongs to, NULL for a key outside lists. */

@@ -14,6 +14,7 @@
 
 #include <yaml.h>
 
+#include "probe/config_groups.h"
 #include "probe/config_places.h"
 #include "probe/config_schema.h"
 #include "probe/log.h"
@@ -38,6 +39,7 @@ struct place {
 	size_t length; /* octets of it that are ours                    */
 	char shown[CONFIG_PATH_TEXT_MAX]; /* the same with list indexes, for messages      */
 	void *base; /* struct config, or a list item                 */
+	bool thresholds_only; /* in a group of networks: no other keys are here */
 };
 
 static void __attribute__((format(printf, 4, 5)))
@@ -198,6 +200,8 @@ static void load_scalar(struct loader *l, const struct config_key *key, const st
 	text = (const char *)l->event.data.scalar.value;
 	if (strlen(text) == l->event.data.scalar.length)
 		err = config_key_set(key, at->base, text, is_plain(&l->event), &reason);
+	if (!err && key->type == CONFIG_NETWORKS)
+		err = config_group_check(key, &l->cfg, at->base, &reason);
 	if (err)
 		report(l, l->event.start_mark, at->shown, "%.64s: %s (allowed: %s)", text, reason,
 		       allowed);
@@ -221,7 +225,7 @@ static void load_words(struct loader *l, const struct config_key *key, const str
 		((struct protocol_set *)((char *)at->base + key->offset))->is_given = true;
 	for (; advance(l) && l->event.type != YAML_SEQUENCE_END_EVENT; n++)
 		load_scalar(l, key, at);
-	if (!n && !l->is_broken && key->type != CONFIG_NETWORKS)
+	if (!n && !l->is_broken && (key->type != CONFIG_NETWORKS || key->min > 0))
 		report(l, start, at->shown, "empty list (allowed: %s)", allowed);
 }
 
@@ -321,14 +325,30 @@ static void load_names(struct loader *l, const struct config_list *list, const s
 	}
 }
 
+/*
+ * In a group of networks thresholds stand under the names they have outside: their place
+ * is that of the schema, their values are in the group. False: it is no such group.
+ */
+static bool enter_thresholds(struct place *thresholds, const struct place *at)
+{
+	if (!config_is_in_group(at->schema, at->length))
+		return false;
+	*thresholds = *at;
+	thresholds->schema = CONFIG_THRESHOLDS_AT;
+	thresholds->length = strlen(CONFIG_THRESHOLDS_AT);
+	thresholds->base = config_group_base(at->base);
+	thresholds->thresholds_only = true;
+	return true;
+}
+
 static void report_unknown(struct loader *l, const struct place *at, const char *name)
 {
 	char allowed[REASON_MAX / 2], nearest[CONFIG_PATH_TEXT_MAX];
 	struct place child;
 
 	enter(&child, at, name);
-	config_names_at(at->schema, at->length, allowed, sizeof(allowed));
-	if (config_find_nearest(at->schema, at->length, name, nearest))
+	if (config_group_help(at->schema, at->length, at->thresholds_only, name, allowed,
+			      sizeof(allowed), nearest))
 		report(l, l->event.start_mark, child.shown,
 		       "unknown key, perhaps %s is meant (allowed: %s)", nearest, allowed);
 	else
@@ -367,7 +387,7 @@ static void load_value(struct loader *l, const struct config_key *key, const str
 /* One key and its value; the current event is the key. */
 static void load_pair(struct loader *l, const struct place *at, bool *seen)
 {
-	struct place inner;
+	struct place inner, thresholds;
 	const char *name;
 	int index;
 
@@ -378,7 +398,11 @@ static void load_pair(struct loader *l, const struct place *at, bool *seen)
 		return;
 	}
 	name = (const char *)l->event.data.scalar.value;
-	index = config_find_child(at->schema, at->length, name);
+	index = config_find_child(at->schema, at->length, name, at->thresholds_only);
+	if (index < 0 && enter_thresholds(&thresholds, at)) {
+		index = config_find_child(thresholds.schema, thresholds.length, name, true);
+		at = index < 0 ? at : &thresholds;
+	}
 	if (index < 0) {
 		report_unknown(l, at, name);
 		if (advance(l))

@@ -154,9 +154,17 @@ static const char *put_targets(char *text, const struct anomaly_event *e)
 	return text;
 }
 
+/* All bits of the address of a host. */
+static uint8_t prefix_length(const struct anomaly_event *e)
+{
+	if (e->destination_length)
+		return e->destination_length;
+	return host_is_ipv4(&e->destination) ? 32 : 128;
+}
+
 static uint8_t *put_event(uint8_t *p, const struct anomaly_event *e, uint32_t domain_id)
 {
-	char targets[ANOMALY_TARGETS * TARGET_OCTETS_MAX + 1];
+	char targets[ANOMALY_TARGETS * TARGET_OCTETS_MAX + 1], rule[ANOMALY_RULE_MAX];
 	unsigned int bit = 1u << event_kind(e);
 
 #define EVENT_IE(name, owner, id, type, kinds, value, semantics, units)                            \
@@ -184,6 +192,11 @@ uint8_t *event_encode(uint8_t *p, size_t room, const struct anomaly_event *e, ui
 
 	while ((size_t)(end - p) > room && rest.n_targets) {
 		rest.n_targets--;
+		end = put_event(p, &rest, domain_id);
+	}
+	if ((size_t)(end - p) > room) {
+		rest.is_group_rule = false;
+		*rest.group = '\0';
 		end = put_event(p, &rest, domain_id);
 	}
 	if ((size_t)(end - p) <= room)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "probe/config_groups.h"
 #include "probe/sweep.h"
 
 /* Whom to tell of what needs a restart. */
@@ -27,8 +28,7 @@ static void item_path(char path[static CONFIG_PATH_TEXT_MAX], const struct confi
 {
 	const struct config_list *list = config_list_of(key);
 
-	snprintf(path, CONFIG_PATH_TEXT_MAX, "%s[%zu].%s", list->path, i,
-		 strchr(key->path, '.') + 1);
+	snprintf(path, CONFIG_PATH_TEXT_MAX, "%s[%zu].%s", list->path, i, config_key_name(key));
 }
 
 /* Key number i, if it belongs to this list and has a member; else NULL. */
@@ -199,4 +199,6 @@ void reload_news(const struct config *old, const struct config *next, reload_new
 	}
 	if (!are_groups_equal(old, next))
 		fn(arg, "groups");
+	if (!config_groups_equal(&old->anomaly, &next->anomaly))
+		fn(arg, "anomaly.groups");
 }

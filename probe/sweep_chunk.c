@@ -6,8 +6,7 @@
  */
 #include "probe/sweep_private.h"
 
-#define TICK_SHIFT  20 /* due[] counts 2^20 ns: 52 days before it wraps           */
-#define SLOTS_AHEAD 32 /* fetched early: by itself the processor stops at a page's end */
+#define TICK_SHIFT 20 /* due[] counts 2^20 ns: 52 days before it wraps           */
 
 /* The earliest due of a chunk. */
 struct earliest {

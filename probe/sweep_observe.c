@@ -83,6 +83,9 @@ static void bucket_observe(const struct sweep *s, uint8_t family, uint32_t bucke
 		uint32_t slot = bucket * XFP_BUCKET_SLOTS + (uint32_t)__builtin_ctz(places);
 		struct flow_delta delta;
 
+		__builtin_prefetch(t->slots + (size_t)(slot + SLOTS_AHEAD) * t->slot_octets);
+		__builtin_prefetch(t->slots + (size_t)(slot + SLOTS_AHEAD + 1) * t->slot_octets -
+				   1);
 		delta.is_ended = false;
 		delta.end_reason = 0;
 		if (!is_shadow(s, family, slot) && delta_take(s, family, slot, &delta))

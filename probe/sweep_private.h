@@ -10,6 +10,8 @@
 
 #include "probe/sweep.h"
 
+#define SLOTS_AHEAD 32 /* fetched early: by itself the processor stops at a page's end */
+
 /* due[] of a slot: not looked at yet; being retired by us; else a tick. */
 #define DUE_NEW	    0u
 #define DUE_RETIRED 1u

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # run.sh [SECTION...]: print the performance figures as one table, after
-# `make tests`. Sections: cost fields live sweep export idle offline (default: all).
+# `make tests`. Sections: cost fields live sweep anomaly export idle offline (default:
+# all).
 # Asserts nothing. QUICK=1 takes fewer rounds and smaller captures. Runs as root,
 # in namespaces of its own. Figures count only on a machine that is otherwise idle.
 set -euo pipefail
@@ -134,6 +135,13 @@ bench_live()
 bench_sweep()
 {
 	$BENCH/sweep_cost
+}
+
+# ---- anomaly: what the detectors add to a sweep of active Flows -----------------------
+
+bench_anomaly()
+{
+	$BENCH/anomaly_cost $FLOWS "$(quick 3 9)"
 }
 
 # ---- export: the highest of a few rates that nfcapd takes without loss ------------------
@@ -268,7 +276,7 @@ main()
 
 	isolate "$@"
 	make_link
-	[ $# -gt 0 ] || set -- cost fields live sweep export idle offline
+	[ $# -gt 0 ] || set -- cost fields live sweep anomaly export idle offline
 	printf '%s, %s CPUs, Linux %s, load average %s\n\n' \
 		"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$(uname -r)" \
 		"$(cut -d ' ' -f 1 /proc/loadavg)"

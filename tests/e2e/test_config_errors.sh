@@ -155,6 +155,9 @@ YAML
 refused_file 'FILE:1:23: groups.pair.mode: fail-over: not one of the words known here (allowed: mirror | ' <<'YAML'
 groups: {pair: {mode: fail-over}}
 YAML
+refused_file 'FILE:1:60: anomaly.groups.lab.scan.contact: unknown key, perhaps contacts is meant (allowed: contacts, ' <<'YAML'
+anomaly: {groups: {lab: {networks: [10.0.0.0/24], scan: {  contact: 9}}}}
+YAML
 refused_file 'nothing to observe; give -i NAME' </dev/null
 
 # A folder that cannot be: found out when it is made.

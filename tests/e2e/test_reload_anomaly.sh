@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A scanner that is put on the allow-list while its incident is open ends it at once, and
-# raises no other; another threshold is in force for the next one; and a dry run that is
-# switched off tells of what goes on.
+# raises no other; another threshold is in force for the next one, and one for a group of
+# networks for those in it; and a dry run that is switched off tells of what goes on.
 # timeout: 60
 # waits: yes
 . "$(dirname "$0")/../lib/netns.sh"
@@ -62,10 +62,23 @@ read_again 'allow: [10.77.0.101], scan: {contacts: 500}'
 scan_from 103 1-40
 wait_for "live_ledger | jq -e '.in_cache_flows == 0'" 6 # it is judged
 read_again 'allow: [10.77.0.101], scan: {enabled: false}'
-read_again 'allow: [10.77.0.101], scan: {enabled: true}'
+# Groups of networks, all or nothing: one that is in two of them changes neither.
+set_anomaly 'scan: {enabled: true}, groups: {a: {networks: [10.77.0.104]}, b: {networks: [10.77.0.104/32]}}'
+./xflowctl --json reload >"$TEST_DIR/reloaded" && fail "a network in two groups is taken"
+grep -q 'probe.yaml:2:.*anomaly.groups.b.networks: 10.77.0.104/32: is in another group, too' "$TEST_DIR/reloaded" ||
+	fail "it is not said where: $(cat "$TEST_DIR/reloaded")"
+read_again 'allow: [10.77.0.101], scan: {enabled: true}, groups: {lab: {networks: [10.77.0.104], scan: {contacts: 20}}}'
+assert_reloaded '.keys == ["anomaly.scan.enabled", "anomaly.groups"]'
 scan_from 104 1-60
 wait_for "[ \$(events start 104) = 1 ]" 6
+./xflowctl --json events | jq -es 'map(select(.sourceIPv4Address == "10.77.0.104")) |
+	length == 1 and .[0].networkGroup == "lab" and .[0].rule == "anomaly.groups.lab.scan.contacts" and .[0].threshold == 20' ||
+	fail "the event does not name its group: $(./xflowctl --json events)"
+./xflowctl --json explain "$(./xflowctl --json events | jq -r 'select(.networkGroup == "lab").eventId')" |
+	jq -e '.silence | startswith("anomaly.groups.lab.scan.contacts above ")' ||
+	fail "what would have silenced it is not explained"
 assert_eq "starts below the new threshold" 0 "$(events start 103)"
+assert_eq "learning" true "$(./xflowctl --json status | jq .anomaly.baseline_learning)"
 assert_eq "reloads" 5 "$(./xflowctl --json status | jq .reload.reloads)"
 stop_bg PROBE || fail "the probe ended with status $?"
 assert_balanced

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 evaluate.py [SET...]: run the detectors on data whose truth is known, print how well they
-do, and keep it in results.md. Sets: tuning, final, day, final-day, ablation, captures,
-live; all of them by default. Traffic is generated anew, in $TMPDIR.
+do, and keep it in results.md. Sets: tuning, used, final, day, used-day, final-day, ablation,
+captures, live; all of them by default. Traffic is generated anew, in $TMPDIR.
 
-Thresholds and detectors may be changed to do better on tuning, day and ablation only.
+Thresholds and detectors may be changed to do better on tuning, used, their days and ablation
+only.
 """
 import concurrent.futures
 import json
@@ -184,6 +185,9 @@ def live(tool):
 SETS = {
     "tuning": (lambda: mixed("Generated mix, tuning seeds", traffic.TUNING_SEEDS),),
     "day": (lambda: day("Generated day without incidents, tuning seed", traffic.DAY_SEED),),
+    "used": (lambda: mixed("Generated mix, seeds that were final once", traffic.USED_SEEDS),),
+    "used-day": (lambda: day("Generated day without incidents, seed that was final once",
+                             traffic.USED_DAY_SEED),),
     "final": (lambda: mixed("Generated mix, final seeds", traffic.FINAL_SEEDS),),
     "final-day": (lambda: day("Generated day without incidents, final seed",
                               traffic.FINAL_DAY_SEED),),

@@ -281,6 +281,21 @@ def distributed(scene, t):
                  source=None, destination=victim, rate=rate)
 
 
+def distributed_hosts(scene, t):
+    """A botnet shares the addresses of a block: some each."""
+    net, dice = scene.net, scene.dice
+    first, dport, last = scene.block(), dice.choice((22, 23, 445, 3389)), t
+    bots = [net.internet() for _ in range(dice.randint(40, 80))]
+    hosts, rate = dice.sample(range(1, 255), 254), 30
+    for n, (last, i) in enumerate(zip(scene.times(t, 254, rate), hosts)):
+        if dice.random() < 0.3:
+            net.refused(last, bots[n % len(bots)], first + i, dport, 0.0005)
+        else:
+            net.dead(last, bots[n % len(bots)], first + i, dport, 1)
+    return label("distributed scan of addresses", "distributed", ["address-scan"], ["distributed"],
+                 t, last, source=None, destination=first, port=dport, rate=rate)
+
+
 def _syn_flood(scene, t, name, rate, flags, sources, answered):
     net, dice = scene.net, scene.dice
     victim, dport, last = scene.victim(), dice.choice((80, 443, 25565, 30120)), t

@@ -12,16 +12,19 @@ import random
 import sys
 
 from benign import benign
-from incidents import (KINDS, LONG, Scene, distributed, fin_ports, land, syn_hosts, syn_ports,
-                       udp_ports)
+from incidents import (KINDS, LONG, Scene, distributed, distributed_hosts, fin_ports, land,
+                       syn_hosts, syn_ports, udp_ports)
 from packets import EPOCH
 from sessions import Network
 
-# Thresholds may be tuned on the first five, and are judged on the others, once.
+# Thresholds may be tuned on the first five, and are judged on the final ones, once: 9001 to
+# 9005, and 9042 for a day, were used for that, and are tuning seeds from then on.
 TUNING_SEEDS = (101, 102, 103, 104, 105)
-FINAL_SEEDS = (9001, 9002, 9003, 9004, 9005)
+USED_SEEDS = (9001, 9002, 9003, 9004, 9005)
+FINAL_SEEDS = (7301, 7302, 7303, 7304, 7305)
 DAY_SEED = 42
-FINAL_DAY_SEED = 9042
+USED_DAY_SEED = 9042
+FINAL_DAY_SEED = 7342
 
 MIXED_S = 6 * 3600
 DAY_S = 24 * 3600
@@ -45,7 +48,7 @@ def generate(name, seed):
     labels = []
     if name == "mixed":
         benign(net, 0, MIXED_S, 1)
-        labels = place(net, KINDS + (distributed,), MIXED_S, 300)
+        labels = place(net, KINDS + (distributed, distributed_hosts), MIXED_S, 300)
     elif name == "benign-day":
         benign(net, 0, DAY_S, 0.3)
     elif name == "tiny":

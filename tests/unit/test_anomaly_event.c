@@ -85,7 +85,9 @@ static void test_the_longest_event_fits_and_is_json(void **state)
 	e.value = e.threshold = e.baseline = e.interval_cv = e.pcr = 3e38f;
 	e.rule = "anomaly.syn_flood.completed_pct";
 	e.has_source = e.has_destination = e.has_source_port = e.has_destination_port = true;
-	e.is_dry_run = e.is_spoofed = true;
+	e.is_dry_run = e.is_spoofed = e.is_learning = e.is_group_rule = true;
+	memset(e.group, 'g', sizeof(e.group) - 1);
+	e.group[sizeof(e.group) - 1] = '\0';
 	e.n_targets = ANOMALY_TARGETS;
 	e.n_flow_ids = ANOMALY_FLOW_IDS;
 	for (int i = 0; i < ANOMALY_TARGETS; i++)

@@ -105,6 +105,22 @@ static void test_an_incident_starts_at_the_threshold_and_ends_after_quiet(void *
 	assert_told("SE");
 }
 
+/* Twice the value, then four times that, then eight: 10, 20, 80, 640. */
+static void test_what_grows_without_an_end_is_told_of_less_and_less_often(void **state)
+{
+	(void)state;
+	at(0);
+	for (uint32_t minute = 0; minute < 130; minute++) {
+		at(60ull * minute);
+		report(1, 10.0f + 10.0f * (float)minute);
+		tick(60ull * minute);
+	}
+	assert_told("SUUU");
+	assert_int_equal(told[1].value, 20);
+	assert_int_equal(told[2].value, 80);
+	assert_int_equal(told[3].value, 640);
+}
+
 static void test_above_half_the_threshold_it_goes_on_and_below_it_does_not(void **state)
 {
 	(void)state;
@@ -280,6 +296,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_incident_starts_at_the_threshold_and_ends_after_quiet),
+		TEST(test_what_grows_without_an_end_is_told_of_less_and_less_often),
 		TEST(test_above_half_the_threshold_it_goes_on_and_below_it_does_not),
 		TEST(test_only_news_is_told_and_at_most_once_a_minute),
 		TEST(test_another_class_or_target_is_news),

@@ -154,6 +154,12 @@ static void expect_sides(struct reading *r, const struct anomaly_event *e, unsig
 		else if (hosts[i])
 			expect_number(r, host_ipv4(hosts[i]), 4);
 	}
+	if (hosts[1])
+		expect_number(r,
+			      e->destination_length  ? e->destination_length
+			      : kind & EVENT_IS_IPV6 ? 128
+						     : 32,
+			      1);
 	expect_number(r, e->has_source_port ? e->source_port : 0, 2);
 	expect_number(r, e->has_destination_port ? e->destination_port : 0, 2);
 	expect_number(r, e->protocol, 1);
@@ -225,7 +231,12 @@ static void compare(const struct anomaly_event *e, unsigned int kind, const char
 	expect_text(&r, anomaly_subclass_name(e->subclass));
 	expect_text(&r, anomaly_visibility_name(e->visibility));
 	expect_text(&r, anomaly_technique(e->class));
-	expect_text(&r, e->rule ? e->rule : "");
+	expect_number(&r, e->is_learning ? 1 : 2, 1);
+	expect_text(&r, e->group);
+	expect_text(&r, e->rule && e->is_group_rule
+				? "anomaly.groups.servers.syn_flood.completed_pct"
+			: e->rule ? e->rule
+				  : "");
 	expect_text(&r, e->reason);
 	expect_text(&r, targets);
 	expect_flow_ids(&r, e);

@@ -195,7 +195,8 @@ static json_t *full_json(void)
 	json_error_t error;
 
 	memset(&e, 1, sizeof(e));
-	e.rule = "rule";
+	e.rule = "anomaly.rule";
+	strcpy(e.group, "group");
 	e.reason[0] = '\0';
 	e.n_targets = e.n_flow_ids = 1;
 	e.is_dry_run = false; /* goes to no exporter */
