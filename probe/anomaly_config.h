@@ -60,6 +60,17 @@ struct exfiltration_config {
 	struct network_list allow; /* hosts elsewhere                                       */
 };
 
+#define LEARNING_PATH_MAX 256 /* NUL included */
+
+struct learning_config {
+	bool enabled;
+	uint32_t training_s; /* with traffic, until anything is told                 */
+	uint32_t deviation; /* least robust z-score that is odd                     */
+	uint32_t minutes; /* in a row that a host is odd                          */
+	uint32_t save_s; /* between two saves                                    */
+	char path[LEARNING_PATH_MAX]; /* of the model file; empty: none            */
+};
+
 struct anomaly_config {
 	bool enabled;
 	bool dry_run;
@@ -71,4 +82,5 @@ struct anomaly_config {
 	struct violation_config violation;
 	struct beacon_config beacon;
 	struct exfiltration_config exfiltration;
+	struct learning_config learning;
 };
