@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/anomaly_learning.h"
 #include "probe/anomaly_private.h"
 #include "probe/anomaly_waiting.h"
 #include "probe/log.h"
@@ -456,6 +457,7 @@ void anomaly_stats(const struct anomaly *a, struct anomaly_stats *stats)
 	for (int i = 0; i < N_DETECTORS; i++)
 		if (a->state[i])
 			stats->memory_octets += detectors[i]->state_octets;
+	learning_stats(a, &stats->learning);
 }
 
 void anomaly_close(struct anomaly *a)

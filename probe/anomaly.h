@@ -64,12 +64,22 @@ void anomaly_finish(struct anomaly *a, uint64_t now_ns);
 /* Call fn with the latest event of each incident, open or ended lately. */
 void anomaly_each(const struct anomaly *a, anomaly_sink_fn fn, void *arg);
 
+/* How far the learning detector is. */
+struct anomaly_learning_stats {
+	bool is_enabled;
+	bool is_learning; /* too little is known yet to tell anything */
+	uint32_t trained_pct; /* of anomaly.learning.training_s */
+	uint32_t hosts; /* followed */
+	uint32_t known_hosts; /* of these, for long enough to be judged */
+};
+
 /* Counts for the operator. */
 struct anomaly_stats {
 	uint64_t events; /* told */
 	uint64_t allowed; /* reports that the allow-list kept back */
 	uint64_t memory_octets; /* at most, of all detectors' tables */
 	bool is_learning; /* what is usual is not known long enough yet */
+	struct anomaly_learning_stats learning;
 };
 void anomaly_stats(const struct anomaly *a, struct anomaly_stats *stats);
 

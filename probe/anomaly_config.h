@@ -61,6 +61,17 @@ struct exfiltration_config {
 	struct network_list allow; /* hosts elsewhere                                       */
 };
 
+#define LEARNING_PATH_MAX 256 /* NUL included */
+
+struct learning_config {
+	bool enabled;
+	uint32_t training_s; /* with traffic, until anything is told                 */
+	uint32_t deviation; /* least robust z-score that is odd                     */
+	uint32_t minutes; /* in a row that a host is odd                          */
+	uint32_t save_s; /* between two saves                                    */
+	char path[LEARNING_PATH_MAX]; /* of the model file; empty: none            */
+};
+
 struct baseline_config {
 	uint32_t times; /* what is usual a threshold of a rate is at least; 0 = as configured */
 	uint32_t learn_s; /* until then it is not looked at */
@@ -95,6 +106,7 @@ struct anomaly_config {
 	struct network_list local_networks;
 	struct network_list allow;
 	struct baseline_config baseline;
+	struct learning_config learning;
 	union { /* for hosts of no group */
 		struct anomaly_limits limits;
 		struct {

@@ -160,6 +160,39 @@ static char *put_targets(char *p, const struct anomaly_event *e)
 	return stpcpy(p, "}]");
 }
 
+/* What put_real() puts, of either sign. */
+static char *put_signed(char *p, const char *name, float value)
+{
+	char *start = p = put_real(p, name, value < 0 ? -value : value);
+
+	if (value > -0.0005f)
+		return p;
+	while (start[-1] != ':')
+		start--;
+	memmove(start + 1, start, (size_t)(p - start));
+	*start = '-';
+	return p + 1;
+}
+
+static char *put_features(char *p, const struct anomaly_event *e)
+{
+	const char *lead = "[{";
+
+	if (!e->n_features)
+		return p;
+	p = put_name(p, "topFeatures");
+	for (uint32_t i = 0; i < e->n_features; i++) {
+		const struct anomaly_feature *f = &e->feature[i];
+
+		p = stpcpy(stpcpy(stpcpy(stpcpy(p, lead), "\"name\":\""), f->name), "\"");
+		p = put_signed(p, "z", f->z);
+		p = put_signed(p, "value", f->value);
+		p = put_signed(p, "usual", f->usual);
+		lead = "},{";
+	}
+	return stpcpy(p, "}]");
+}
+
 /* Members that are 0 tell nothing and are left out. */
 static char *put_evidence(char *p, const struct anomaly_event *e)
 {
@@ -203,6 +236,7 @@ static char *put_evidence(char *p, const struct anomaly_event *e)
 	if (e->is_spoofed)
 		p = stpcpy(p, ",\"spoofedLikely\":true");
 	p = put_targets(p, e);
+	p = put_features(p, e);
 	if (p > start) {
 		memmove(start, start + 1, (size_t)(p - start) - 1);
 		p--;

@@ -39,12 +39,21 @@ enum anomaly_visibility {
 #define ANOMALY_REASON_MAX 256 /* octets, NUL included */
 #define ANOMALY_TARGETS	   4
 #define ANOMALY_FLOW_IDS   4
+#define ANOMALY_FEATURES   3
 
 /* One of the hosts struck, or striking. */
 struct anomaly_target {
 	struct host host;
 	uint16_t port;
 	bool has_port;
+};
+
+/* What of a host is unlike its past. */
+struct anomaly_feature {
+	const char *name; /* static */
+	float z; /* robust z-score: deviations from what is usual */
+	float value;
+	float usual;
 };
 
 /*
@@ -114,6 +123,8 @@ struct anomaly_event {
 	uint64_t octets_in; /* ... to it                                        */
 	uint32_t n_targets;
 	struct anomaly_target target[ANOMALY_TARGETS]; /* the first of them */
+	uint32_t n_features;
+	struct anomaly_feature feature[ANOMALY_FEATURES]; /* from the oddest on */
 	uint32_t n_flow_ids;
 	uint64_t flow_id[ANOMALY_FLOW_IDS]; /* of some Flows involved     */
 };

@@ -19,6 +19,7 @@
 #define LIST_HEAD	  5 /* semantic, element and length */
 #define LIST_ONE_OR_MORE  2 /* RFC 6313 4.4 */
 #define TARGET_OCTETS_MAX (HOST_TEXT_MAX + 9) /* [HOST]:PORT and a space */
+#define FEATURE_OCTETS	  80 /* NAME=NUMBER usual=NUMBER z=NUMBER and a separator */
 
 /* bit n: kind n */
 #define ALL	     0xef
@@ -162,8 +163,22 @@ static uint8_t prefix_length(const struct anomaly_event *e)
 	return host_is_ipv4(&e->destination) ? 32 : 128;
 }
 
+/* NAME=VALUE usual=VALUE z=SCORE, with semicolons between. Returns text. */
+static const char *put_features(char *text, const struct anomaly_event *e)
+{
+	char *p = text;
+
+	*p = '\0';
+	for (uint32_t i = 0; i < e->n_features; i++)
+		p += sprintf(p, "%s%.16s=%.6g usual=%.6g z=%.4g", i ? "; " : "", e->feature[i].name,
+			     (double)e->feature[i].value, (double)e->feature[i].usual,
+			     (double)e->feature[i].z);
+	return text;
+}
+
 static uint8_t *put_event(uint8_t *p, const struct anomaly_event *e, uint32_t domain_id)
 {
+	char features[ANOMALY_FEATURES * FEATURE_OCTETS];
 	char targets[ANOMALY_TARGETS * TARGET_OCTETS_MAX + 1], rule[ANOMALY_RULE_MAX];
 	unsigned int bit = 1u << event_kind(e);
 
@@ -192,6 +207,10 @@ uint8_t *event_encode(uint8_t *p, size_t room, const struct anomaly_event *e, ui
 
 	while ((size_t)(end - p) > room && rest.n_targets) {
 		rest.n_targets--;
+		end = put_event(p, &rest, domain_id);
+	}
+	while ((size_t)(end - p) > room && rest.n_features) {
+		rest.n_features--;
 		end = put_event(p, &rest, domain_id);
 	}
 	if ((size_t)(end - p) > room) {

@@ -66,7 +66,7 @@ bool event_has_template(uint32_t id);
 
 /*
  * Encode an event as a Data Record of its kind. What does not fit is left out: targets
- * from the last on, then the group of networks, then the end of the reason.
+ * and features from the last on, then the group of networks, then the end of the reason.
  *
  * p          [EVENT_OCTETS]
  * room       >= EVENT_MIN_ROOM

@@ -171,6 +171,9 @@ static int live_open(struct live *l)
 	if (!err)
 		err = sweep_setup(l);
 	if (!err)
+		err = live_model_open(&l->model, &l->loop, &l->cfg.anomaly.learning, l->anomaly,
+				      clock_monotonic_ns());
+	if (!err)
 		err = timers_open(l);
 	if (!err)
 		err = obs_points_attach(&l->obs, cfg);
@@ -199,6 +202,7 @@ static int live_finish(struct live *l)
 	live_note_ignored(l);
 	if (l->anomaly)
 		anomaly_finish(l->anomaly, now);
+	live_model_finish(&l->model);
 	sinks_flush(&l->sinks, now, 1);
 	sinks_drain(&l->sinks, now, live_time_s(l, clock_monotonic_ns()));
 	live_ledger(l, &ledger);
@@ -220,6 +224,7 @@ static void live_close(struct live *l)
 	loop_timer_close(&l->loop, &l->sweep_timer);
 	loop_timer_close(&l->loop, &l->export_timer);
 	loop_timer_close(&l->loop, &l->duration_timer);
+	live_model_close(&l->model, &l->loop);
 	sweep_close(&l->sweep);
 	anomaly_close(l->anomaly);
 	sinks_close(&l->sinks);

@@ -51,14 +51,26 @@ static json_t *sweep_describe_stats(const struct live *l)
 			 (double)l->sweep_scan_ns / (double)NS_PER_S);
 }
 
+static json_t *learning_describe(const struct live *l, const struct anomaly_learning_stats *stats)
+{
+	if (!stats->is_enabled)
+		return json_pack("{s:s}", "state", "off");
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "state",
+			 stats->is_learning ? "learning" : "ready", "trained_pct",
+			 (json_int_t)stats->trained_pct, "hosts", (json_int_t)stats->hosts,
+			 "known_hosts", (json_int_t)stats->known_hosts, "saves",
+			 (json_int_t)l->model.saves, "failed_saves", (json_int_t)l->model.failed);
+}
+
 static json_t *anomaly_describe(const struct live *l)
 {
 	struct anomaly_stats stats;
 
 	anomaly_stats(l->anomaly, &stats);
-	return json_pack("{s:I, s:I, s:I, s:b}", "events", (json_int_t)stats.events, "allowed",
-			 (json_int_t)stats.allowed, "memory_octets",
-			 (json_int_t)stats.memory_octets, "baseline_learning", stats.is_learning);
+	return json_pack("{s:I, s:I, s:I, s:b, s:o}", "events", (json_int_t)stats.events,
+			 "allowed", (json_int_t)stats.allowed, "memory_octets",
+			 (json_int_t)stats.memory_octets, "baseline_learning", stats.is_learning,
+			 "learning", learning_describe(l, &stats.learning));
 }
 
 static json_t *reload_describe(const struct live *l)

@@ -15,6 +15,7 @@
 #include "probe/control.h"
 #include "probe/flow_cache.h"
 #include "probe/grace.h"
+#include "probe/live_model.h"
 #include "probe/loop.h"
 #include "probe/obs_point.h"
 #include "probe/options.h"
@@ -46,6 +47,7 @@ struct live {
 	struct sweep sweep;
 	struct sinks sinks;
 	struct anomaly *anomaly; /* NULL: not looked for */
+	struct live_model model; /* what it learns */
 	struct wall_clock clock;
 	struct control control;
 	struct control_ops control_ops;

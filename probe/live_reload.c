@@ -93,8 +93,12 @@ static void commit(struct live *l, const struct config *next, const struct reloa
 		.interval_ns = l->interval_ns,
 	};
 
+	bool learns_anew = !l->cfg.anomaly.learning.enabled && next->anomaly.learning.enabled;
+
 	l->cfg = *next;
 	log_setup((enum log_level)l->cfg.log_level, l->cfg.log_json);
+	if (learns_anew)
+		live_model_load(&l->model);
 	set_sweep(l);
 	sinks_reload_commit(&l->sinks, &l->cfg, plan, fresh, &at);
 	if (l->sinks.has_output)

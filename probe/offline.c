@@ -13,6 +13,7 @@
 #include "probe/flow_cache.h"
 #include "probe/detail_layout.h"
 #include "probe/log.h"
+#include "probe/model_file.h"
 #include "probe/protocols.h"
 #include "probe/sinks.h"
 #include "probe/sweep.h"
@@ -180,6 +181,10 @@ static int offline_open(struct offline *o, const struct config *cfg)
 						});
 	if (err)
 		return err;
+	/* loaded only: what is in a capture is not what a probe sees where it is */
+	if (o->anomaly && cfg->anomaly.learning.enabled && cfg->anomaly.learning.path[0])
+		model_file_load(o->anomaly, cfg->anomaly.learning.path,
+				"and the file stays as it is");
 	o->interval_ns = (uint64_t)(fc->sweep_interval_s * (double)NS_PER_S);
 	o->obs.n = 1;
 	o->sweep.cache = &o->cache;

@@ -72,12 +72,15 @@ static inline struct anomaly_event full_event(unsigned int kind)
 		.is_spoofed = true,
 		.n_targets = ANOMALY_TARGETS,
 		.n_flow_ids = ANOMALY_FLOW_IDS,
+		.n_features = ANOMALY_FEATURES,
 	};
 
 	for (int i = 0; i < ANOMALY_TARGETS; i++)
 		e.target[i] = (struct anomaly_target){host, (uint16_t)(65535 - i), true};
 	for (uint64_t i = 0; i < ANOMALY_FLOW_IDS; i++)
 		e.flow_id[i] = UINT64_MAX - i;
+	for (int i = 0; i < ANOMALY_FEATURES; i++)
+		e.feature[i] = (struct anomaly_feature){"packetsOut", 1000.5f, 3.0e12f, 1.25e6f};
 	memset(e.reason, 'r', sizeof(e.reason) - 1);
 	return e;
 }

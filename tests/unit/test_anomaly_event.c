@@ -69,6 +69,24 @@ static void test_an_event_is_one_json_line(void **state)
 		"\"flowIds\":[7,8]}\n");
 }
 
+static void test_features_are_evidence_with_z_value_and_what_is_usual(void **state)
+{
+	const struct anomaly_event e = {
+		.class = ANOMALY_LEARNING,
+		.n_features = 2,
+		.feature = {{"octetsOut", 9.125f, 812000000, 12000000},
+			    {"pcr", -6.5f, -0.25f, 0.5f}},
+	};
+	char line[ANOMALY_JSON_MAX];
+
+	(void)state;
+	*anomaly_put_json(line, &e) = '\0';
+	assert_non_null(strstr(
+		line, "\"evidence\":{\"topFeatures\":["
+		      "{\"name\":\"octetsOut\",\"z\":9.125,\"value\":812000000,\"usual\":12000000},"
+		      "{\"name\":\"pcr\",\"z\":-6.5,\"value\":-0.25,\"usual\":0.5}]}"));
+}
+
 static void test_the_longest_event_fits_and_is_json(void **state)
 {
 	static struct anomaly_event e;
@@ -90,6 +108,9 @@ static void test_the_longest_event_fits_and_is_json(void **state)
 	e.group[sizeof(e.group) - 1] = '\0';
 	e.n_targets = ANOMALY_TARGETS;
 	e.n_flow_ids = ANOMALY_FLOW_IDS;
+	e.n_features = ANOMALY_FEATURES;
+	for (int i = 0; i < ANOMALY_FEATURES; i++)
+		e.feature[i] = (struct anomaly_feature){"packetsOut", -3e38f, 3e38f, 3e38f};
 	for (int i = 0; i < ANOMALY_TARGETS; i++)
 		e.target[i].has_port = true;
 	memset(e.reason, '"', sizeof(e.reason) - 1);
@@ -233,6 +254,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_event_is_one_json_line),
+		cmocka_unit_test(test_features_are_evidence_with_z_value_and_what_is_usual),
 		cmocka_unit_test(test_the_longest_event_fits_and_is_json),
 		cmocka_unit_test(
 			test_what_would_have_silenced_it_names_the_list_of_the_other_side_too),

@@ -49,7 +49,9 @@ static const char *good_value(const struct config_key *key)
 {
 	if (key->fallback && *key->fallback)
 		return key->fallback;
-	return key->type == CONFIG_NETWORKS ? "[192.0.2.0/24]" : "x";
+	if (key->type == CONFIG_NETWORKS)
+		return "[192.0.2.0/24]";
+	return key->fallback ? "\"\"" : "x";
 }
 
 /* YAML that sets one key, required neighbours included; value NULL = `key:` twice. */
@@ -266,7 +268,7 @@ static void test_every_later_word_is_not_available_in_this_version(void **state)
 			n++;
 		}
 	}
-	assert_in_range(n, 4, 100);
+	assert_in_range(n, 1, 100);
 }
 
 static void test_every_text_refuses_too_much_and_control_characters(void **state)

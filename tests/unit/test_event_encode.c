@@ -211,7 +211,8 @@ static void expect_evidence(struct reading *r, const struct anomaly_event *e)
 	expect_number(r, e->is_spoofed ? 1 : 2, 1);
 }
 
-static void compare(const struct anomaly_event *e, unsigned int kind, const char *targets)
+static void compare(const struct anomaly_event *e, unsigned int kind, const char *targets,
+		    const char *features)
 {
 	static struct reading r;
 
@@ -239,11 +240,13 @@ static void compare(const struct anomaly_event *e, unsigned int kind, const char
 				  : "");
 	expect_text(&r, e->reason);
 	expect_text(&r, targets);
+	expect_text(&r, features);
 	expect_flow_ids(&r, e);
 	fBufFree(r.buf);
 }
 
-#define HOST6 "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]"
+#define FEATURE "packetsOut=3e+12 usual=1.25e+06 z=1000"
+#define HOST6	"[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]"
 
 static void test_libfixbuf_reads_each_kind_of_event_as_it_was(void **state)
 {
@@ -256,7 +259,8 @@ static void test_libfixbuf_reads_each_kind_of_event_as_it_was(void **state)
 		struct anomaly_event e = full_event(kind);
 
 		if (event_has_kind(kind))
-			compare(&e, kind, targets[kind / EVENT_IS_IPV6]);
+			compare(&e, kind, targets[kind / EVENT_IS_IPV6],
+				FEATURE "; " FEATURE "; " FEATURE);
 	}
 }
 
@@ -265,10 +269,10 @@ static void test_an_event_that_tells_little_is_read_as_it_was(void **state)
 	struct anomaly_event e = {.state = ANOMALY_END, .source_port = 1, .destination_port = 2};
 
 	(void)state;
-	compare(&e, 0, "");
+	compare(&e, 0, "", "");
 	e.n_targets = 1;
 	e.target[0] = (struct anomaly_target){.host = host_of_ipv4(htonl(0x0a000001))};
-	compare(&e, 0, "10.0.0.1");
+	compare(&e, 0, "10.0.0.1", "");
 }
 
 int main(void)

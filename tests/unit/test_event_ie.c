@@ -198,7 +198,8 @@ static json_t *full_json(void)
 	e.rule = "anomaly.rule";
 	strcpy(e.group, "group");
 	e.reason[0] = '\0';
-	e.n_targets = e.n_flow_ids = 1;
+	e.n_targets = e.n_flow_ids = e.n_features = 1;
+	e.feature[0].name = "peers";
 	e.is_dry_run = false; /* goes to no exporter */
 	json_t *json = json_loadb(line, (size_t)(anomaly_put_json(line, &e) - line),
 				  JSON_DECODE_INT_AS_REAL, &error);
