@@ -67,8 +67,8 @@ static json_t *anomaly_describe(const struct live *l)
 	struct anomaly_stats stats;
 
 	anomaly_stats(l->anomaly, &stats);
-	return json_pack("{s:I, s:I, s:I, s:b, s:o}", "events", (json_int_t)stats.events,
-			 "allowed", (json_int_t)stats.allowed, "memory_octets",
+	return json_pack("{s:I, s:I, s:I, s:b, s:o}", "events", (json_int_t)stats.events, "allowed",
+			 (json_int_t)stats.allowed, "memory_octets",
 			 (json_int_t)stats.memory_octets, "baseline_learning", stats.is_learning,
 			 "learning", learning_describe(l, &stats.learning));
 }
