@@ -60,7 +60,7 @@ stop_bg NFCAPD
 # The JSON lines, in the form of what a Collector decodes: evidence beside the rest, targets
 # as text, zero where a line has no number.
 # shellcheck disable=SC2016 # of jq
-EVENTS='select(.type == "event") | . + .evidence | .targets //= [] | .spoofedLikely //= false |
+EVENTS='select(.type == "event") | . + .evidence | .targets //= [] | .topFeatures //= "" | .spoofedLikely //= false |
 	.targets |= (map((.destinationIPv4Address // .destinationIPv6Address) as $host |
 		if (has("destinationTransportPort") | not) then $host
 		elif .destinationIPv6Address then "[\($host)]:\(.destinationTransportPort)"
