@@ -60,7 +60,7 @@ stop_bg NFCAPD
 # The JSON lines, in the form of what a Collector decodes: evidence beside the rest, targets
 # as text, zero where a line has no number.
 # shellcheck disable=SC2016 # of jq
-EVENTS='select(.type == "event") | . + .evidence | .targets //= [] | .spoofedLikely //= false |
+EVENTS='select(.type == "event") | . + .evidence | .targets //= [] | .topFeatures //= "" | .spoofedLikely //= false |
 	.targets |= (map((.destinationIPv4Address // .destinationIPv6Address) as $host |
 		if (has("destinationTransportPort") | not) then $host
 		elif .destinationIPv6Address then "[\($host)]:\(.destinationTransportPort)"
@@ -125,7 +125,9 @@ n_elements=0
 while read -r name id; do
 	n_elements=$((n_elements + 1))
 	grep -q "(32473/$id) *$name : " "$TEST_DIR/dumped" || fail "ipfixDump shows no $name"
-	grep -q "Enterprise Private entry: (Example.*) Type $id: Value" "$TEST_DIR/tshark" ||
+	# topFeatures has no octets in the events of scans, and tshark leaves such out
+	[ "$name" = topFeatures ] ||
+		grep -q "Enterprise Private entry: (Example.*) Type $id: Value" "$TEST_DIR/tshark" ||
 		fail "tshark shows no 32473:$id"
 done < <(sed -n 's/^EVENT_IE(\([a-zA-Z]*\), *OWN, \([0-9]*\),.*/\1 \2/p' probe/event_ie.def)
 [ "$n_elements" -ge 30 ] || fail "$n_elements elements"
