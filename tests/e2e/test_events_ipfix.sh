@@ -17,7 +17,7 @@ SERVER=$(ns_addr4 server)
 cat >"$TEST_DIR/probe.yaml" <<-END
 	interfaces: [{name: veth0, egress: tc}]
 	flow_cache: {idle_timeout_s: 1, active_timeout_s: 1}
-	anomaly: {enabled: true}
+	anomaly: {enabled: true, groups: {lab: {networks: [10.77.0.0/16, "fd77::/16"]}}}
 	exporters:
 	  - {name: udp, address: "127.0.0.1:9996", template_refresh_s: 2, options: all, events: true}
 	  - {name: tcp, address: "127.0.0.1:9998", transport: tcp, events: true}
@@ -60,7 +60,10 @@ stop_bg NFCAPD
 # The JSON lines, in the form of what a Collector decodes: evidence beside the rest, targets
 # as text, zero where a line has no number.
 # shellcheck disable=SC2016 # of jq
-EVENTS='select(.type == "event") | . + .evidence | .targets //= [] | .topFeatures //= "" | .spoofedLikely //= false |
+EVENTS='select(.type == "event") | . + .evidence | .targets //= [] | .topFeatures //= "" |
+	.spoofedLikely //= false | .baselineLearning //= false |
+	if .destinationIPv4Address then .destinationIPv4PrefixLength //= 32
+	elif .destinationIPv6Address then .destinationIPv6PrefixLength //= 128 else . end |
 	.targets |= (map((.destinationIPv4Address // .destinationIPv6Address) as $host |
 		if (has("destinationTransportPort") | not) then $host
 		elif .destinationIPv6Address then "[\($host)]:\(.destinationTransportPort)"
@@ -138,7 +141,7 @@ grep -A 1 'basicList' "$TEST_DIR/dumped" | grep -q 'ie: (148) flowId' || fail "i
 
 # The same from the capture.
 cat >"$TEST_DIR/offline.yaml" <<-END
-	anomaly: {enabled: true}
+	anomaly: {enabled: true, groups: {lab: {networks: [10.77.0.0/16, "fd77::/16"]}}}
 	exporters: [{address: $TEST_DIR/offline, transport: file, events: true}]
 END
 wire_files+=("$TEST_DIR/offline")
