@@ -12,6 +12,7 @@
 #include "probe/config_complain.h"
 #include "probe/config_groups.h"
 #include "probe/config_schema.h"
+#include "probe/event_ie.h"
 #include "probe/exporter_encode.h"
 #include "probe/log.h"
 #include "probe/profile.h"
@@ -139,7 +140,7 @@ uint32_t config_layout(const struct exporter_config *e)
 static size_t templates_mtu(const struct exporter_config *e)
 {
 	uint32_t groups = config_layout(e);
-	size_t most = 0;
+	size_t most = e->events ? event_template_octets() : 0;
 
 	for (int i = 0; i < template_layouts(groups); i++) {
 		size_t octets = template_octets(layout_kind(i), layout_groups(i, groups));
@@ -158,8 +159,8 @@ static size_t check_mtu(const struct exporter_config *e, size_t i)
 		return 0;
 	config_complain(
 		"exporters[%zu].mtu: the Templates of these fields take %zu octets; make it "
-		"larger, or take fewer fields",
-		i, least);
+		"larger, or take fewer fields%s",
+		i, least, e->events ? " or no events" : "");
 	return 1;
 }
 

@@ -251,7 +251,22 @@ static size_t field_count(unsigned int kind)
 	return n;
 }
 
-/* One to a Message: one more would not pass wherever IPv6 and 512 octets do. */
+size_t event_template_octets(void)
+{
+	size_t most = 0;
+
+	for (unsigned int kind = 0; kind < N_EVENT_KINDS; kind++) {
+		size_t octets = TEMPLATE_OCTETS;
+
+		for (size_t i = 0; i < n_event_ies; i++)
+			if (event_ie_table[i].kinds >> kind & 1)
+				octets += event_ie_table[i].owner == IE_OWNER_OWN ? 8 : 4;
+		most = octets > most ? octets : most;
+	}
+	return most;
+}
+
+/* One to a Message: two would not pass where 512 octets do. */
 static uint8_t *put_template_message(uint8_t *message, unsigned int kind,
 				     uint32_t enterprise_number)
 {

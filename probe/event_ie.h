@@ -76,6 +76,9 @@ bool event_has_template(uint32_t id);
  */
 uint8_t *event_encode(uint8_t *p, size_t room, const struct anomaly_event *e, uint32_t domain_id);
 
+/* Octets of the longest of the Templates, without headers of Message and Set. */
+size_t event_template_octets(void);
+
 /*
  * Encode a Message for each Options Template, lacking Export Time and Sequence Number,
  * one behind the other.

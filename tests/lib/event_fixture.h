@@ -7,6 +7,35 @@
 
 #include "probe/event_ie.h"
 
+static inline void full_evidence(struct anomaly_event *e)
+{
+	e->n_sources = 1;
+	e->n_destinations = 2;
+	e->n_ports = 3;
+	e->failed_contacts = 4;
+	e->established = 5;
+	e->n_rst = 6;
+	e->n_unreachable = 7;
+	e->n_syn = 1ULL << 40;
+	e->n_syn_ack = 8;
+	e->peak_pps = 9;
+	e->peak_bps = 10;
+	e->reflector_port = 11211;
+	e->amplification = 47.5f;
+	e->violation_id = 5;
+	e->violations = 1ULL << 63 | 1 << 5;
+	e->connections = 24;
+	e->hours_bitmap = 0xffffff;
+	e->interval_median_ms = 60000;
+	e->interval_mad_ms = 500;
+	e->interval_cv = 0.125f;
+	e->pcr = -0.5f;
+	e->octets_out = 1ULL << 33;
+	e->octets_in = 1000;
+	e->n_unseen = 11;
+	e->is_spoofed = true;
+}
+
 /* With everything there is, of a kind. */
 static inline struct anomaly_event full_event(unsigned int kind)
 {
@@ -45,31 +74,6 @@ static inline struct anomaly_event full_event(unsigned int kind)
 		.is_group_rule = true,
 		.group = "servers",
 		.destination_length = 24,
-		.n_sources = 1,
-		.n_destinations = 2,
-		.n_ports = 3,
-		.failed_contacts = 4,
-		.established = 5,
-		.n_rst = 6,
-		.n_unreachable = 7,
-		.n_syn = 1ULL << 40,
-		.n_syn_ack = 8,
-		.peak_pps = 9,
-		.peak_bps = 10,
-		.reflector_port = 11211,
-		.amplification = 47.5f,
-		.violation_id = 5,
-		.violations = 1ULL << 63 | 1 << 5,
-		.connections = 24,
-		.hours_bitmap = 0xffffff,
-		.interval_median_ms = 60000,
-		.interval_mad_ms = 500,
-		.interval_cv = 0.125f,
-		.pcr = -0.5f,
-		.octets_out = 1ULL << 33,
-		.octets_in = 1000,
-		.n_unseen = 11,
-		.is_spoofed = true,
 		.n_targets = ANOMALY_TARGETS,
 		.n_flow_ids = ANOMALY_FLOW_IDS,
 		.n_features = ANOMALY_FEATURES,
@@ -81,6 +85,7 @@ static inline struct anomaly_event full_event(unsigned int kind)
 		e.flow_id[i] = UINT64_MAX - i;
 	for (int i = 0; i < ANOMALY_FEATURES; i++)
 		e.feature[i] = (struct anomaly_feature){"packetsOut", 1000.5f, 3.0e12f, 1.25e6f};
+	full_evidence(&e);
 	memset(e.reason, 'r', sizeof(e.reason) - 1);
 	return e;
 }

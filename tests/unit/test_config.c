@@ -371,6 +371,9 @@ static void test_mtu_too_small_for_the_templates_is_refused(void **state)
 	assert_int_equal(check(&cfg), 0);
 	cfg.exporters[0].biflow = BIFLOW_RFC5103;
 	assert_check_refuses(&cfg, "exporters[0].mtu: the Templates of these fields take 1028");
+	cfg.exporters[0].fields = GROUP_BASE;
+	cfg.exporters[0].events = cfg.anomaly.enabled = true;
+	assert_check_refuses(&cfg, "exporters[0].mtu: the Templates of these fields take 514");
 	cfg.exporters[0].mtu = 1280;
 	assert_int_equal(check(&cfg), 0);
 	cfg.exporters[0].mtu = 0; /* that of the path */
