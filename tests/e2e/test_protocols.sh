@@ -78,7 +78,8 @@ start_probe server -i veth0
 if ./xflowctl protocols udp off >"$TEST_DIR/out" 2>&1; then
 	fail "udp was switched off without flow_cache.protocols"
 fi
-grep -q 'flow_cache.protocols is `fixed`' "$TEST_DIR/out" || fail "not told why: $(cat "$TEST_DIR/out")"
+grep -q "flow_cache.protocols is .fixed." "$TEST_DIR/out" ||
+	fail "not told why: $(cat "$TEST_DIR/out")"
 n_sent=0
 send
 assert_eq "switches" '["fixed"]' "$(./xflowctl --json protocols | jq -sc 'map(.switch) | unique')"

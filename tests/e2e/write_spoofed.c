@@ -13,10 +13,10 @@
 
 #include "tests/lib/pcap_file.h"
 
-#define START_NS    1700000000000000000ULL
-#define SCAN_FIRST  200000u
-#define SCAN_STEP   500u /* SYN of the flood for each of the scan */
-#define SCAN_PORTS  200u
+#define START_NS   1700000000000000000ULL
+#define SCAN_FIRST 200000u
+#define SCAN_STEP  500u /* SYN of the flood for each of the scan */
+#define SCAN_PORTS 200u
 
 #define VICTIM	0x0a000002u
 #define SCANNED 0x0a000003u

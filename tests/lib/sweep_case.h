@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * A sweep_fixture of its own for each test, in time since START. Included once in a
- * test, behind cmocka.h.
- */
+/* A sweep_fixture of its own for each test, in time since START. Included once in a test. */
 #pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
 
 #include "tests/lib/sweep_fixture.h"
 
