@@ -192,7 +192,8 @@ GLOBAL_FUNCTION int xfp_unseen_add(const struct unseen *u, const struct unseen_h
 	__u64 hash, place;
 	__u32 tag;
 
-	if (!u || u->view >= XFP_UNSEEN_VIEWS)
+	/* Linux 6.1 verifies what is not called, too, and without detection the map is tiny */
+	if (!xfp_counts_unseen || !u || u->view >= XFP_UNSEEN_VIEWS)
 		return 0;
 	hash = unseen_hash(u->host, 1ULL << 41 | u->what);
 	tag = (__u32)(hash >> 32) | XFP_UNSEEN_USED;
