@@ -140,7 +140,7 @@ struct xfp_ledger_row {
 	__u64 insert_races; /* places lost to another CPU while claiming */
 	__u64 pad;
 	struct xfp_volume reason[XFP_N_REASONS]; /* frame octets                      */
-	__u64 notice[XFP_N_NOTICES]; /* packets that were read to their end       */
+	__u64 notice[XFP_N_NOTICES]; /* of packets that are counted elsewhere     */
 	struct xfp_volume overflow[XFP_N_PROTOCOLS]; /* IP octets                     */
 	struct xfp_volume off[XFP_N_PROTOCOLS]; /* those of protocol_off, IP octets   */
 } __attribute__((aligned(64))); /* rows of two CPUs never share a line */

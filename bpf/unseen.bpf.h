@@ -167,7 +167,6 @@ static __always_inline void unseen_count(struct xfp_unseen_bucket *b, __u64 plac
 	if (guard < UNSEEN_GUARD_MAX)
 		WRITE_ONCE_(b->guard[place], guard + 1);
 	ATOMIC_ADD(&e->octets, u->octets);
-	ATOMIC_ADD(&e->packets, u->packets);
 	barrier_var(kind);
 	ATOMIC_ADD(&e->kind[kind & (XFP_UNSEEN_KINDS - 1)], u->packets);
 	if (!READ_ONCE_(e->first_ns))
@@ -178,6 +177,7 @@ static __always_inline void unseen_count(struct xfp_unseen_bucket *b, __u64 plac
 	unseen_distinct(e->distinct[XFP_UNSEEN_OTHERS], u->other_hash);
 	if (u->flow_hash)
 		unseen_distinct(e->distinct[XFP_UNSEEN_FLOWS], u->flow_hash);
+	ATOMIC_ADD(&e->packets, u->packets); /* last: the daemon takes what has some */
 }
 _Static_assert(!(XFP_UNSEEN_KINDS & (XFP_UNSEEN_KINDS - 1)), "a mask keeps the kind in bounds");
 
@@ -212,14 +212,14 @@ GLOBAL_FUNCTION int xfp_unseen_add(const struct unseen *u, const struct unseen_h
 	if (place >= XFP_UNSEEN_WAYS)
 		return 0;
 	e = &b->entry[place];
-	if (u->role == UNSEEN_COUNT)
-		unseen_count(b, place, e, u);
 	if (other) {
 		WRITE_ONCE_(e->other[0], other->word[0]);
 		WRITE_ONCE_(e->other[1], other->word[1]);
 	}
-	if (u->role == UNSEEN_COUNT)
+	if (u->role == UNSEEN_COUNT) {
+		unseen_count(b, place, e, u);
 		return 0;
+	}
 	if (u->role == UNSEEN_ANSWER)
 		ATOMIC_ADD(&e->answers, u->packets);
 	else

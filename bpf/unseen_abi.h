@@ -56,7 +56,7 @@ struct xfp_unseen_entry {
 	__u8 obs_point; /* of the latest packet, as in the Flow Key             */
 	__u32 answers; /* packets the target sent, neither RST nor ICMP         */
 	__u64 packets;
-	__u64 octets; /* IP octets; of violations, of frames                    */
+	__u64 octets; /* IP octets; of what could not be read, of frames        */
 	__u64 first_ns; /* of the first packet since it was read, 0: none       */
 	__u64 last_ns;
 	__u32 kind[XFP_UNSEEN_KINDS]; /* packets of a target                    */

@@ -243,6 +243,15 @@ static void epoch_begin(struct anomaly *a)
 	a->epoch = (a->epoch + 1) & FLOW_EPOCH >> FLOW_EPOCH_SHIFT;
 }
 
+static bool is_of_icmp(const struct flow_delta *delta)
+{
+	const struct xfp_key4 *v4 = delta->key;
+	const struct xfp_key6 *v6 = delta->key;
+
+	return delta->family == FLOW_IPV4 ? v4->protocol == IPPROTO_ICMP
+					  : v6->protocol == IPPROTO_ICMPV6;
+}
+
 static void on_flow(void *arg, const struct flow_delta *delta)
 {
 	struct anomaly *a = arg;
@@ -252,7 +261,7 @@ static void on_flow(void *arg, const struct flow_delta *delta)
 	a->now_ns = delta->now_ns;
 	if (delta->packets)
 		a->active_ns = a->now_ns;
-	if (!wanted && *delta->state & FLOW_JUDGED)
+	if (!wanted && *delta->state & FLOW_JUDGED && !is_of_icmp(delta))
 		return;
 	anomaly_flow_read(delta, &flow);
 	flow_renew(a, delta->state);

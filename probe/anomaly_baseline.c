@@ -47,6 +47,9 @@ static void look_back(struct baseline *b, uint32_t n)
 		of[b->past[(b->bin - back) % BASELINE_BINS]]++;
 	b->n_known = (uint16_t)(n - of[UNKNOWN]);
 	b->n_active = (uint16_t)(b->n_known - of[0]);
+	b->usual = 0;
+	if (!b->n_known)
+		return;
 	rank = b->n_known > 1 ? b->n_known * USUAL_PCT / 100U : 1;
 	for (; level < UNKNOWN - 1; level++) {
 		seen += of[level];

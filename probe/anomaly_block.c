@@ -148,7 +148,7 @@ static void on_contact(struct anomaly *a, void *state, const struct anomaly_flow
 	block_age(a, b);
 	b->failed[0]++;
 	b->obs_point = flow->obs_point;
-	if (distinct_add(&b->hosts, anomaly_hash(a, &flow->destination, 0)))
+	if (distinct_add_current(&b->hosts, anomaly_hash(a, &flow->destination, 0)))
 		b->part[0][flow->destination.octets[IPV4_AT + 2]]++;
 	distinct_many_add(&b->sources[0], anomaly_hash(a, &flow->source, 0));
 	if (!b->first_ns || delta->first_ns < b->first_ns)
@@ -240,9 +240,10 @@ static void block_report(struct anomaly *a, const struct scanned_block *b)
 	prefix_find(b, &e.destination, &e.destination_length);
 	e.visibility = anomaly_visibility_at(a, b->obs_point);
 	e.value = (float)e.n_destinations;
-	e.threshold = (float)anomaly_limits(a, &e.destination)->scan.distributed_hosts;
+	/* one that was tried: the first address of the block may be of another group */
+	e.threshold = (float)anomaly_limits(a, &b->example[0].host)->scan.distributed_hosts;
 	e.confidence = anomaly_confidence(e.value, e.threshold, e.visibility);
-	anomaly_tell_group(a, &e, &e.destination);
+	anomaly_tell_group(a, &e, &b->example[0].host);
 	e.start_ms = anomaly_unix_ms(a, b->first_ns);
 	e.end_ms = anomaly_unix_ms(a, b->last_ns);
 	examples_tell(&e, b->example, ANOMALY_TARGETS, e.has_destination_port);

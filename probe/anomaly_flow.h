@@ -21,12 +21,15 @@ enum {
 	FLOW_LEAVING = 1 << 7, /* from a host of ours to one elsewhere          */
 	FLOW_COMING = 1 << 8, /* the other way                                 */
 	FLOW_STAYING = 1 << 9, /* neither                                       */
+	FLOW_OURS_KNOWN = 1 << 21, /* which ends are hosts of ours ...              */
+	FLOW_OURS_FROM = 1 << 22, /* ... the source                                */
+	FLOW_OURS_TO = 1 << 23, /* ... the destination                           */
 	FLOW_EPOCH = 0x3f << 24, /* of the configuration that this was found out in */
 };
 
 #define FLOW_EPOCH_SHIFT 24
 #define FLOW_EPOCH_END	 (1u << 30)
-/* From here on a bit for each detector: nothing of it matters any more. */
+/* From here on a bit for each detector, below FLOW_OURS_KNOWN: nothing of it matters any more. */
 #define FLOW_DULL_SHIFT 10
 
 struct anomaly_flow {

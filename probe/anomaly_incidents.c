@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "probe/distinct.h"
 #include "probe/log.h"
@@ -56,12 +57,14 @@ void incidents_close(struct incidents *s)
 	s->n_used = 0;
 }
 
-static struct incident *incident_find(const struct incidents *s, uint64_t key)
+/* Of a block the part that is named may be another one the next time: its network is the same. */
+static bool is_same_destination(const struct anomaly_event *x, const struct anomaly_event *y)
 {
-	for (uint32_t i = 0; i < s->n_used; i++)
-		if (s->key[i] == key && s->incident[i].life != INCIDENT_FREE)
-			return &s->incident[i];
-	return NULL;
+	size_t octets = host_is_ipv4(&x->destination) ? 14 : 8;
+
+	if (x->destination_length && y->destination_length)
+		return !memcmp(x->destination.octets, y->destination.octets, octets);
+	return host_equals(&x->destination, &y->destination);
 }
 
 /* Anybody can work out the key of an incident, and an address of his own that has it, too. */
@@ -71,8 +74,7 @@ static bool is_of_same_host(const struct anomaly_event *x, const struct anomaly_
 
 	if (x->has_source && y->has_source && host_equals(&x_site, &y_site))
 		return true;
-	if (x->has_destination && y->has_destination &&
-	    host_equals(&x->destination, &y->destination))
+	if (x->has_destination && y->has_destination && is_same_destination(x, y))
 		return true;
 	return !(x->has_source || x->has_destination) || !(y->has_source || y->has_destination);
 }
@@ -108,9 +110,10 @@ static struct incident *family_find(const struct incidents *s, uint64_t family, 
 
 bool incidents_has(const struct incidents *s, uint64_t key)
 {
-	const struct incident *i = incident_find(s, key);
-
-	return i && i->life == INCIDENT_OPEN;
+	for (uint32_t i = 0; i < s->n_used; i++)
+		if (s->key[i] == key && s->incident[i].life == INCIDENT_OPEN)
+			return true;
+	return false;
 }
 
 /* A place for one more: unused, free, or of the one that ended first. NULL: all are open. */
@@ -173,10 +176,25 @@ static void incident_end(struct incidents *s, struct incident *i)
 }
 
 /* The struck side counts only where there is no guilty one: that can be anybody's. */
+/* Of a block all of it has to be allowed. */
+static bool block_is_allowed(const struct network_list *allow, const struct anomaly_event *e)
+{
+	bool is_ipv4 = host_is_ipv4(&e->destination);
+	uint8_t length = (uint8_t)(e->destination_length + (is_ipv4 ? IPV4_PREFIX_BITS : 0));
+
+	for (size_t i = 0; i < allow->n; i++)
+		if (allow->item[i].length <= length &&
+		    network_has(&allow->item[i], &e->destination))
+			return true;
+	return false;
+}
+
 static bool is_allowed(const struct incidents *s, const struct anomaly_event *e)
 {
 	if (e->has_source)
 		return networks_have(s->allow, &e->source);
+	if (e->has_destination && e->destination_length)
+		return block_is_allowed(s->allow, e);
 	return e->has_destination && networks_have(s->allow, &e->destination);
 }
 

@@ -128,14 +128,17 @@ static void host_report(struct anomaly *a, const struct learning *l, uint32_t i,
 		.event = &e,
 	};
 	enum learning_way way = p->is_struck ? LEARNING_IN : LEARNING_OUT;
+	uint32_t first_min = c->first_min; /* the clock may have been set back since */
 
+	if (first_min > l->learned.window_min)
+		first_min = l->learned.window_min;
 	e.value = fabsf(v->z[v->top[0]]);
 	e.threshold = v->threshold[v->top[0]];
 	e.visibility = anomaly_visibility_at(a, (uint8_t)(c->point[way] ? c->point[way] - 1 : 0));
 	e.confidence = anomaly_confidence(e.value, e.threshold, e.visibility);
 	e.severity = (uint8_t)(SEVERITY + (e.value >= FAR_TIMES * e.threshold));
 	e.window_ms = MIN_MS;
-	e.start_ms = (uint64_t)c->first_min * MIN_MS;
+	e.start_ms = (uint64_t)first_min * MIN_MS;
 	e.end_ms = c->last_ns ? anomaly_unix_ms(a, c->last_ns) : e.start_ms;
 	e.has_source = !p->is_struck;
 	e.has_destination = p->is_struck;
@@ -146,7 +149,7 @@ static void host_report(struct anomaly *a, const struct learning *l, uint32_t i,
 	e.pcr = v->x[LEARNING_PCR];
 	examples_tell(&e, c->example, ANOMALY_TARGETS, false);
 	features_tell(&e, v);
-	reason_write(&e, &c->host, l->learned.window_min - c->first_min + 1, v);
+	reason_write(&e, &c->host, l->learned.window_min - first_min + 1, v);
 	incidents_report(&a->incidents, &report);
 }
 

@@ -2,10 +2,9 @@
 /*
  * Between the parts of the learning detector: counts of a minute (anomaly_learning_count.c),
  * what is usual of each host (anomaly_learning_past.c), the judgement
- * (anomaly_learning.c) and the model that outlives a run (anomaly_learning_model.c).
+ * (anomaly_learning.c) and the model that outlives a run (anomaly_model.c).
  *
- * Hosts of ours are followed, 2048 at most. A Flow keeps the place of its host in
- * *flow_delta.state, so that a sweep costs an addition or two for each.
+ * Hosts of ours are followed, 2048 at most.
  */
 #pragma once
 
@@ -18,14 +17,15 @@
 #include "probe/robust.h"
 #include "probe/tail.h"
 
-#define LEARNING_SETS	  256
-#define LEARNING_WAYS	  8
-#define LEARNING_HOSTS	  (LEARNING_SETS * LEARNING_WAYS)
-#define LEARNING_SLOTS	  48 /* hours of a day, of working days and of weekends */
-#define LEARNING_CLASSES  8 /* of hosts: by how much they have to do, and which way */
-#define LEARNING_WINDOW_S 60
-#define LEARNING_LEAST	  60 /* windows of a host before it is judged */
-#define LEARNING_WORDS	  4 /* of a bitmap of peers, and of services: 1400 at most */
+#define LEARNING_SETS	    256
+#define LEARNING_WAYS	    8
+#define LEARNING_HOSTS	    (LEARNING_SETS * LEARNING_WAYS)
+#define LEARNING_NEAR_SHIFT 52 /* 4096 of them */
+#define LEARNING_SLOTS	    48 /* hours of a day, of working days and of weekends */
+#define LEARNING_CLASSES    8 /* of hosts: by how much they have to do, and which way */
+#define LEARNING_WINDOW_S   60
+#define LEARNING_LEAST	    60 /* windows of a host before it is judged */
+#define LEARNING_WORDS	    4 /* of a bitmap of peers, and of services: 1400 at most */
 
 enum learning_way {
 	LEARNING_OUT,
@@ -98,6 +98,7 @@ struct learning {
 	uint64_t active[PLACES_WORDS(LEARNING_HOSTS)]; /* in this window */
 	uint64_t touched[PLACES_WORDS(LEARNING_HOSTS)]; /* in this second */
 	uint32_t name[LEARNING_HOSTS]; /* from the hash; 0: free */
+	uint16_t near[1 << (64 - LEARNING_NEAR_SHIFT)]; /* places by a quick hash, the latest */
 	struct learning_count count[LEARNING_HOSTS];
 	float threshold[LEARNING_CLASSES + 1][LEARNING_FEATURES]; /* of this window; 0: not known */
 	uint64_t involved[PLACES_WORDS(LEARNING_HOSTS)]; /* in what other detectors found */

@@ -6,22 +6,13 @@
 
 #include "probe/anomaly_learning.h"
 
-/*
- * Of *flow_delta.state: which ends of the Flow are hosts of ours, and the place of the
- * first of them. What is at that place is compared, so that an old number does no harm.
- */
-#define STATE_SHIFT	 16
-#define STATE_PLACE	 (0x7ffu << STATE_SHIFT)
-#define STATE_OURS_FROM	 (1u << 27)
-#define STATE_OURS_TO	 (1u << 28)
-#define STATE_KNOWN	 (1u << 29)
 #define POINT_OF(flow)	 ((uint16_t)((flow)->obs_point + 1))
 #define PORT_DNS	 53
 #define RATIO_PRIOR	 4 /* contacts that did not fail, for who has few */
 #define N_WINDOW_SECONDS (float)LEARNING_WINDOW_S
 #define DAY_MIN		 1440
 
-_Static_assert(LEARNING_HOSTS - 1 <= STATE_PLACE >> STATE_SHIFT, "a place fits");
+_Static_assert(LEARNING_HOSTS - 1 <= UINT16_MAX, "a place fits");
 
 static uint32_t name_of(uint64_t hash)
 {
@@ -35,7 +26,9 @@ static bool may_go(const struct learning *l, int at)
 
 	if ((l->active[at / 64] | l->touched[at / 64]) >> at % 64 & 1 || p->streak)
 		return false;
-	return p->n_windows < LEARNING_LEAST || l->learned.window_min - p->latest_min >= DAY_MIN;
+	/* the clock may have been set back */
+	return p->n_windows < LEARNING_LEAST ||
+	       (int32_t)(l->learned.window_min - p->latest_min) >= DAY_MIN;
 }
 
 /* Free, or that of whom least is known. */
@@ -94,11 +87,11 @@ static uint32_t ends_find(const struct anomaly *a, const struct anomaly_flow *fl
 {
 	uint32_t *state = flow->delta->state;
 
-	*state |= STATE_KNOWN;
+	*state |= FLOW_OURS_KNOWN;
 	if (!host_is_group(&flow->source) && anomaly_is_local(a, &flow->source))
-		*state |= STATE_OURS_FROM;
+		*state |= FLOW_OURS_FROM;
 	if (!host_is_group(&flow->destination) && anomaly_is_local(a, &flow->destination))
-		*state |= STATE_OURS_TO;
+		*state |= FLOW_OURS_TO;
 	return *state;
 }
 
@@ -106,7 +99,7 @@ static inline uint32_t ends_of(const struct anomaly *a, const struct anomaly_flo
 {
 	uint32_t state = *flow->delta->state;
 
-	return state & STATE_KNOWN ? state : ends_find(a, flow);
+	return state & FLOW_OURS_KNOWN ? state : ends_find(a, flow);
 }
 
 static inline struct learning_count *count_at(struct learning *l, int at)
@@ -115,28 +108,24 @@ static inline struct learning_count *count_at(struct learning *l, int at)
 	return &l->count[at];
 }
 
-/* The host's place, for the Flow to remember. */
-static struct learning_count *count_look(const struct anomaly *a, struct learning *l,
-					 const struct host *host, uint32_t *state)
+/* What is counted of the host; NULL: it has no place. Nearly always it was asked for just before. */
+static inline struct learning_count *count_of(const struct anomaly *a, struct learning *l,
+					      const struct host *host)
 {
-	int at = learning_place(a, l, host);
+	uint64_t word[2];
+	uint16_t *near;
+	int at;
 
+	memcpy(word, host, sizeof(word));
+	near = &l->near[((word[0] ^ word[1]) * 0x9e3779b97f4a7c15ULL) >> LEARNING_NEAR_SHIFT];
+	/* of nobody it is all zeros, which is no host of ours */
+	if (host_equals(&l->count[*near].host, host))
+		return count_at(l, *near);
+	at = learning_place(a, l, host);
 	if (at < 0)
 		return NULL;
-	*state = (*state & ~STATE_PLACE) | (uint32_t)at << STATE_SHIFT;
+	*near = (uint16_t)at;
 	return count_at(l, at);
-}
-
-/* The place the Flow remembers, or that of the host. */
-static inline struct learning_count *count_remembered(const struct anomaly *a, struct learning *l,
-						      const struct host *host, uint32_t *state)
-{
-	uint32_t at = (*state & STATE_PLACE) >> STATE_SHIFT;
-
-	/* of nobody it is all zeros, which is no host of ours */
-	if (host_equals(&l->count[at].host, host))
-		return count_at(l, (int)at);
-	return count_look(a, l, host, state);
 }
 
 static void count_new(const struct anomaly *a, struct learning_count *c, const struct host *peer,
@@ -190,27 +179,17 @@ static inline void count_end(const struct anomaly *a, struct learning_count *c,
 
 void learning_count_flow(struct anomaly *a, struct learning *l, const struct anomaly_flow *flow)
 {
-	uint32_t *state = flow->delta->state, ends = ends_of(a, flow);
+	uint32_t ends = ends_of(a, flow);
 	struct learning_count *c;
-	int at;
 
-	if (!flow->delta->packets || !(ends & (STATE_OURS_FROM | STATE_OURS_TO)))
+	if (!flow->delta->packets || !(ends & (FLOW_OURS_FROM | FLOW_OURS_TO)))
 		return;
 	if (!l->has_traffic)
 		learning_window_begin(a, l);
-	if (ends & STATE_OURS_FROM) {
-		c = count_remembered(a, l, &flow->source, state);
-		if (c)
-			count_end(a, c, flow, LEARNING_OUT);
-	}
-	if (!(ends & STATE_OURS_TO))
-		return;
-	if (!(ends & STATE_OURS_FROM)) {
-		c = count_remembered(a, l, &flow->destination, state);
-	} else {
-		at = learning_place(a, l, &flow->destination);
-		c = at < 0 ? NULL : count_at(l, at);
-	}
+	c = ends & FLOW_OURS_FROM ? count_of(a, l, &flow->source) : NULL;
+	if (c)
+		count_end(a, c, flow, LEARNING_OUT);
+	c = ends & FLOW_OURS_TO ? count_of(a, l, &flow->destination) : NULL;
 	if (c)
 		count_end(a, c, flow, LEARNING_IN);
 }
@@ -220,9 +199,9 @@ void learning_count_contact(struct anomaly *a, struct learning *l, const struct 
 {
 	struct learning_count *c;
 
-	if (!(ends_of(a, flow) & STATE_OURS_FROM))
+	if (!(ends_of(a, flow) & FLOW_OURS_FROM))
 		return;
-	c = count_remembered(a, l, &flow->source, flow->delta->state);
+	c = count_of(a, l, &flow->source);
 	if (!c)
 		return;
 	c->contacts++;

@@ -30,7 +30,7 @@ struct detector {
 	void (*on_contact)(struct anomaly *a, void *state, const struct anomaly_flow *flow,
 			   const struct contact *contact);
 
-	/* News of what no Flow tells, behind those of the Flows. NULL: not wanted. */
+	/* News of what no Flow tells. NULL: not wanted. */
 	void (*on_unseen)(struct anomaly *a, void *state, const struct unseen_news *news);
 
 	/* All Flows of a sweep were told of; `passed_ns` since the last call. */
@@ -51,7 +51,7 @@ enum detector_index {
 	N_DETECTORS,
 };
 
-_Static_assert(FLOW_DULL_SHIFT + N_DETECTORS <= FLOW_EPOCH_SHIFT, "a bit for each");
+_Static_assert(1 << (FLOW_DULL_SHIFT + N_DETECTORS) <= FLOW_OURS_KNOWN, "a bit for each");
 
 /* Whatever comes of the Flow, this detector does not care: by its key, or for good. */
 static inline void flow_is_dull(const struct anomaly_flow *flow, enum detector_index detector)

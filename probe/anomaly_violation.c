@@ -241,7 +241,29 @@ static bool is_told_of(struct violation_state *s, const struct anomaly *a,
 {
 	const struct violator *struck = violator_find(s, a, &news->other, v, true, false);
 
-	return struck && struck->is_fresh;
+	return distinct_many_count(&news->distinct[XFP_UNSEEN_OTHERS]) == 1 && struck &&
+	       struck->is_fresh;
+}
+
+static void violator_note_unseen(struct violator *v, const struct unseen_news *news)
+{
+	v->obs_point = news->obs_point;
+	v->protocol = news->protocol;
+	violator_count(v, &news->other, news->packets, news->first_ns, news->last_ns);
+	v->has_many |= distinct_many_count(&news->distinct[XFP_UNSEEN_OTHERS]) > 1;
+	v->has_no_flow = news->what < XFP_N_REASONS;
+}
+
+/* True when its source is one of so many that they are told of as one. */
+static bool crowd_note(struct violation_state *s, const struct anomaly *a,
+		       const struct unseen_news *news, enum violation v)
+{
+	struct crowd *crowd = &s->crowd[v];
+
+	distinct_many_add(&crowd->hosts, anomaly_hash(a, &news->host, v));
+	crowd->all.violation = v;
+	violator_note_unseen(&crowd->all, news);
+	return crowd->is_one;
 }
 
 /* Packets against their protocol, most of which have no Flow: struck hosts come first. */
@@ -255,12 +277,10 @@ static void on_unseen(struct anomaly *a, void *state, const struct unseen_news *
 		return;
 	if (is_struck ? !is_of_forged(news) : is_told_of(state, a, news, v))
 		return;
+	if (!is_struck && crowd_note(state, a, news, v))
+		return;
 	place = violator_find(state, a, &news->host, v, is_struck, true);
-	place->obs_point = news->obs_point;
-	place->protocol = news->protocol;
-	violator_count(place, &news->other, news->packets, news->first_ns, news->last_ns);
-	place->has_many |= distinct_many_count(&news->distinct[XFP_UNSEEN_OTHERS]) > 1;
-	place->has_no_flow = news->what < XFP_N_REASONS;
+	violator_note_unseen(place, news);
 	if (!is_struck && !place->has_many)
 		example_keep(place->example, ANOMALY_TARGETS,
 			     &(struct example){.first_ns = news->first_ns, .host = news->other});
@@ -402,7 +422,9 @@ static void crowd_second(struct anomaly *a, struct violation_state *s, struct cr
 
 static void violator_second(struct anomaly *a, struct violation_state *s, struct violator *v)
 {
-	if (v->is_fresh && s->crowd[v->violation].is_one)
+	const struct crowd *crowd = &s->crowd[v->violation];
+
+	if (v->is_fresh && crowd->is_one && v->is_struck == crowd->all.is_struck)
 		v->is_fresh = false;
 	if (v->is_fresh && !violator_has_to_wait(v)) {
 		violator_report(a, s, v, NULL);

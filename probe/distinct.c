@@ -15,6 +15,16 @@ bool distinct_add(struct distinct *d, uint64_t hash)
 	return is_new;
 }
 
+bool distinct_add_current(struct distinct *d, uint64_t hash)
+{
+	bool is_new = !(d->word[0][(uint32_t)(hash >> 32) % DISTINCT_BITS / 64] >>
+				((uint32_t)(hash >> 32) % 64) &
+			1);
+
+	distinct_add(d, hash);
+	return is_new;
+}
+
 void distinct_turn(struct distinct *d)
 {
 	memcpy(d->word[1], d->word[0], sizeof(d->word[0]));

@@ -37,6 +37,9 @@ struct distinct {
 /* Add a hash; returns false when its bit was there before, in either generation. */
 bool distinct_add(struct distinct *d, uint64_t hash);
 
+/* The same; returns false when its bit was there in the current generation. */
+bool distinct_add_current(struct distinct *d, uint64_t hash);
+
 /* Start a generation; the one before is forgotten. */
 void distinct_turn(struct distinct *d);
 

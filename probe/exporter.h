@@ -105,6 +105,12 @@ int exporter_prepare(struct exporter **out, const struct exporter_config *cfg, u
 		     uint32_t enterprise_number, bool is_paced);
 
 /*
+ * Open the spool before the second half, where nobody else holds it, to know that it can
+ * be. Returns 0 or -errno, printed.
+ */
+int exporter_begin_spool(struct exporter *e);
+
+/*
  * The second half. Returns 0 or -errno of file or spool, printed: it may go on
  * nonetheless, without that spool and trying that file again.
  */

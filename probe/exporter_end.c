@@ -85,9 +85,16 @@ static void give_up_queue(struct exporter *e)
 			"exporter %s: %llu records and %llu events for %s not sent: no more time",
 			e->cfg.name, (unsigned long long)e->stats.queued.records,
 			(unsigned long long)e->stats.queued.events, e->cfg.address);
-	while (exporter_has_queued(e))
-		exporter_drop_first(e, e->spool ? &e->stats.not_sent_spool_full
-						: exporter_account_of(e, e->session.error));
+	while (exporter_has_queued(e)) {
+		struct queue *q = exporter_turn(e);
+
+		/* what is on the disk still stays there, whatever became of the rest */
+		if (!exporter_is_data_begun(e) && exporter_put_back(e, queue_first(q)))
+			exporter_withdraw_first(e, q);
+		else
+			exporter_drop_first(e, e->spool ? &e->stats.not_sent_spool_full
+							: exporter_account_of(e, e->session.error));
+	}
 }
 
 /* Everything, and then the counts of it. */
@@ -112,6 +119,7 @@ static void begin_end(struct exporter *e, uint64_t now_ns, uint32_t time_s)
 static void finish_end(struct exporter *e)
 {
 	exporter_end_under_way(e);
+	e->store_failed_ns = 0; /* there is no later time to try again */
 	exporter_store(e);
 	give_up_queue(e);
 	e->is_ending = false;

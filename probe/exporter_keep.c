@@ -300,6 +300,7 @@ static bool hand_over_first(struct exporter *from, struct queue *q, struct expor
 		return true;
 	}
 	m->lost_before = 0;
+	m->place = (struct spool_place){0}; /* its file is gone, and `to` has others */
 	if (queue_move_first(is_paced ? &to->queue : &to->events, q)) {
 		m->lost_before = lost;
 		return false;

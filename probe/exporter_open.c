@@ -105,9 +105,14 @@ int exporter_prepare(struct exporter **out, const struct exporter_config *cfg, u
 	return 0;
 }
 
+int exporter_begin_spool(struct exporter *e)
+{
+	return e->spool ? 0 : exporter_open_spool(e);
+}
+
 int exporter_begin(struct exporter *e)
 {
-	int err = session_begin(&e->session), spool_err = exporter_open_spool(e);
+	int err = session_begin(&e->session), spool_err = exporter_begin_spool(e);
 
 	return err ? err : spool_err;
 }

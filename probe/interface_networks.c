@@ -9,8 +9,6 @@
 
 #include "probe/log.h"
 
-#define IPV4_PREFIX_BITS 96
-
 /* Lists of equal networks in equal order; what is behind n is not compared. */
 static bool is_default(const struct network_list *list)
 {

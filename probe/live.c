@@ -202,7 +202,6 @@ static int live_finish(struct live *l)
 	live_note_ignored(l);
 	if (l->anomaly)
 		anomaly_finish(l->anomaly, now);
-	live_model_finish(&l->model);
 	sinks_flush(&l->sinks, now, 1);
 	sinks_drain(&l->sinks, now, live_time_s(l, clock_monotonic_ns()));
 	live_ledger(l, &ledger);
@@ -212,6 +211,7 @@ static int live_finish(struct live *l)
 	if (!ledger_is_balanced(&ledger))
 		log_warning("the ledger does not balance: please report it with the output of "
 			    "`xflowctl ledger --json`");
+	live_model_finish(&l->model); /* last: a disk may keep it waiting */
 	return 0;
 }
 

@@ -84,6 +84,7 @@ static void on_timer(void *arg, uint64_t now_ns)
 
 void live_model_load(struct live_model *m)
 {
+	m->saved_ns = clock_monotonic_ns(); /* what is read is not replaced before its time */
 	if (m->anomaly && m->cfg->enabled && m->cfg->path[0])
 		model_file_load(m->anomaly, m->cfg->path,
 				"and the next save replaces the file: keep a copy before, if it "

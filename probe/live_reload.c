@@ -93,7 +93,9 @@ static void commit(struct live *l, const struct config *next, const struct reloa
 		.interval_ns = l->interval_ns,
 	};
 
-	bool learns_anew = !l->cfg.anomaly.learning.enabled && next->anomaly.learning.enabled;
+	const struct learning_config *was = &l->cfg.anomaly.learning;
+	const struct learning_config *will = &next->anomaly.learning;
+	bool learns_anew = will->enabled && (!was->enabled || strcmp(was->path, will->path) != 0);
 
 	l->cfg = *next;
 	log_setup((enum log_level)l->cfg.log_level, l->cfg.log_json);

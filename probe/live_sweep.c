@@ -54,7 +54,7 @@ static void sweep_complete(struct live *l, uint64_t now_ns)
 	if (sweep_is_under_pressure(&l->sweep) && l->interval_ns > PRESSURE_INTERVAL_NS)
 		due = now_ns + PRESSURE_INTERVAL_NS;
 	live_note_ignored(l);
-	/* over a whole interval, however much of it the sweep took: no bursts */
+	/* over a whole interval, less of it after a sweep that took longer than one: no bursts */
 	sinks_flush(&l->sinks, now_ns, pace_time_left(l->sweep_began_ns, l->interval_ns, now_ns));
 	live_export(l, now_ns);
 	loop_timer_set(&l->sweep_timer, due, 0);

@@ -7,8 +7,6 @@
 
 #include "probe/json.h"
 
-#define IPV4_PREFIX_BITS 96
-
 static int refuse(const char **reason, const char *why)
 {
 	*reason = why;

@@ -11,6 +11,8 @@
 #define NETWORKS_MAX	 32
 #define NETWORK_TEXT_MAX (HOST_TEXT_MAX + 4) /* and /128 */
 
+#define IPV4_PREFIX_BITS 96 /* of ::ffff:0.0.0.0/96, which IPv4 is kept in */
+
 struct network {
 	struct host address; /* bits behind the length are 0            */
 	uint8_t length; /* 0 .. 128; of IPv4 96 more than written  */

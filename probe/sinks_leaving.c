@@ -13,14 +13,15 @@
 #define SPREAD_NS   NS_PER_S /* longest interval over which what is queued is sent */
 #define OTHERS_NAME "(others)"
 
-/* Where the counts of one that leaves go: those of an earlier one of its name are added to. */
+/* Where the counts of one that leaves go: to those of an earlier one of its name and spool. */
 static struct left_exporter *place_of(struct leaving *l, const struct exporter_config *cfg)
 {
 	const char *name = cfg->name;
 	bool is_full = l->n_left >= CONFIG_MAX_EXPORTERS;
 
 	for (size_t i = 0; i < l->n_left; i++)
-		if (!strcmp(l->left[i].name, name))
+		if (!strcmp(l->left[i].name, name) &&
+		    !strcmp(l->left[i].spool_path, cfg->spool_path))
 			return &l->left[i];
 	if (is_full && l->n_left > CONFIG_MAX_EXPORTERS)
 		return &l->left[CONFIG_MAX_EXPORTERS];
@@ -112,12 +113,15 @@ void leaving_add(struct leaving *l, struct exporter *e, bool waits, uint64_t now
 		.exporter = e, .deadline_ns = now_ns + TIMEOUT_NS, .waits = waits};
 }
 
+bool leaving_holds_spool(const struct exporter_config *a, const struct exporter_config *b)
+{
+	return *a->spool_path && !strcmp(a->spool_path, b->spool_path) && !strcmp(a->name, b->name);
+}
+
 bool leaving_is_in_the_way(const struct exporter_config *a, const struct exporter_config *b)
 {
-	bool has_spool = *a->spool_path && !strcmp(a->spool_path, b->spool_path);
-
 	return (a->transport == b->transport && !strcmp(a->address, b->address)) ||
-	       (has_spool && !strcmp(a->name, b->name));
+	       leaving_holds_spool(a, b);
 }
 
 /* True when one of the first n is in the way of `cfg`. */

@@ -49,6 +49,9 @@ struct leaving {
 void leaving_add(struct leaving *l, struct exporter *e, bool waits, uint64_t now_ns,
 		 uint32_t time_s, uint64_t interval_ns);
 
+/* True when they share a spool. */
+bool leaving_holds_spool(const struct exporter_config *a, const struct exporter_config *b);
+
 /* True when one of the two has to be gone before the other begins: they share Collector, file or spool. */
 bool leaving_is_in_the_way(const struct exporter_config *a, const struct exporter_config *b);
 

@@ -11,14 +11,19 @@ static bool is_fresh(const struct reload_plan *plan, size_t i)
 	return plan->exporter[i].action == RELOAD_ADD || plan->exporter[i].action == RELOAD_CHANGE;
 }
 
-/* True when one that leaves, now or since an earlier reload, has to be gone before. */
-static bool has_to_wait(const struct sinks *s, const struct reload_plan *plan,
-			const struct exporter_config *cfg)
+/* True of one that leaves, now or since an earlier reload. */
+static bool is_any_leaving(const struct sinks *s, const struct reload_plan *plan,
+			   const struct exporter_config *cfg,
+			   bool (*is)(const struct exporter_config *a,
+				      const struct exporter_config *b))
 {
 	for (size_t k = 0; k < s->n_exporters; k++)
-		if (plan->leaves[k] && leaving_is_in_the_way(exporter_config(s->exporter[k]), cfg))
+		if (plan->leaves[k] && is(exporter_config(s->exporter[k]), cfg))
 			return true;
-	return leaving_blocks(&s->leaving, cfg);
+	for (size_t k = 0; k < s->leaving.n_leaving; k++)
+		if (is(exporter_config(s->leaving.leaving[k].exporter), cfg))
+			return true;
+	return false;
 }
 
 /* Those that stay of the failover group that exporter number k is in. */
@@ -35,13 +40,25 @@ static uint32_t heirs_of(const struct sinks *s, size_t k, const struct config *n
 	return heirs;
 }
 
-static int begin_all(struct sinks_fresh *fresh, const struct config *next)
+/* What waits for another one to leave is not begun, but its spool, if that is free. */
+static int begin_one(const struct sinks *s, const struct reload_plan *plan, struct exporter *e,
+		     bool waits)
+{
+	if (!waits)
+		return exporter_begin(e);
+	if (is_any_leaving(s, plan, exporter_config(e), leaving_holds_spool))
+		return 0;
+	return exporter_begin_spool(e);
+}
+
+static int begin_all(const struct sinks *s, const struct reload_plan *plan,
+		     struct sinks_fresh *fresh, const struct config *next)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < next->n_exporters && !err; i++)
-		if (fresh->exporter[i] && !fresh->waits[i]) {
-			err = exporter_begin(fresh->exporter[i]);
+		if (fresh->exporter[i]) {
+			err = begin_one(s, plan, fresh->exporter[i], fresh->waits[i]);
 			config_complain_unusable(next, i, err);
 		}
 	return err;
@@ -65,14 +82,14 @@ int sinks_reload_prepare(struct sinks *s, const struct config *next, const struc
 		if (err)
 			break;
 		exporter_set_facts(fresh->exporter[i], &s->facts);
-		fresh->waits[i] = has_to_wait(s, plan, cfg);
+		fresh->waits[i] = is_any_leaving(s, plan, cfg, leaving_is_in_the_way);
 	}
 	if (!err && sinks_print_only_events(next) && !s->has_output) {
 		err = sinks_open_events(&fresh->output);
 		fresh->has_output = !err;
 	}
 	if (!err)
-		err = begin_all(fresh, next);
+		err = begin_all(s, plan, fresh, next);
 	if (err)
 		sinks_reload_abandon(fresh);
 	return err;

@@ -66,6 +66,7 @@ struct sweep {
 
 	/* the slice in progress */
 	uint64_t now_ns;
+	uint64_t unseen_ns; /* what no Flow tells was taken then; 0: not yet */
 	uint64_t horizon_ns; /* what is due by then without pressure may be due now */
 	uint8_t family;
 	uint32_t chunk;

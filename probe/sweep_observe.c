@@ -9,6 +9,9 @@
 
 #include "probe/sweep_private.h"
 
+/* As the detectors count seconds: of a handshake both packets are nearly always in one. */
+#define UNSEEN_EACH_NS (900 * NS_PER_MS)
+
 #define IPV6_HEADER_OCTETS 40
 
 /* ICMP messages that are answered, and by what: RFC 792, RFC 950, RFC 4443 4.1. */
@@ -115,7 +118,10 @@ void sweep_observe(struct sweep *s)
 				bucket_observe(s, (uint8_t)family, chunk * XFP_CHUNK_BUCKETS + i);
 		}
 	}
-	sweep_observe_unseen(s);
+	if (!s->unseen_ns || s->now_ns >= s->unseen_ns + UNSEEN_EACH_NS) {
+		s->unseen_ns = s->now_ns;
+		sweep_observe_unseen(s);
+	}
 	s->observer->on_sweep(s->observer->arg, s->now_ns);
 }
 

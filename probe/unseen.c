@@ -42,8 +42,12 @@ static bool entry_take(struct xfp_unseen_bucket *b, int i, struct unseen_news *n
 	/* who was there before has to get much again to stay */
 	__atomic_store_n(&b->guard[i], __atomic_load_n(&b->guard[i], __ATOMIC_RELAXED) / 2,
 			 __ATOMIC_RELAXED);
-	if (!__atomic_load_n(&e->packets, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&e->packets, __ATOMIC_ACQUIRE)) {
+		/* answers to nothing are of no second but this */
+		__atomic_store_n(&e->answers, 0, __ATOMIC_RELAXED);
+		memset(e->distinct[XFP_UNSEEN_ACKS], 0, sizeof(e->distinct[XFP_UNSEEN_ACKS]));
 		return false;
+	}
 	entry_read(e, news);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (__atomic_load_n(&b->tag[i], __ATOMIC_RELAXED) != tag)

@@ -31,7 +31,7 @@ struct unseen_news {
 
 /*
  * Call fn with the news of every host that has some, and begin anew, while the kernel
- * goes on counting: each packet is told of once, or counted as `uncounted`.
+ * goes on counting: in each view a packet is told of once, or counted as `uncounted`.
  *
  * buckets  [XFP_UNSEEN_ALL]
  */

@@ -16,7 +16,7 @@ make --no-print-directory bpf-matrix
 jq -r '[(.object | sub(".*/"; "")), .name, .tables, .tunnels, .details, .protocols,
 	.deduplicate, .verified] | @tsv' \
 	"$TEST_DIR/loaded" >"$TEST_DIR/verified"
-assert_eq "programs loaded" 72 "$(awk -F '\t' '$8 > 0' "$TEST_DIR/verified" | wc -l)"
+assert_eq "programs loaded" 84 "$(awk -F '\t' '$8 > 0' "$TEST_DIR/verified" | wc -l)"
 awk -F '\t' -v limit=$LIMIT '$8 > limit' "$TEST_DIR/verified" | grep . &&
 	fail "programs near the verifier's limit, see above"
 

@@ -27,7 +27,7 @@ for kind in $KINDS; do
 	wait_bg "$name" || fail "$kind: qemu failed"
 	cat "$TEST_DIR/$name.jsonl"
 	jq -s -e --argjson n_objects ${#objects[@]} \
-		'map(select(.type == "program")) | length == 24 * $n_objects and all(.exit == 0)' \
+		'map(select(.type == "program")) | length == 28 * $n_objects and all(.exit == 0)' \
 		"$TEST_DIR/$name.jsonl" >/dev/null ||
 		fail "$kind: a program did not load"
 done

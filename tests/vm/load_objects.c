@@ -67,7 +67,7 @@ static void program_load(const char *path, struct kernel_table_options options)
 	       options.params->joins_points ? "true" : "false", verified, err);
 }
 
-#define N_WAYS 6
+#define N_WAYS 7
 
 static void object_load(const char *path, const void *elf, size_t elf_octets)
 {
@@ -82,7 +82,7 @@ static void object_load(const char *path, const void *elf, size_t elf_octets)
 	for (size_t i = 0; i < N_WAYS * sizeof(programs) / sizeof(*programs); i++) {
 		size_t way = i % N_WAYS;
 
-		params.detail = detail_layout(way >= 2 ? (1u << XFP_N_DETAILS) - 1 : 0);
+		params.detail = detail_layout(way >= 2 && way < 6 ? (1u << XFP_N_DETAILS) - 1 : 0);
 		params.is_watched = way >= 4;
 		params.has_switches = way >= 4;
 		params.joins_points = way == 5;
