@@ -10,7 +10,7 @@
 #define UNKNOWN	    UINT8_MAX
 #define USUAL_PCT   95
 #define SETTLED	    72 /* bins above zero that nobody takes a place from: half a day */
-#define BIN_SECONDS ((float)(BASELINE_BIN_NS / NS_PER_S))
+#define BIN_SECONDS ((float)BASELINE_BIN_S)
 
 static uint8_t level_of(float rate)
 {

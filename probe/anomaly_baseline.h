@@ -18,7 +18,8 @@
 #include "probe/clock.h"
 
 #define BASELINE_BINS	1008 /* a week */
-#define BASELINE_BIN_NS (600 * NS_PER_S)
+#define BASELINE_BIN_S	600
+#define BASELINE_BIN_NS (BASELINE_BIN_S * NS_PER_S)
 #define BASELINE_SETS	512
 #define BASELINE_WAYS	8
 

@@ -71,10 +71,11 @@ static uint8_t class_of(const struct learning_verdict *v)
 {
 	float out = v->centre[LEARNING_OCTETS_OUT], in = v->centre[LEARNING_OCTETS_IN];
 	float steps = (larger(out, in) - CLASS_FIRST) / CLASS_STEP;
+	const uint8_t most = CLASS_VOLUMES - 1;
 	uint8_t volume = 0;
 
 	if (steps > 0)
-		volume = steps < CLASS_VOLUMES - 1 ? (uint8_t)(1 + steps) : CLASS_VOLUMES - 1;
+		volume = steps < most ? (uint8_t)(1 + steps) : most;
 	return (uint8_t)(2 * volume + (out > in));
 }
 

@@ -22,7 +22,7 @@ static void fade(struct tail *t)
 
 void tail_add(struct tail *t, float x)
 {
-	uint32_t at = t->n_peaks;
+	uint32_t at;
 
 	if (t->n >= TAIL_MOST)
 		fade(t);

@@ -408,6 +408,31 @@ static void test_pings_are_no_tunnel(void **state)
 	assert_nothing();
 }
 
+/* Each detector remembers something in a Flow, and none what is another one's. */
+static void test_of_many_hosts_each_is_told(void **state)
+{
+	enum { HOSTS = 24, OTHERS = 1800 };
+	char from[32], to[32];
+	uint32_t n_begun = 0;
+
+	(void)state;
+	live(0, 8);
+	for (uint32_t i = 0; i < OTHERS; i++) { /* tables are full of them */
+		snprintf(from, sizeof(from), "10.1.%u.%u", i / 250, i % 250 + 1);
+		packet(8 * HOUR + 25 * MIN + i * 10, from, 1024, OTHER, 443, TH_ACK, 100);
+	}
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		snprintf(from, sizeof(from), "10.0.1.%u", i + 1);
+		snprintf(to, sizeof(to), "203.0.113.%u", i + 20);
+		transfer(8 * HOUR + 30 * MIN + i * 20000ULL, from, to, 170, 0);
+	}
+	anomaly_fixture_finish(&f, 9 * HOUR);
+	for (uint32_t i = 0; i < f.n_events; i++)
+		n_begun += f.event[i].class == ANOMALY_EXFILTRATION &&
+			   f.event[i].state == ANOMALY_START;
+	assert_int_equal(n_begun, HOSTS);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_without_beacons, teardown)
@@ -434,6 +459,7 @@ int main(void)
 		TEST(test_pings_are_no_tunnel),
 		TEST(test_what_passes_several_interfaces_counts_once),
 		TEST(test_what_goes_on_at_another_interface_goes_on),
+		TEST(test_of_many_hosts_each_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
