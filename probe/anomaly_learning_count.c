@@ -180,18 +180,26 @@ static inline void count_end(const struct anomaly *a, struct learning_count *c,
 void learning_count_flow(struct anomaly *a, struct learning *l, const struct anomaly_flow *flow)
 {
 	uint32_t ends = ends_of(a, flow);
-	struct learning_count *c;
+	struct learning_count *from = NULL, *to = NULL;
 
-	if (!flow->delta->packets || !(ends & (FLOW_OURS_FROM | FLOW_OURS_TO)))
+	if (!(ends & (FLOW_OURS_FROM | FLOW_OURS_TO))) {
+		flow_is_dull(flow, DETECTOR_learning);
+		return;
+	}
+	if (!flow->delta->packets)
 		return;
 	if (!l->has_traffic)
 		learning_window_begin(a, l);
-	c = ends & FLOW_OURS_FROM ? count_of(a, l, &flow->source) : NULL;
-	if (c)
-		count_end(a, c, flow, LEARNING_OUT);
-	c = ends & FLOW_OURS_TO ? count_of(a, l, &flow->destination) : NULL;
-	if (c)
-		count_end(a, c, flow, LEARNING_IN);
+	if (ends & FLOW_OURS_FROM)
+		from = count_of(a, l, &flow->source);
+	if (ends & FLOW_OURS_TO)
+		to = count_of(a, l, &flow->destination);
+	if (from)
+		count_end(a, from, flow, LEARNING_OUT);
+	if (to)
+		count_end(a, to, flow, LEARNING_IN);
+	if (!from && !to) /* a later Flow of theirs may find a place */
+		flow_is_dull(flow, DETECTOR_learning);
 }
 
 void learning_count_contact(struct anomaly *a, struct learning *l, const struct anomaly_flow *flow,
