@@ -72,22 +72,20 @@ uint8_t anomaly_confidence(float value, float threshold, uint8_t visibility)
 	return (uint8_t)confidence;
 }
 
-uint32_t anomaly_direction(const struct anomaly *a, const struct anomaly_flow *flow)
+uint32_t anomaly_ends_find(const struct anomaly *a, const struct anomaly_flow *flow)
 {
-	const uint32_t known = FLOW_LEAVING | FLOW_COMING | FLOW_STAYING;
-	uint32_t *state = flow->delta->state, direction = *state & known;
+	bool is_from_group = host_is_group(&flow->source);
+	bool is_to_group = host_is_group(&flow->destination);
+	uint32_t *state = flow->delta->state;
 
-	if (direction)
-		return direction;
-	direction = FLOW_STAYING;
-	if (!host_is_group(&flow->destination) && !host_is_group(&flow->source)) {
-		bool is_ours = anomaly_is_local(a, &flow->source);
-
-		if (is_ours != anomaly_is_local(a, &flow->destination))
-			direction = is_ours ? FLOW_LEAVING : FLOW_COMING;
-	}
-	*state |= direction;
-	return direction;
+	*state |= FLOW_ENDS_KNOWN;
+	if (is_from_group || is_to_group)
+		*state |= FLOW_HAS_GROUP;
+	if (!is_from_group && anomaly_is_local(a, &flow->source))
+		*state |= FLOW_OURS_FROM;
+	if (!is_to_group && anomaly_is_local(a, &flow->destination))
+		*state |= FLOW_OURS_TO;
+	return *state;
 }
 
 uint32_t anomaly_unreachable(const struct anomaly *a, const struct host *source)
@@ -229,7 +227,7 @@ static void contact_look(struct anomaly *a, const struct anomaly_flow *flow)
 static void flow_renew(const struct anomaly *a, uint32_t *state)
 {
 	uint32_t epoch = a->epoch << FLOW_EPOCH_SHIFT;
-	uint32_t old = FLOW_EPOCH_END - FLOW_LEAVING;
+	uint32_t old = FLOW_EPOCH_END - FLOW_ENDS_KNOWN;
 
 	if ((*state & FLOW_EPOCH) == epoch)
 		return;

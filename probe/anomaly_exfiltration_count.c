@@ -199,7 +199,7 @@ void leak_count(struct anomaly *a, struct exfiltration *x, const struct anomaly_
 		.way = LEAK_OUT,
 		.octets = units_of(flow->delta),
 	};
-	uint32_t direction;
+	enum anomaly_direction direction;
 
 	if (!sent.octets)
 		return;

@@ -18,19 +18,23 @@ enum {
 	FLOW_BEAT_JUDGED = 1 << 5, /* as a beat: it is one or none                  */
 	FLOW_BEAT = 1 << 6, /* and it is one: its octets are still to come   */
 	/* from here on: found out again once the configuration has changed */
-	FLOW_LEAVING = 1 << 7, /* from a host of ours to one elsewhere          */
-	FLOW_COMING = 1 << 8, /* the other way                                 */
-	FLOW_STAYING = 1 << 9, /* neither                                       */
-	FLOW_OURS_KNOWN = 1 << 21, /* which ends are hosts of ours ...              */
-	FLOW_OURS_FROM = 1 << 22, /* ... the source                                */
-	FLOW_OURS_TO = 1 << 23, /* ... the destination                           */
+	FLOW_ENDS_KNOWN = 1 << 7, /* which ends are hosts of ours ...              */
+	FLOW_OURS_FROM = 1 << 8, /* ... the source                                */
+	FLOW_OURS_TO = 1 << 9, /* ... the destination                           */
+	FLOW_HAS_GROUP = 1 << 10, /* ... and one is no host, but a group           */
 	FLOW_EPOCH = 0x3f << 24, /* of the configuration that this was found out in */
 };
 
 #define FLOW_EPOCH_SHIFT 24
 #define FLOW_EPOCH_END	 (1u << 30)
-/* From here on a bit for each detector, below FLOW_OURS_KNOWN: nothing of it matters any more. */
-#define FLOW_DULL_SHIFT 10
+/* From here on a bit for each detector, below FLOW_EPOCH: nothing of it matters any more. */
+#define FLOW_DULL_SHIFT 11
+
+enum anomaly_direction {
+	FLOW_STAYING, /* neither */
+	FLOW_LEAVING, /* from a host of ours to one elsewhere */
+	FLOW_COMING, /* the other way */
+};
 
 struct anomaly_flow {
 	const struct flow_delta *delta;

@@ -82,26 +82,6 @@ int learning_place(const struct anomaly *a, struct learning *l, const struct hos
 	return at;
 }
 
-/* Which ends are ours, found out once. */
-static uint32_t ends_find(const struct anomaly *a, const struct anomaly_flow *flow)
-{
-	uint32_t *state = flow->delta->state;
-
-	*state |= FLOW_OURS_KNOWN;
-	if (!host_is_group(&flow->source) && anomaly_is_local(a, &flow->source))
-		*state |= FLOW_OURS_FROM;
-	if (!host_is_group(&flow->destination) && anomaly_is_local(a, &flow->destination))
-		*state |= FLOW_OURS_TO;
-	return *state;
-}
-
-static inline uint32_t ends_of(const struct anomaly *a, const struct anomaly_flow *flow)
-{
-	uint32_t state = *flow->delta->state;
-
-	return state & FLOW_OURS_KNOWN ? state : ends_find(a, flow);
-}
-
 static inline struct learning_count *count_at(struct learning *l, int at)
 {
 	place_use(l->touched, (uint32_t)at);
@@ -179,7 +159,7 @@ static inline void count_end(const struct anomaly *a, struct learning_count *c,
 
 void learning_count_flow(struct anomaly *a, struct learning *l, const struct anomaly_flow *flow)
 {
-	uint32_t ends = ends_of(a, flow);
+	uint32_t ends = anomaly_ends(a, flow);
 	struct learning_count *from = NULL, *to = NULL;
 
 	if (!(ends & (FLOW_OURS_FROM | FLOW_OURS_TO))) {
@@ -207,7 +187,7 @@ void learning_count_contact(struct anomaly *a, struct learning *l, const struct 
 {
 	struct learning_count *c;
 
-	if (!(ends_of(a, flow) & FLOW_OURS_FROM))
+	if (!(anomaly_ends(a, flow) & FLOW_OURS_FROM))
 		return;
 	c = count_of(a, l, &flow->source);
 	if (!c)

@@ -51,7 +51,7 @@ enum detector_index {
 	N_DETECTORS,
 };
 
-_Static_assert(1 << (FLOW_DULL_SHIFT + N_DETECTORS) <= FLOW_OURS_KNOWN, "a bit for each");
+_Static_assert(FLOW_DULL_SHIFT + N_DETECTORS <= FLOW_EPOCH_SHIFT, "a bit for each");
 
 /* Whatever comes of the Flow, this detector does not care: by its key, or for good. */
 static inline void flow_is_dull(const struct anomaly_flow *flow, enum detector_index detector)
@@ -196,8 +196,28 @@ static inline uint32_t place_next(const uint64_t *used, uint32_t i, uint32_t n)
 /* enum anomaly_visibility at an Observation Point, by what was seen so far. */
 uint8_t anomaly_visibility_at(const struct anomaly *a, uint8_t obs_point);
 
-/* Whether the Flow leaves, comes or stays; one of the FLOW_ bits, found out once. */
-uint32_t anomaly_direction(const struct anomaly *a, const struct anomaly_flow *flow);
+/* Find out which ends of the Flow are hosts of ours; what anomaly_ends() returns from then on. */
+uint32_t anomaly_ends_find(const struct anomaly *a, const struct anomaly_flow *flow);
+
+/* FLOW_OURS_FROM, FLOW_OURS_TO and FLOW_HAS_GROUP, among other bits. */
+static inline uint32_t anomaly_ends(const struct anomaly *a, const struct anomaly_flow *flow)
+{
+	uint32_t state = *flow->delta->state;
+
+	return state & FLOW_ENDS_KNOWN ? state : anomaly_ends_find(a, flow);
+}
+
+/* Whether the Flow leaves, comes or stays. What is to a group, or claims to be from one, stays. */
+static inline enum anomaly_direction anomaly_direction(const struct anomaly *a,
+						       const struct anomaly_flow *flow)
+{
+	uint32_t ends = anomaly_ends(a, flow);
+	bool is_from = ends & FLOW_OURS_FROM, is_to = ends & FLOW_OURS_TO;
+
+	if (is_from == is_to || ends & FLOW_HAS_GROUP)
+		return FLOW_STAYING;
+	return is_from ? FLOW_LEAVING : FLOW_COMING;
+}
 
 /*
  * How sure: 50 at the threshold, 90 far above, less where only one direction is seen.

@@ -5,23 +5,24 @@
 #include <math.h>
 #include <string.h>
 
+static uint32_t bit_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) % DISTINCT_BITS;
+}
+
 bool distinct_add(struct distinct *d, uint64_t hash)
 {
-	uint32_t bit = (uint32_t)(hash >> 32) % DISTINCT_BITS;
-	uint64_t mask = 1ULL << bit % 64;
-	bool is_new = !((d->word[0][bit / 64] | d->word[1][bit / 64]) & mask);
+	bool was_before = d->word[1][bit_of(hash) / 64] >> bit_of(hash) % 64 & 1;
 
-	d->word[0][bit / 64] |= mask;
-	return is_new;
+	return distinct_add_current(d, hash) && !was_before;
 }
 
 bool distinct_add_current(struct distinct *d, uint64_t hash)
 {
-	bool is_new = !(d->word[0][(uint32_t)(hash >> 32) % DISTINCT_BITS / 64] >>
-				((uint32_t)(hash >> 32) % 64) &
-			1);
+	uint64_t *word = &d->word[0][bit_of(hash) / 64], mask = 1ULL << bit_of(hash) % 64;
+	bool is_new = !(*word & mask);
 
-	distinct_add(d, hash);
+	*word |= mask;
 	return is_new;
 }
 
