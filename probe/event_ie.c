@@ -284,7 +284,7 @@ static uint8_t *put_template_message(uint8_t *message, unsigned int kind,
 
 int event_encode_templates(uint8_t *messages, size_t room, uint32_t enterprise_number)
 {
-	size_t most = MESSAGE_DATA_OFFSET + TEMPLATE_OCTETS + 8 * n_event_ies;
+	const size_t most = MESSAGE_DATA_OFFSET + event_template_octets();
 	uint8_t *p = messages;
 
 	for (unsigned int kind = 0; kind < N_EVENT_KINDS; kind++) {

@@ -194,7 +194,7 @@ static bool check_waiting(struct sinks *s, size_t i)
 
 	if (!s->waits[i])
 		return false;
-	if (leaving_blocks(&s->leaving, exporter_config(e)))
+	if (leaving_any(&s->leaving, exporter_config(e), leaving_is_in_the_way))
 		return true;
 	s->waits[i] = false;
 	exporter_begin(e); /* what fails was printed, and is tried again or done without */

@@ -124,18 +124,19 @@ bool leaving_is_in_the_way(const struct exporter_config *a, const struct exporte
 	       leaving_holds_spool(a, b);
 }
 
-/* True when one of the first n is in the way of `cfg`. */
-static bool is_blocked(const struct leaving *l, size_t n, const struct exporter_config *cfg)
+/* True of one of the first n. */
+static bool is_any(const struct leaving *l, size_t n, const struct exporter_config *cfg,
+		   leaving_test_fn is)
 {
 	for (size_t i = 0; i < n; i++)
-		if (leaving_is_in_the_way(exporter_config(l->leaving[i].exporter), cfg))
+		if (is(exporter_config(l->leaving[i].exporter), cfg))
 			return true;
 	return false;
 }
 
-bool leaving_blocks(const struct leaving *l, const struct exporter_config *cfg)
+bool leaving_any(const struct leaving *l, const struct exporter_config *cfg, leaving_test_fn is)
 {
-	return is_blocked(l, l->n_leaving, cfg);
+	return is_any(l, l->n_leaving, cfg, is);
 }
 
 /* Of what is there at most as much as is wanted. */
@@ -187,7 +188,8 @@ uint64_t leaving_run(struct leaving *l, uint64_t now_ns, uint32_t time_s)
 	for (size_t i = 0; i < l->n_leaving;) {
 		struct leaving_exporter *one = &l->leaving[i];
 
-		if (one->waits && !is_blocked(l, i, exporter_config(one->exporter)))
+		if (one->waits &&
+		    !is_any(l, i, exporter_config(one->exporter), leaving_is_in_the_way))
 			begin(l, i, now_ns);
 		uint64_t due_ns = run_one(one, now_ns, time_s);
 

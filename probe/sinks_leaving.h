@@ -49,14 +49,18 @@ struct leaving {
 void leaving_add(struct leaving *l, struct exporter *e, bool waits, uint64_t now_ns,
 		 uint32_t time_s, uint64_t interval_ns);
 
+/* What one that leaves may be to another one. */
+typedef bool (*leaving_test_fn)(const struct exporter_config *leaves,
+				const struct exporter_config *other);
+
 /* True when they share a spool. */
 bool leaving_holds_spool(const struct exporter_config *a, const struct exporter_config *b);
 
 /* True when one of the two has to be gone before the other begins: they share Collector, file or spool. */
 bool leaving_is_in_the_way(const struct exporter_config *a, const struct exporter_config *b);
 
-/* True while one that leaves is in the way of `cfg`. */
-bool leaving_blocks(const struct leaving *l, const struct exporter_config *cfg);
+/* True when `is` is true of one that leaves and `cfg`. */
+bool leaving_any(const struct leaving *l, const struct exporter_config *cfg, leaving_test_fn is);
 
 /* An exporter has begun: what it found in its spool may be what another one left there. */
 void leaving_hand_spool(struct leaving *l, const struct exporter *e);

@@ -13,17 +13,12 @@ static bool is_fresh(const struct reload_plan *plan, size_t i)
 
 /* True of one that leaves, now or since an earlier reload. */
 static bool is_any_leaving(const struct sinks *s, const struct reload_plan *plan,
-			   const struct exporter_config *cfg,
-			   bool (*is)(const struct exporter_config *a,
-				      const struct exporter_config *b))
+			   const struct exporter_config *cfg, leaving_test_fn is)
 {
 	for (size_t k = 0; k < s->n_exporters; k++)
 		if (plan->leaves[k] && is(exporter_config(s->exporter[k]), cfg))
 			return true;
-	for (size_t k = 0; k < s->leaving.n_leaving; k++)
-		if (is(exporter_config(s->leaving.leaving[k].exporter), cfg))
-			return true;
-	return false;
+	return leaving_any(&s->leaving, cfg, is);
 }
 
 /* Those that stay of the failover group that exporter number k is in. */

@@ -14,32 +14,32 @@
 
 static struct sweep_fixture f;
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	(void)state;
 	fixture_open(&f, MAX_FLOWS);
 	return 0;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
 	(void)state;
 	fixture_close(&f);
 	return 0;
 }
 
-static void meter(uint64_t after_ms, struct fixture_packet p)
+static inline void meter(uint64_t after_ms, struct fixture_packet p)
 {
 	fixture_meter(&f, START + after_ms * FIXTURE_MS, &p);
 }
 
-static void sweep(uint64_t after_ms)
+static inline void sweep(uint64_t after_ms)
 {
 	fixture_sweep(&f, START + after_ms * FIXTURE_MS);
 }
 
 /* The records since the last call are n, all with this reason. */
-static void assert_records(uint32_t n, uint8_t reason)
+static inline void assert_records(uint32_t n, uint8_t reason)
 {
 	assert_int_equal(f.n_records, n);
 	for (uint32_t i = 0; i < n; i++)

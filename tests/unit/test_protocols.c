@@ -9,26 +9,7 @@
 
 #include "probe/config_schema.h"
 #include "probe/protocols.h"
-#include "tests/lib/sweep_fixture.h"
-
-#define START	  (1000 * FIXTURE_S)
-#define MAX_FLOWS 4096
-
-static struct sweep_fixture f;
-
-static int setup(void **state)
-{
-	(void)state;
-	fixture_open(&f, MAX_FLOWS);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fixture_close(&f);
-	return 0;
-}
+#include "tests/lib/sweep_case.h"
 
 /* ---- configuration ------------------------------------------------------------ */
 
@@ -262,8 +243,6 @@ static void test_list_has_protocols_switched_other_than_most(void **state)
 	assert_listed(PROTOCOLS_ALL, "17on 89on ");
 	assert_listed(6, "6off ");
 }
-
-#define WITH_CACHE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
