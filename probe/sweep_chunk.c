@@ -133,7 +133,9 @@ void sweep_chunk(struct sweep *s, struct flow_table *t)
 	t->n_live += t->chunk_live[s->chunk];
 	*due_ns = earliest.looked_ns;
 	if (earliest.passed_ticks != UINT32_MAX) {
-		uint64_t passed_ns = s->now_ns + ((uint64_t)earliest.passed_ticks << TICK_SHIFT);
+		/* the tick it is due in, from its begin: a tick is more than some wait */
+		uint64_t tick = (s->now_ns >> TICK_SHIFT) + earliest.passed_ticks - 1;
+		uint64_t passed_ns = tick << TICK_SHIFT;
 
 		if (passed_ns < *due_ns)
 			*due_ns = passed_ns;

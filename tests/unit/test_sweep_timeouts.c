@@ -2,14 +2,6 @@
 /*
  * Timeouts that change while Flows are in the cache, as a reload changes them.
  */
-#include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-#include <cmocka.h>
-#include <netinet/tcp.h>
-
 #include "tests/lib/sweep_case.h"
 
 static void test_shorter_timeouts_are_for_flows_that_were_put_off_too(void **state)
@@ -52,11 +44,25 @@ static void test_timeouts_may_change_while_flows_are_retiring(void **state)
 	assert_int_equal(fixture_flows(&f), 0);
 }
 
+/* Each is passed over in many sweeps, as others of its chunk end before it. */
+static void test_flows_that_were_passed_over_end_no_later_for_that(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 900; i++)
+		meter(i, (struct fixture_packet){.id = i});
+	sweep(1000);
+	for (uint32_t i = 0; i < 900; i++) {
+		sweep(15000 + i);
+		assert_int_equal(f.n_records, i + 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_CACHE(test_shorter_timeouts_are_for_flows_that_were_put_off_too),
 		WITH_CACHE(test_timeouts_may_change_while_flows_are_retiring),
+		WITH_CACHE(test_flows_that_were_passed_over_end_no_later_for_that),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
