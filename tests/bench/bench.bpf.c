@@ -12,31 +12,24 @@
 
 #include "tests/bench/trace.h"
 
-/* packet -> Flow number. Written by the bench. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, TRACE_PACKETS);
-	__type(key, __u32);
-	__type(value, __u64);
-} bench_trace SEC(".maps");
-
-__u64 bench_position;
+/* Written by the bench between runs, and here. */
+MMAPABLE_ARRAY(bench_trace, struct trace);
 
 static __always_inline void write_flow(void *data, const void *data_end)
 {
-	__u32 at = bench_position++ & (TRACE_PACKETS - 1);
-	const __u64 *flow = bpf_map_lookup_elem(&bench_trace, &at);
+	__u32 zero = 0;
+	struct trace *trace = bpf_map_lookup_elem(&bench_trace, &zero);
 	struct iphdr *ip = data + ETH_HLEN;
 	struct tcphdr *tcp = (void *)(ip + 1);
-	__u64 addresses;
+	__u64 flow, addresses;
 
-	if (!flow || (const void *)(tcp + 1) > data_end)
+	if (!trace || (const void *)(tcp + 1) > data_end)
 		return;
-	addresses = TRACE_SOURCE(*flow) | (__u64)TRACE_DESTINATION(*flow) << 32;
+	flow = trace_flow(trace);
+	addresses = TRACE_SOURCE(flow) | (__u64)TRACE_DESTINATION(flow) << 32;
 	barrier_var(addresses); /* one store, as wide as the load: or that waits for two */
 	*(__u64 *)&ip->saddr = addresses;
-	*(__u32 *)&tcp->source = TRACE_SOURCE_PORT(*flow) | TRACE_DESTINATION_PORT(*flow) << 16;
+	*(__u32 *)&tcp->source = TRACE_SOURCE_PORT(flow) | TRACE_DESTINATION_PORT(flow) << 16;
 }
 
 SEC("tc")

@@ -28,7 +28,7 @@ static inline int chase_open(struct chase *chase, uint32_t n_lines)
 {
 	uint32_t *order = malloc(n_lines * sizeof(*order));
 	size_t octets = (size_t)n_lines * CHASE_LINE;
-	uint64_t random = 2463534242ULL;
+	__u64 random = 2463534242ULL;
 
 	chase->lines =
 		mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -16,6 +16,8 @@
 #include "tests/bench/trace.h"
 #include "tests/lib/kernel_table.h"
 
+#define LOAD_PACKETS 65536 /* per run, at most */
+
 struct load {
 	uint32_t max_flows;
 	uint32_t new_percent;
@@ -23,17 +25,13 @@ struct load {
 	uint32_t births; /* of them, at most                                    */
 };
 
-/* One table under load: Flows numbered gone + 1 .. next - 1 are alive. Zeroed is closed. */
+/* One table under load. Zeroed is closed. */
 struct subject {
 	struct kernel_table table;
 	int hash_map; /* -1: the project's table */
 	int base;
 	int meter;
-	uint64_t *trace;
-	uint32_t position;
-	uint64_t next;
-	uint64_t gone;
-	uint64_t random;
+	struct trace *trace; /* shared with the programs */
 	uint64_t inserts; /* of the ledger when measuring began */
 	uint64_t misses;
 };
@@ -41,7 +39,7 @@ struct subject {
 static inline struct load load_of(uint32_t max_flows, uint32_t new_percent)
 {
 	struct load l = {
-		.max_flows = max_flows, .new_percent = new_percent, .packets = TRACE_PACKETS};
+		.max_flows = max_flows, .new_percent = new_percent, .packets = LOAD_PACKETS};
 
 	if (new_percent && l.packets * new_percent / 100 > max_flows / 16)
 		l.packets = max_flows / 16 * 100 / new_percent;
@@ -64,22 +62,9 @@ static inline struct load load_parse(const char *text)
 
 /* ---- the trace --------------------------------------------------------------------- */
 
-/* Packets of the next run. */
-static inline void subject_trace(struct subject *s, uint32_t packets, uint32_t births,
-				 uint32_t new_percent)
+static inline uint64_t subject_living(const struct subject *s)
 {
-	for (uint32_t i = 0; i < packets; i++) {
-		uint64_t *entry = &s->trace[(s->position + i) % TRACE_PACKETS];
-		uint64_t r = trace_random(&s->random);
-
-		if (births && ((r >> 33) % 100 < new_percent || s->next == s->gone + 1)) {
-			*entry = s->next++;
-			births--;
-		} else {
-			*entry = s->gone + 1 + (r >> 20) % (s->next - s->gone - 1);
-		}
-	}
-	s->position = (s->position + packets) % TRACE_PACKETS;
+	return s->trace->next - 1 - s->trace->gone;
 }
 
 static inline struct xfp_key4 subject_key(uint64_t flow)
@@ -98,8 +83,8 @@ static inline void subject_kill(struct subject *s, uint64_t living)
 {
 	const struct flow_table *t = &s->table.cache.table[FLOW_IPV4];
 
-	while (s->next - 1 - s->gone > living) {
-		struct xfp_key4 key = subject_key(++s->gone);
+	while (subject_living(s) > living) {
+		struct xfp_key4 key = subject_key(++s->trace->gone);
 		uint32_t slot;
 
 		if (s->hash_map >= 0) {
@@ -123,18 +108,28 @@ static const unsigned char subject_frame[64] = {
 	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,	0, 0, 0,  0, 0, 0, 0x50, 0x10, 0xff, 0xff,
 };
 
-/* Mean nanoseconds per packet of one run. */
-static inline double subject_run(struct subject *s, const struct load *l, int program)
+/* Mean nanoseconds per packet of a run in which so many Flows are born. */
+static inline double subject_play(struct subject *s, int program, uint32_t packets, uint32_t births,
+				  uint32_t new_percent)
 {
-	uint32_t births = program == s->meter ? l->births : 0;
 	int ns;
 
-	subject_trace(s, l->packets, births, births ? l->new_percent : 0);
-	ns = kernel_table_run(program, subject_frame, sizeof(subject_frame), l->packets);
+	s->trace->births = births;
+	s->trace->newborn = (1ULL << 32) * new_percent / 100;
+	ns = kernel_table_run(program, subject_frame, sizeof(subject_frame), packets);
 	if (ns < 0) {
 		log_errno(ns, "run a bench program");
 		exit(1);
 	}
+	return ns;
+}
+
+/* One run of a program; with the meter's, Flows are born and die. */
+static inline double subject_run(struct subject *s, const struct load *l, int program)
+{
+	double ns = subject_play(s, program, l->packets, program == s->meter ? l->births : 0,
+				 l->new_percent);
+
 	subject_kill(s, l->max_flows - l->births);
 	return ns;
 }
@@ -142,7 +137,7 @@ static inline double subject_run(struct subject *s, const struct load *l, int pr
 /* Mean of several runs, after as many that warm the caches up. */
 static inline double subject_block(struct subject *s, const struct load *l, int program)
 {
-	uint32_t runs = 4 * TRACE_PACKETS / l->packets;
+	uint32_t runs = 4 * LOAD_PACKETS / l->packets;
 	double sum = 0;
 
 	for (uint32_t i = 0; i < runs; i++)
@@ -155,20 +150,19 @@ static inline double subject_block(struct subject *s, const struct load *l, int 
 /* Nothing but births, in steps, the oldest dying: every place is used anew twice. */
 static inline void subject_warm_up(struct subject *s, const struct load *l)
 {
-	struct load step = *l;
+	uint32_t step = l->max_flows / 16 < LOAD_PACKETS ? l->max_flows / 16 : LOAD_PACKETS;
+	uint32_t living = l->max_flows - l->births;
 
-	step.new_percent = 100;
-	step.births = l->max_flows / 16 < TRACE_PACKETS ? l->max_flows / 16 : TRACE_PACKETS;
-	step.packets = step.births;
-	while (s->next < 3ULL * l->max_flows)
-		subject_run(s, &step, s->meter);
-	while (s->next - 1 - s->gone < l->max_flows - l->births) {
-		uint64_t wanted = l->max_flows - l->births - (s->next - 1 - s->gone);
+	while (s->trace->next < 3ULL * l->max_flows) {
+		subject_kill(s, l->max_flows - step);
+		subject_play(s, s->meter, step, step, 100);
+	}
+	subject_kill(s, living);
+	while (subject_living(s) < living) {
+		uint32_t wanted = living - (uint32_t)subject_living(s);
 
-		step.births = wanted < step.births ? (uint32_t)wanted : step.births;
-		step.packets = step.births;
-		subject_trace(s, step.packets, step.births, 100);
-		kernel_table_run(s->meter, subject_frame, sizeof(subject_frame), step.packets);
+		wanted = wanted < step ? wanted : step;
+		subject_play(s, s->meter, wanted, wanted, 100);
 	}
 }
 
@@ -204,8 +198,8 @@ static inline int subject_open(struct subject *s, const struct load *l,
 	s->meter = kernel_table_program(&s->table, name);
 	s->hash_map = kernel_table_map(&s->table, "bench_flows4");
 	s->trace = kernel_table_mmap(&s->table, "bench_trace");
-	s->next = 1;
-	s->random = 88172645463325252ULL;
+	s->trace->next = 1;
+	s->trace->random = 88172645463325252ULL;
 	subject_warm_up(s, l);
 	subject_ledger(s, &s->inserts, &s->misses);
 	return 0;

@@ -77,16 +77,12 @@ static void native_fill(struct flow_cache *cache, uint32_t flows, uint64_t now_n
 
 static int kernel_fill(struct kernel_table *k, uint32_t flows)
 {
-	uint64_t *trace = kernel_table_mmap(k, "bench_trace");
+	struct trace *trace = kernel_table_mmap(k, "bench_trace");
 	int program = kernel_table_program(k, "bench_tc_meter");
-	uint32_t flow = 0, i;
-	int ns = 0;
+	int ns;
 
-	while (flow < flows && ns >= 0) {
-		for (i = 0; i < TRACE_PACKETS && flow < flows; i++)
-			trace[i] = ++flow;
-		ns = kernel_table_run(program, blank.octets, sizeof(blank.octets), i);
-	}
+	*trace = (struct trace){.random = 1, .next = 1, .births = flows, .newborn = 1ULL << 32};
+	ns = kernel_table_run(program, blank.octets, sizeof(blank.octets), flows);
 	return ns < 0 ? ns : 0;
 }
 
