@@ -56,7 +56,7 @@ static __always_inline bool key_equal(struct table t, const void *slot, const __
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | tail);
 }
 
-/* Smaller and larger of two values below 2^31, without a branch. */
+/* Smaller and larger of two values less than 2^63 apart, without a branch. */
 static __always_inline __u64 smaller(__u64 a, __u64 b)
 {
 	__u64 less = a - b;
@@ -67,7 +67,10 @@ static __always_inline __u64 smaller(__u64 a, __u64 b)
 
 static __always_inline __u64 larger(__u64 a, __u64 b)
 {
-	return a + b - smaller(a, b);
+	__u64 less = a - b;
+
+	barrier_var(less);
+	return a - (less & (__u64)((__s64)less >> 63));
 }
 
 static __always_inline __u32 lengths_merge(__u32 old, const struct observed *o)
@@ -156,8 +159,8 @@ static __always_inline void flow_update(struct table t, struct xfp_counts *c, co
 	ATOMIC_ADD(&c->octets, o->octets);
 	ATOMIC_ADD(&c->packets, o->packets);
 	extremes_update(c, o);
-	if (now > READ_ONCE_(c->last_ns))
-		WRITE_ONCE_(c->last_ns, now);
+	/* a branch would depend on the slot's line and on how the tick falls: a coin */
+	WRITE_ONCE_(c->last_ns, larger(now, READ_ONCE_(c->last_ns)));
 	if (UNLIKELY((had & flags) != flags)) {
 		ATOMIC_OR(&c->ttl_flags, flags);
 		if (flags & ~had & (TCP_FIN | TCP_RST))

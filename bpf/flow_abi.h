@@ -67,7 +67,8 @@ struct xfp_key6 {
  * What one Flow has accumulated since it began; monotone, so that the daemon
  * exports differences and never writes. Packets and octets are added
  * atomically, octets first; flags by atomic OR of new bits only; extremes by
- * compare-and-swap only on change; `last_ns` stored only when it grows.
+ * compare-and-swap only on change. `last_ns` alone may go back: of two CPUs that store
+ * at once either wins, and their packets are a tick apart at most.
  */
 struct xfp_counts {
 	__u64 packets; /* packetDeltaCount (2)                                    */
