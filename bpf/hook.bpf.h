@@ -309,26 +309,25 @@ static __always_inline void meter_end(struct xfp_ledger_row *row, const struct p
 }
 
 /*
- * xfp_account4() with the hit inlined, for a flat table. Where *missed is another
- * than *o, the function gets a copy, so that of `o` only what a hit needs has to exist.
+ * xfp_account4() with the hit inlined, for a flat table. What makes a Flow gets a copy,
+ * so that of `o` only what a hit needs has to exist.
  */
-static __always_inline __u32 account4_inline(struct observed4 *o, struct observed4 *missed,
-					     bool is_detailed)
+static __always_inline __u32 account4_inline(const struct observed4 *o, bool is_detailed)
 {
 	const struct table t = {.family = FAMILY_IPV4, .is_flat = true};
 	__u64 hash = cache_hash(t, o->key);
 	struct place place = cache_place(t, hash);
 	__u32 account = cache_hit(t, &o->seen, o->key, &place);
 
-	if (LIKELY(account))
-		return account;
-	if (missed != o)
-		*missed = *o;
-	if (!is_detailed)
-		return xfp_insert4(missed, hash);
-	account = xfp_insert_detailed4(missed, hash);
-	if (xfp_counts_unseen && account == ACCOUNT_OVERFLOW)
-		xfp_unseen4(missed);
+	if (UNLIKELY(!account)) {
+		struct observed4 missed = *o;
+
+		if (!is_detailed)
+			return xfp_insert4(&missed, hash);
+		account = xfp_insert_detailed4(&missed, hash);
+		if (xfp_counts_unseen && account == ACCOUNT_OVERFLOW)
+			xfp_unseen4(&missed);
+	}
 	return account;
 }
 
@@ -375,7 +374,7 @@ static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p
 				       enum detailed detailed)
 {
 	const __u8 *head = pkt_header(p, ETH_HLEN + 20);
-	struct observed4 o, missed;
+	struct observed4 o;
 	__u32 account;
 
 	if (!xfp_is_flat || xfp_has_no_plain || !head || load_be16(head, 12) != ETH_P_IP ||
@@ -389,9 +388,7 @@ static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p
 	    parse_transport(p) != XFP_OK)
 		return METER_OTHER;
 	observe4(&o, p);
-	/* details need the stack that a copy would take */
-	account = account4_inline(&o, detailed != DETAILED_TCP ? &missed : &o,
-				  detailed != DETAILED_NOT);
+	account = account4_inline(&o, detailed != DETAILED_NOT);
 	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account);
 	if (detailed != DETAILED_NOT && account != ACCOUNT_OVERFLOW)
 		details_plain(p, &o.seen, account, detailed);
