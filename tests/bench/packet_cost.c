@@ -4,7 +4,9 @@
  * and die, against the same program around BPF_MAP_TYPE_HASH and against one
  * dependent random cache-line read. All of them take turns in every round.
  *
- *	packet_cost [-r ROUNDS] [-k tc|xdp] [LIVE_FLOWS:NEW_PERCENT]...
+ *	packet_cost [-r ROUNDS] [-k tc|xdp] [-f KIND] [LIVE_FLOWS:NEW_PERCENT]...
+ *
+ * KIND  of frame: bench (IPv4), tagged, ipv6, tagged_ipv6
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +63,8 @@ static void cell_report(const struct cell *c, const char *hook, const struct sub
 	uint64_t inserts, misses;
 	double cost = report_median(v->table, rounds);
 
-	snprintf(name[0], 80, "%s, %u Flows, %u %% new", hook, c->max_flows, c->new_percent);
+	snprintf(name[0], 80, "%s, %s, %u Flows, %u %% new", hook, table->kind->name, c->max_flows,
+		 c->new_percent);
 	snprintf(name[1], 80, "  / hash map (%.0f ns)", report_median(v->hash, rounds));
 	snprintf(name[2], 80, "  / cache-line read (%.0f ns)", report_median(v->line, rounds));
 	report_print(&(struct report_line){name[0], cost, "ns/packet", 0, c->cost_ns, 0});
@@ -83,7 +86,9 @@ static int subjects_open(struct subject *table, struct subject *hash, const stru
 {
 	struct flow_cache_params params;
 	struct kernel_table_options own = {.params = &params}, other = {.params = &params};
-	int err = flow_cache_params_init(&params, l->max_flows, 1);
+	bool is_ipv6 = l->kind->family == FLOW_IPV6;
+	int err = flow_cache_params_init(&params, is_ipv6 ? 1 : l->max_flows,
+					 is_ipv6 ? l->max_flows : 1);
 
 	own.elf = bench_bpf__elf_bytes(&own.elf_octets);
 	other.elf = bench_hash_bpf__elf_bytes(&other.elf_octets);
@@ -93,12 +98,15 @@ static int subjects_open(struct subject *table, struct subject *hash, const stru
 }
 
 static int cell_run(const struct cell *c, struct chase *chase, const char *hook,
-		    unsigned int rounds)
+		    const struct kind *kind, unsigned int rounds)
 {
 	static struct samples v;
 	struct subject table = {}, hash = {};
 	struct load l = load_of(c->max_flows, c->new_percent);
-	int err = subjects_open(&table, &hash, &l, hook);
+	int err;
+
+	l.kind = kind;
+	err = subjects_open(&table, &hash, &l, hook);
 
 	for (unsigned int i = 0; i < rounds && !err; i++) {
 		v.base[i] = subject_block(&table, &l, table.base);
@@ -129,14 +137,17 @@ int main(int argc, char **argv)
 {
 	unsigned int rounds = 7;
 	const char *hook = "tc";
+	const struct kind *kind = &kinds[0];
 	struct chase chase = {};
 	int option, err;
 
-	while ((option = getopt(argc, argv, "r:k:")) != -1) {
+	while ((option = getopt(argc, argv, "r:k:f:")) != -1) {
 		if (option == 'r')
 			rounds = (unsigned int)atoi(optarg);
 		else if (option == 'k')
 			hook = optarg;
+		else if (option == 'f')
+			kind = kind_find(optarg);
 		else
 			return 2;
 	}
@@ -146,11 +157,11 @@ int main(int argc, char **argv)
 	report_go_first();
 	err = chase_open(&chase, CHASE_LINES);
 	for (size_t i = 0; optind == argc && i < N_GOALS && !err; i++)
-		err = cell_run(&goals[i], &chase, hook, rounds);
+		err = cell_run(&goals[i], &chase, hook, kind, rounds);
 	for (; optind < argc && !err; optind++) {
 		struct cell c = cell_parse(argv[optind]);
 
-		err = cell_run(&c, &chase, hook, rounds);
+		err = cell_run(&c, &chase, hook, kind, rounds);
 	}
 	chase_close(&chase);
 	return err ? 1 : 0;

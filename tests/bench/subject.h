@@ -18,11 +18,45 @@
 
 #define LOAD_PACKETS 65536 /* per run, at most */
 
+/* A TCP segment without payload, ACK set, as the programs of that name expect it. */
+struct kind {
+	const char *name;
+	enum flow_family family;
+	uint32_t octets;
+	unsigned char frame[80];
+};
+
+#define KIND_ETHERNET 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1
+#define KIND_TAG      0x81, 0, 0, 1
+#define KIND_ADDRESS4 0, 0, 0, 0
+#define KIND_ADDRESS6 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define KIND_IPV4     8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, KIND_ADDRESS4, KIND_ADDRESS4
+#define KIND_IPV6     0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, 6, 64, KIND_ADDRESS6, KIND_ADDRESS6
+#define KIND_TCP      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0
+
+static const struct kind kinds[] = {
+	{"bench", FLOW_IPV4, 64, {KIND_ETHERNET, KIND_IPV4, KIND_TCP}},
+	{"tagged", FLOW_IPV4, 64, {KIND_ETHERNET, KIND_TAG, KIND_IPV4, KIND_TCP}},
+	{"ipv6", FLOW_IPV6, 80, {KIND_ETHERNET, KIND_IPV6, KIND_TCP}},
+	{"tagged_ipv6", FLOW_IPV6, 80, {KIND_ETHERNET, KIND_TAG, KIND_IPV6, KIND_TCP}},
+};
+
+/* Ends the program when there is none of that name. */
+static inline const struct kind *kind_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strcmp(kinds[i].name, name))
+			return &kinds[i];
+	log_error("%s is not a kind of frame: bench, tagged, ipv6, tagged_ipv6", name);
+	exit(2);
+}
+
 struct load {
 	uint32_t max_flows;
 	uint32_t new_percent;
 	uint32_t packets; /* per run: few enough births to stay within max_flows */
 	uint32_t births; /* of them, at most                                    */
+	const struct kind *kind;
 };
 
 /* One table under load. Zeroed is closed. */
@@ -31,6 +65,7 @@ struct subject {
 	int hash_map; /* -1: the project's table */
 	int base;
 	int meter;
+	const struct kind *kind;
 	struct trace *trace; /* shared with the programs */
 	uint64_t inserts; /* of the ledger when measuring began */
 	uint64_t misses;
@@ -39,7 +74,11 @@ struct subject {
 static inline struct load load_of(uint32_t max_flows, uint32_t new_percent)
 {
 	struct load l = {
-		.max_flows = max_flows, .new_percent = new_percent, .packets = LOAD_PACKETS};
+		.max_flows = max_flows,
+		.new_percent = new_percent,
+		.packets = LOAD_PACKETS,
+		.kind = &kinds[0],
+	};
 
 	if (new_percent && l.packets * new_percent / 100 > max_flows / 16)
 		l.packets = max_flows / 16 * 100 / new_percent;
@@ -67,31 +106,51 @@ static inline uint64_t subject_living(const struct subject *s)
 	return s->trace->next - 1 - s->trace->gone;
 }
 
-static inline struct xfp_key4 subject_key(uint64_t flow)
+union subject_key {
+	struct xfp_key4 v4;
+	struct xfp_key6 v6;
+};
+
+static inline union subject_key subject_key(const struct kind *kind, uint64_t flow)
 {
-	return (struct xfp_key4){
-		.source = TRACE_SOURCE(flow),
-		.destination = TRACE_DESTINATION(flow),
-		.source_port = TRACE_SOURCE_PORT(flow),
-		.destination_port = TRACE_DESTINATION_PORT(flow),
-		.protocol = IPPROTO_TCP,
-	};
+	uint16_t vlan = strncmp(kind->name, "tagged", 6) ? 0 : 1;
+	union subject_key key;
+
+	if (kind->family == FLOW_IPV4)
+		key.v4 = (struct xfp_key4){
+			.source = TRACE_SOURCE(flow),
+			.destination = TRACE_DESTINATION(flow),
+			.source_port = TRACE_SOURCE_PORT(flow),
+			.destination_port = TRACE_DESTINATION_PORT(flow),
+			.protocol = IPPROTO_TCP,
+			.vlan = vlan,
+		};
+	else
+		key.v6 = (struct xfp_key6){
+			.source = {htonl(0x20010db8), 0, 0, TRACE_SOURCE(flow)},
+			.destination = {htonl(0x20010db8), 0, 0, TRACE_DESTINATION(flow)},
+			.source_port = TRACE_SOURCE_PORT(flow),
+			.destination_port = TRACE_DESTINATION_PORT(flow),
+			.protocol = IPPROTO_TCP,
+			.vlan = vlan,
+		};
+	return key;
 }
 
 /* The oldest die, down to `living`, as the daemon (or its like) removes them. */
 static inline void subject_kill(struct subject *s, uint64_t living)
 {
-	const struct flow_table *t = &s->table.cache.table[FLOW_IPV4];
+	const struct flow_table *t = &s->table.cache.table[s->kind->family];
 
 	while (subject_living(s) > living) {
-		struct xfp_key4 key = subject_key(++s->trace->gone);
+		union subject_key key = subject_key(s->kind, ++s->trace->gone);
 		uint32_t slot;
 
 		if (s->hash_map >= 0) {
 			bpf_map_delete_elem(s->hash_map, &key);
 			continue;
 		}
-		slot = flow_cache_find(&s->table.cache, FLOW_IPV4, &key, false, FLOW_NONE);
+		slot = flow_cache_find(&s->table.cache, s->kind->family, &key, false, FLOW_NONE);
 		if (slot == FLOW_NONE)
 			continue;
 		if (t->detail_octets)
@@ -102,12 +161,6 @@ static inline void subject_kill(struct subject *s, uint64_t living)
 
 /* ---- measuring ----------------------------------------------------------------------- */
 
-/* An IPv4 TCP segment without payload, ACK set. */
-static const unsigned char subject_frame[64] = {
-	2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0,	 64,   6,    0,
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,	0, 0, 0,  0, 0, 0, 0x50, 0x10, 0xff, 0xff,
-};
-
 /* Mean nanoseconds per packet of a run in which so many Flows are born. */
 static inline double subject_play(struct subject *s, int program, uint32_t packets, uint32_t births,
 				  uint32_t new_percent)
@@ -116,7 +169,7 @@ static inline double subject_play(struct subject *s, int program, uint32_t packe
 
 	s->trace->births = births;
 	s->trace->newborn = (1ULL << 32) * new_percent / 100;
-	ns = kernel_table_run(program, subject_frame, sizeof(subject_frame), packets);
+	ns = kernel_table_run(program, s->kind->frame, s->kind->octets, packets);
 	if (ns < 0) {
 		log_errno(ns, "run a bench program");
 		exit(1);
@@ -177,7 +230,7 @@ static inline void subject_ledger(const struct subject *s, uint64_t *inserts, ui
 }
 
 /*
- * Load bench_HOOK_base and bench_HOOK_meter as `options` say (but for `programs`,
+ * Load KIND_HOOK_base and KIND_HOOK_meter as `options` say (but for `programs`,
  * which is filled here) and fill the table. Returns 0 or -errno, with a message.
  */
 static inline int subject_open(struct subject *s, const struct load *l,
@@ -186,17 +239,20 @@ static inline int subject_open(struct subject *s, const struct load *l,
 	char name[32];
 	int err;
 
-	snprintf(name, sizeof(name), "bench_%s_", hook);
+	snprintf(name, sizeof(name), "%s_%s_", l->kind->name, hook);
+	s->kind = l->kind;
 	options.max_flows = l->max_flows;
+	options.max_flows_ipv6 = l->kind->family == FLOW_IPV6 ? l->max_flows : 1;
 	options.programs = name;
 	err = kernel_table_open(&s->table, &options);
 	if (err)
 		return err;
-	snprintf(name, sizeof(name), "bench_%s_base", hook);
+	snprintf(name, sizeof(name), "%s_%s_base", l->kind->name, hook);
 	s->base = kernel_table_program(&s->table, name);
-	snprintf(name, sizeof(name), "bench_%s_meter", hook);
+	snprintf(name, sizeof(name), "%s_%s_meter", l->kind->name, hook);
 	s->meter = kernel_table_program(&s->table, name);
-	s->hash_map = kernel_table_map(&s->table, "bench_flows4");
+	s->hash_map = kernel_table_map(&s->table, s->kind->family == FLOW_IPV4 ? "bench_flows4"
+									       : "bench_flows6");
 	s->trace = kernel_table_mmap(&s->table, "bench_trace");
 	s->trace->next = 1;
 	s->trace->random = 88172645463325252ULL;

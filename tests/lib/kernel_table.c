@@ -232,7 +232,8 @@ static int maps_map(struct kernel_table *k)
 
 int kernel_table_open(struct kernel_table *k, const struct kernel_table_options *options)
 {
-	int err = flow_cache_open(&k->cache, options->params, options->max_flows, 1, false);
+	int err = flow_cache_open(&k->cache, options->params, options->max_flows,
+				  options->max_flows_ipv6 ? options->max_flows_ipv6 : 1, false);
 	bool is_flat;
 
 	if (err)

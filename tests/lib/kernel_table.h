@@ -29,6 +29,7 @@ struct kernel_table_options {
 	size_t elf_octets;
 	const struct flow_cache_params *params;
 	uint32_t max_flows;
+	uint32_t max_flows_ipv6; /* 0: one */
 	const char *programs; /* prefix of those to load */
 	bool is_lookup; /* as tables too large to be flat always are */
 	bool opens_tunnels; /* `tunnels: inner` */
@@ -36,7 +37,7 @@ struct kernel_table_options {
 
 /*
  * Load the object. Maps bench_flows4 and bench_flows6, if it has them, are sized
- * for max_flows; of IPv6 there is room for one chunk.
+ * for max_flows and max_flows_ipv6.
  * Returns 0 or -errno; the message was printed.
  */
 int kernel_table_open(struct kernel_table *k, const struct kernel_table_options *options);
