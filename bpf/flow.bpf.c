@@ -56,7 +56,7 @@ static __always_inline bool pkt_to_scratch(struct pkt *p, struct xdp_md *ctx)
 }
 
 /*
- * Whatever meter_plain() leaves, counted as seen already. Functions of their own:
+ * Whatever the plain ways leave, counted as seen already. Functions of their own:
  * the plain packet does not carry the weight of the others. They return what details
  * go by.
  */
@@ -139,10 +139,22 @@ static __always_inline int plain_xdp(struct xdp_md *ctx, bool has_fragments, __u
 		return METER_DONE;
 	pkt_from_xdp(&p, ctx, has_fragments, tag);
 	meter_seen(row, &p);
-	return meter_plain(row, &p, detailed);
+	if (!xfp_is_flat || xfp_has_no_plain)
+		return METER_OTHER;
+	return meter_plain4(row, &p, ETH_HLEN, detailed);
 }
 
 /* A super-packet is not plain: of others the compiler knows that they are one packet. */
+static __always_inline bool is_single(struct pkt *p)
+{
+	if (p->gso_octets || p->has_segments)
+		return false;
+	p->packets = 1;
+	p->gso_octets = 0;
+	p->has_segments = false;
+	return true;
+}
+
 static __always_inline int plain_tc(struct __sk_buff *skb, __u8 direction, enum detailed detailed)
 {
 	struct xfp_ledger_row *row = ledger_row();
@@ -152,12 +164,9 @@ static __always_inline int plain_tc(struct __sk_buff *skb, __u8 direction, enum 
 		return METER_DONE;
 	pkt_from_skb(&p, skb, direction);
 	meter_seen(row, &p);
-	if (p.gso_octets || p.has_segments)
+	if (!xfp_is_flat || xfp_has_no_plain || !is_single(&p))
 		return METER_OTHER;
-	p.packets = 1;
-	p.gso_octets = 0;
-	p.has_segments = false;
-	return meter_plain(row, &p, detailed);
+	return meter_plain4(row, &p, ETH_HLEN, detailed);
 }
 
 /* Functions of their own, of which one is used: what is not asked for weighs nothing. */
@@ -184,6 +193,45 @@ PLAIN(detailed_tcp, DETAILED_TCP)
 	 : details_are_of_tcp() ? xfp_##hook##_detailed_tcp(__VA_ARGS__)                           \
 				: xfp_##hook##_detailed(__VA_ARGS__))
 
+/* What the plain one leaves, counted as seen already. */
+static __always_inline int common_xdp(struct xdp_md *ctx, bool has_fragments, __u32 tag)
+{
+	struct xfp_ledger_row *row = ledger_row();
+	struct pkt p = {};
+
+	if (!row)
+		return METER_DONE;
+	pkt_from_xdp(&p, ctx, has_fragments, tag);
+	return meter_common(row, &p);
+}
+
+GLOBAL_FUNCTION int xfp_xdp_common(struct xdp_md *ctx)
+{
+	return common_xdp(ctx, false, 0);
+}
+
+GLOBAL_FUNCTION int xfp_xdp_frags_common(struct xdp_md *ctx, __u32 tag)
+{
+	return common_xdp(ctx, true, tag);
+}
+
+GLOBAL_FUNCTION int xfp_tc_common(struct __sk_buff *skb, __u8 direction)
+{
+	struct xfp_ledger_row *row = ledger_row();
+	struct pkt p = {};
+
+	if (!row)
+		return METER_DONE;
+	pkt_from_skb(&p, skb, direction);
+	return is_single(&p) ? meter_common(row, &p) : METER_OTHER;
+}
+
+/* Details are kept the general way. */
+static __always_inline bool has_common(void)
+{
+	return xfp_is_flat && !xfp_has_no_plain && !xfp_detail.octets;
+}
+
 static __always_inline int frame_other(struct xdp_md *ctx, bool has_fragments, __u32 tag,
 				       struct headers *h)
 {
@@ -202,9 +250,11 @@ static __always_inline void xdp_details(struct xdp_md *ctx, const struct headers
 
 static __always_inline int meter_xdp(struct xdp_md *ctx, bool has_fragments, __u32 tag)
 {
-	int plain = has_fragments ? PLAIN_OF(xdp_frags, ctx, tag) : PLAIN_OF(xdp, ctx);
+	int met = has_fragments ? PLAIN_OF(xdp_frags, ctx, tag) : PLAIN_OF(xdp, ctx);
 
-	if (plain == METER_OTHER) {
+	if (met == METER_OTHER && has_common())
+		met = has_fragments ? xfp_xdp_frags_common(ctx, tag) : xfp_xdp_common(ctx);
+	if (met == METER_OTHER) {
 		struct headers h = {};
 
 		xdp_details(ctx, &h, frame_other(ctx, has_fragments, tag, &h));
@@ -214,7 +264,11 @@ static __always_inline int meter_xdp(struct xdp_md *ctx, bool has_fragments, __u
 
 static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 {
-	if (PLAIN_OF(tc, skb, direction) == METER_OTHER) {
+	int met = PLAIN_OF(tc, skb, direction);
+
+	if (met == METER_OTHER && has_common())
+		met = xfp_tc_common(skb, direction);
+	if (met == METER_OTHER) {
 		struct headers h = {};
 		int account = xfp_tc_other(skb, direction, &h);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where a packet comes from, XDP or tc, and its way through the Metering Process
- * but for the plain one: the steps of meter.bpf.h, each a function of its own for
- * each kind of context. The verifier takes a step once, not once for each way that
- * led to it, and only one at a time is on the stack.
+ * but for the plain ones (plain.bpf.h): the steps of meter.bpf.h, each a function of
+ * its own for each kind of context. The verifier takes a step once, not once for each
+ * way that led to it, and only one at a time is on the stack.
  */
 #pragma once
 
 #include "bpf/meter.bpf.h"
+#include "bpf/plain.bpf.h"
 
 #define DIRECTION_INGRESS 0
 #define DIRECTION_EGRESS  1
@@ -46,13 +47,10 @@ static __always_inline bool skb_octets(struct pkt *p, struct __sk_buff *skb)
 /* A VLAN tag that is not in the frame but beside it: this and the tag's 16 bits; else 0. */
 #define TAG_BESIDE 0x10000
 
-static __always_inline void pkt_tag(struct pkt *p, __u32 tag)
+static __always_inline void pkt_tag_beside(struct pkt *p, __u32 tag)
 {
-	if (!tag)
-		return;
-	p->n_tags = 1;
-	p->tag = tag;
-	p->vlan = tag & 0x0fff;
+	if (tag)
+		pkt_tag(p, tag);
 }
 
 static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool has_fragments,
@@ -63,7 +61,7 @@ static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool
 	p->packets = 1;
 	p->obs_point = xfp_obs_point | DIRECTION_INGRESS;
 	p->now_ns = clock_coarse();
-	pkt_tag(p, tag);
+	pkt_tag_beside(p, tag);
 }
 
 static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, __u8 direction)
@@ -73,7 +71,7 @@ static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, _
 	p->packets = skb->gso_segs ? skb->gso_segs : 1;
 	p->obs_point = xfp_obs_point | direction;
 	p->now_ns = clock_coarse();
-	pkt_tag(p, skb->vlan_present ? TAG_BESIDE | skb->vlan_tci : 0);
+	pkt_tag_beside(p, skb->vlan_present ? TAG_BESIDE | skb->vlan_tci : 0);
 }
 
 /*
@@ -243,12 +241,6 @@ static __always_inline enum xfp_reason meter_ipv6(struct source from, struct hea
 	return XFP_OK;
 }
 
-/* What becomes of a packet, besides its account where details are to be added. */
-enum {
-	METER_OTHER = -1, /* it is not plain */
-	METER_DONE = 0,
-};
-
 /*
  * From the network header, whose EtherType is h->ethertype, to a Flow, or why not.
  * Leaves the account for details, 0 without.
@@ -306,91 +298,4 @@ static __always_inline void meter_end(struct xfp_ledger_row *row, const struct p
 	meter_reason(row, p, verdict);
 	if (xfp_counts_unseen && is_blamed(verdict))
 		STEP(from, broken, h, verdict);
-}
-
-/*
- * xfp_account4() with the hit inlined, for a flat table. What makes a Flow gets a copy,
- * so that of `o` only what a hit needs has to exist.
- */
-static __always_inline __u32 account4_inline(const struct observed4 *o, bool is_detailed)
-{
-	const struct table t = {.family = FAMILY_IPV4, .is_flat = true};
-	__u64 hash = cache_hash(t, o->key);
-	struct place place = cache_place(t, hash);
-	__u32 account = cache_hit(t, &o->seen, o->key, &place);
-
-	if (UNLIKELY(!account)) {
-		struct observed4 missed = *o;
-
-		if (!is_detailed)
-			return xfp_insert4(&missed, hash);
-		account = xfp_insert_detailed4(&missed, hash);
-		if (xfp_counts_unseen && account == ACCOUNT_OVERFLOW)
-			xfp_unseen4(&missed);
-	}
-	return account;
-}
-
-/* Something else is done with packets of this protocol, or may be. */
-static __always_inline bool is_protocol_special(const struct pkt *p, __u8 protocol)
-{
-	const __u8 *h = pkt_header(p, ETH_HLEN + 20 + 4);
-
-	if (protocol_is_off(protocol))
-		return true;
-	return xfp_opens_tunnels &&
-	       may_be_tunnel(protocol, h ? HEADER_LOAD(__u32, h + ETH_HLEN + 20) : 0);
-}
-
-/* What a copy of meter_plain() does besides; known to the compiler. */
-enum detailed {
-	DETAILED_NOT,
-	DETAILED, /* but for TCP: none has to bear its weight */
-	DETAILED_TCP,
-};
-
-/* Details of a plain packet, which is all there still: nothing has to be carried to them. */
-static __always_inline void details_plain(struct pkt *p, const struct observed *o, __u32 account,
-					  enum detailed detailed)
-{
-	const struct packet_facts f = {o->length_min, o->length_max, NULL};
-	__u8 *record = details_of(TABLE(FAMILY_IPV4), account);
-
-	if (!record)
-		return;
-	p->ethertype = ETH_P_IP;
-	p->has_ethernet = true;
-	details_add_any(record, p, &f, account_is_new(account));
-	if (detailed == DETAILED_TCP)
-		details_add_tcp(record, p, account_is_new(account));
-}
-
-/*
- * The packet that most packets are, a whole IPv4 datagram without options right
- * behind its Ethernet header, for a flat table: every offset is a constant and the hit
- * is inlined. METER_OTHER when it is another: nothing but `seen` has been counted then.
- */
-static __always_inline int meter_plain(struct xfp_ledger_row *row, struct pkt *p,
-				       enum detailed detailed)
-{
-	const __u8 *head = pkt_header(p, ETH_HLEN + 20);
-	struct observed4 o;
-	__u32 account;
-
-	if (!xfp_is_flat || xfp_has_no_plain || !head || load_be16(head, 12) != ETH_P_IP ||
-	    head[ETH_HLEN] != 0x45)
-		return METER_OTHER;
-	if (xfp_asks_protocol && is_protocol_special(p, head[ETH_HLEN + 9]))
-		return METER_OTHER;
-	p->offset = ETH_HLEN;
-	p->ip_offset = ETH_HLEN;
-	if (parse_ipv4_fields(p, head + ETH_HLEN, 20) != XFP_OK || is_fragment(p) ||
-	    parse_transport(p) != XFP_OK)
-		return METER_OTHER;
-	observe4(&o, p);
-	account = account4_inline(&o, detailed != DETAILED_NOT);
-	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account);
-	if (detailed != DETAILED_NOT && account != ACCOUNT_OVERFLOW)
-		details_plain(p, &o.seen, account, detailed);
-	return METER_DONE;
 }

@@ -54,27 +54,23 @@ GLOBAL_FUNCTION int xfp_account6(const struct observed6 *o)
 }
 
 /*
- * What is left to do when the hit was inlined and missed. Where details are kept, what
- * has no place is counted by the caller, whose stack leaves no room for it in here.
+ * What is left to do when the hit was inlined and missed. What has no place is counted
+ * by the caller: on Linux 6.1 the stack leaves no room for that in here.
  */
 GLOBAL_FUNCTION int xfp_insert4(const struct observed4 *o, __u64 hash)
 {
 	const struct table t = TABLE(FAMILY_IPV4);
 	struct place place;
-	__u32 account;
 
 	if (!o)
 		return 0;
 	place = cache_place(t, hash);
-	account = cache_insert(t, &o->seen, o->key, &place);
-	if (xfp_counts_unseen && account == ACCOUNT_OVERFLOW)
-		xfp_unseen4(o);
-	return account;
+	return cache_insert(t, &o->seen, o->key, &place);
 }
 
-GLOBAL_FUNCTION int xfp_insert_detailed4(const struct observed4 *o, __u64 hash)
+GLOBAL_FUNCTION int xfp_insert6(const struct observed6 *o, __u64 hash)
 {
-	const struct table t = TABLE(FAMILY_IPV4);
+	const struct table t = TABLE(FAMILY_IPV6);
 	struct place place;
 
 	if (!o)

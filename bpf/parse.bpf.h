@@ -370,21 +370,13 @@ static __always_inline __u32 parse_jumbo(struct pkt *p)
 	return load_be32(h, 4);
 }
 
-static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
+/* The cursor goes behind the header, which is at h; so many octets are said to follow. */
+static __always_inline enum xfp_reason parse_ipv6_fields(struct pkt *p, const __u8 *h,
+							 __u32 payload)
 {
-	const __u8 *h = pkt_header(p, 40);
-	__u32 payload, room = p->frame_octets - p->offset;
-	enum xfp_reason reason;
-	__u64 total;
+	__u32 room = p->frame_octets - p->offset;
+	__u64 total = p->gso_octets ? room : 40ull + payload;
 
-	if (!h)
-		return XFP_truncated;
-	if (h[0] >> 4 != 6)
-		return XFP_bad_version;
-	payload = load_be16(h, 4);
-	if (UNLIKELY(!payload && h[6] == IPPROTO_HOPOPTS))
-		payload = parse_jumbo(p);
-	total = p->gso_octets ? room : 40ull + payload;
 	if (total > room)
 		return XFP_bad_total_length;
 
@@ -395,6 +387,25 @@ static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
 	p->ttl = h[7];
 	p->end_offset = p->offset + total;
 	p->offset += 40;
+	return XFP_OK;
+}
+
+static __always_inline enum xfp_reason parse_ipv6(struct pkt *p)
+{
+	const __u8 *h = pkt_header(p, 40);
+	enum xfp_reason reason;
+	__u32 payload;
+
+	if (!h)
+		return XFP_truncated;
+	if (h[0] >> 4 != 6)
+		return XFP_bad_version;
+	payload = load_be16(h, 4);
+	if (UNLIKELY(!payload && h[6] == IPPROTO_HOPOPTS))
+		payload = parse_jumbo(p);
+	reason = parse_ipv6_fields(p, h, payload);
+	if (reason != XFP_OK)
+		return reason;
 	reason = parse_extensions(p);
 	barrier_var(reason);
 	if (UNLIKELY(reason == XFP_truncated) && is_chain_cut(p))

@@ -36,6 +36,14 @@ static __always_inline bool is_mpls(__u16 ethertype)
 	return ethertype == ETH_P_MPLS_UC || ethertype == ETH_P_MPLS_MC;
 }
 
+/* The outer tag, which is the first. */
+static __always_inline void pkt_tag(struct pkt *p, __u16 tag)
+{
+	p->n_tags = 1;
+	p->tag = tag;
+	p->vlan = tag & 0x0fff;
+}
+
 /* Tags in the frame; one that the hook found in metadata is counted already. */
 static __always_inline enum xfp_reason parse_tags(struct pkt *p)
 {
@@ -52,13 +60,14 @@ static __always_inline enum xfp_reason parse_tags(struct pkt *p)
 			return XFP_truncated;
 		tag = load_be16(h, 0);
 		if (p->n_tags == 0) {
-			p->tag = tag;
-			p->vlan = tag & 0x0fff;
-		} else if (p->n_tags == 1) {
-			p->inner_tag = tag;
-			p->inner_vlan = tag & 0x0fff;
+			pkt_tag(p, tag);
+		} else {
+			if (p->n_tags == 1) {
+				p->inner_tag = tag;
+				p->inner_vlan = tag & 0x0fff;
+			}
+			p->n_tags++;
 		}
-		p->n_tags++;
 		p->ethertype = load_be16(h, 2);
 		p->offset += 4;
 	}

@@ -123,11 +123,12 @@ static int cell_run(const struct cell *c, struct chase *chase, const char *hook,
 	return err;
 }
 
-static struct cell cell_parse(const char *text)
+/* Targets are of the plain IPv4 packet. */
+static struct cell cell_parse(const char *text, const struct kind *kind)
 {
 	struct load l = load_parse(text);
 
-	for (size_t i = 0; i < N_GOALS; i++)
+	for (size_t i = 0; i < N_GOALS && kind == &kinds[0]; i++)
 		if (goals[i].max_flows == l.max_flows && goals[i].new_percent == l.new_percent)
 			return goals[i];
 	return (struct cell){.max_flows = l.max_flows, .new_percent = l.new_percent};
@@ -159,7 +160,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; optind == argc && i < N_GOALS && !err; i++)
 		err = cell_run(&goals[i], &chase, hook, kind, rounds);
 	for (; optind < argc && !err; optind++) {
-		struct cell c = cell_parse(argv[optind]);
+		struct cell c = cell_parse(argv[optind], kind);
 
 		err = cell_run(&c, &chase, hook, kind, rounds);
 	}

@@ -114,6 +114,9 @@ bench_cost()
 {
 	$BENCH/packet_cost -r "$(quick 3 15)"
 	$BENCH/packet_cost -r "$(quick 3 7)" -k xdp 1024:0
+	for kind in tagged ipv6 tagged_ipv6; do
+		$BENCH/packet_cost -r "$(quick 3 7)" -f $kind 1024:0
+	done
 }
 
 # ---- fields: what each group of fields adds to a packet --------------------------

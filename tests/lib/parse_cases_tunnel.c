@@ -193,6 +193,31 @@ static void gtpu_ipv6(struct pkt_builder *b, unsigned int i)
 	case_inside6(b);
 }
 
+static void gtpu_in_ipv6(struct pkt_builder *b, unsigned int i)
+{
+	(void)i;
+	pkt_init(b);
+	pkt_eth(b);
+	pkt_ipv6(b, TUNNEL_SOURCE6, TUNNEL_DESTINATION6);
+	pkt_udp(b, 50000, 2152);
+	CASE_OCTETS(b, 0x30, 255, 0, 100, 0xca, 0xfe, 0, 1);
+	case_inside4(b);
+}
+
+static void gtpu_tagged(struct pkt_builder *b, unsigned int i)
+{
+	pkt_init(b);
+	pkt_eth(b);
+	pkt_vlan(b, ETH_P_8021Q, 42);
+	if (i)
+		pkt_ipv6(b, TUNNEL_SOURCE6, TUNNEL_DESTINATION6);
+	else
+		pkt_ipv4(b, TUNNEL_SOURCE4, TUNNEL_DESTINATION4);
+	pkt_udp(b, 50000, 2152);
+	CASE_OCTETS(b, 0x30, 255, 0, 100, 0xca, 0xfe, 0, 1);
+	case_inside4(b);
+}
+
 /* From and to a server; authentication with an id of 3 and a value of 5; origin indication. */
 static void teredo(struct pkt_builder *b, unsigned int i)
 {
@@ -290,6 +315,8 @@ const struct parse_case parse_cases_tunnel[] = {
 	{"Geneve", geneve, 8, .flow = {UDP4, .octets = 800}},
 	{"Geneve of IPv4", geneve_ipv4, .flow = {UDP4, .octets = 100}},
 	{"GTP-U", gtpu, 4, .flow = {UDP4, .octets = 400}},
+	{"GTP-U in IPv6", gtpu_in_ipv6, .flow = {UDP4, .octets = 100}},
+	{"GTP-U behind a tag", gtpu_tagged, 2, .flow = {UDP4, .octets = 200, .vlan = 42}},
 	{"GTP-U of IPv6", gtpu_ipv6, .flow = {UDP6, .octets = 120}},
 	{"Teredo", teredo, 8, .flow = {UDP6, .octets = 960}},
 	{"one to four tunnels", one_to_four, 4, .flow = {UDP4, .octets = 400}},
