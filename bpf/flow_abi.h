@@ -68,7 +68,7 @@ struct xfp_key6 {
  * exports differences and never writes. Packets and octets are added
  * atomically, octets first; flags by atomic OR of new bits only; extremes by
  * compare-and-swap only on change. `last_ns` alone may go back: of two CPUs that store
- * at once either wins, and their packets are a tick apart at most.
+ * at once either wins, whose packets are a tick apart, or as long as one was held up.
  */
 struct xfp_counts {
 	__u64 packets; /* packetDeltaCount (2)                                    */

@@ -30,7 +30,7 @@ static inline uint64_t sweep_exported_end_ns(const struct flow_table *t, uint32_
 		return 0;
 	elapsed = (last - first) / NS_PER_MS + 1; /* wall clock ms round either way */
 	end = (elapsed & ~0xffffffffULL) | (end_ms - 1);
-	if (end > elapsed)
+	if (end > elapsed + 0x80000000ULL) /* no less: `last` may have gone back a little */
 		end -= 0x100000000ULL;
 	return first + end * NS_PER_MS;
 }

@@ -399,6 +399,29 @@ static void test_silent_direction_of_a_live_conversation_stays_due(void **state)
 	assert_int_equal(f.record[0].packets, 1);
 }
 
+/* Of two CPUs that store at once the one with the older packet may win. */
+static void test_latest_packet_that_goes_back_a_tick_moves_no_interval(void **state)
+{
+	struct fixture_packet p = {.id = 7};
+	struct flow_table *t = &f.cache.table[FLOW_IPV4];
+	uint64_t up_60_days = 60 * 86400 * FIXTURE_S, end_ms;
+
+	(void)state;
+	f.sweep.timeouts.active_ns = 20 * FIXTURE_S;
+	fixture_meter(&f, up_60_days, &p);
+	fixture_meter(&f, up_60_days + 20 * FIXTURE_S, &p);
+	fixture_sweep(&f, up_60_days + 21 * FIXTURE_S);
+	assert_records(1, FLOW_END_ACTIVE_TIMEOUT);
+	end_ms = f.record[0].end_ms;
+	fixture_meter(&f, up_60_days + 20 * FIXTURE_S, &p);
+	flow_counts_at(t, fixture_slot(&f, &p))->last_ns -= 8 * FIXTURE_MS;
+	fixture_forget(&f);
+	fixture_sweep(&f, up_60_days + 40 * FIXTURE_S);
+	assert_records(1, FLOW_END_IDLE_TIMEOUT);
+	assert_in_range(f.record[0].start_ms, end_ms - 8, end_ms);
+	assert_in_range(f.record[0].end_ms, f.record[0].start_ms, end_ms);
+}
+
 static void test_groups_hold_what_follows_from_base(void **state)
 {
 	(void)state;
@@ -419,6 +442,7 @@ int main(void)
 		WITH_CACHE(test_active_reports_are_differences_that_add_up),
 		WITH_CACHE(test_first_start_and_last_end_are_exact_to_the_ns),
 		WITH_CACHE(test_silence_after_an_active_report_makes_no_empty_record),
+		WITH_CACHE(test_latest_packet_that_goes_back_a_tick_moves_no_interval),
 		WITH_CACHE(test_groups_hold_what_follows_from_base),
 		WITH_CACHE(test_successor_has_an_id_of_its_own),
 		WITH_CACHE(test_fin_of_both_sides_ends_after_the_linger),
