@@ -226,7 +226,7 @@ GLOBAL_FUNCTION int xfp_tc_common(struct __sk_buff *skb, __u8 direction)
 	return is_single(&p) ? meter_common(row, &p) : METER_OTHER;
 }
 
-/* Details are kept the general way. */
+/* Details of these packets are kept the general way. */
 static __always_inline bool has_common(void)
 {
 	return xfp_is_flat && !xfp_has_no_plain && !xfp_detail.octets;
@@ -266,7 +266,7 @@ static __always_inline int meter_tc(struct __sk_buff *skb, __u8 direction)
 {
 	int met = PLAIN_OF(tc, skb, direction);
 
-	if (met == METER_OTHER && has_common())
+	if (met == METER_OTHER && has_common() && !skb->gso_size)
 		met = xfp_tc_common(skb, direction);
 	if (met == METER_OTHER) {
 		struct headers h = {};

@@ -2,8 +2,8 @@
 /*
  * Nanoseconds that each group of fields adds to a packet of `base`, beside one
  * dependent random cache-line read of a table as large as the array of details it
- * needs. All of them take turns in every round. Packets with details leave the
- * short way of plain packets: what that costs alone is measured, too.
+ * needs. All of them take turns in every round. Details have a plain way
+ * of their own: what that costs alone is measured, too.
  *
  *	field_cost [-r ROUNDS] [-k tc|xdp] [LIVE_FLOWS:NEW_PERCENT]...
  */

@@ -97,17 +97,25 @@ static int subjects_open(struct subject *table, struct subject *hash, const stru
 	return err ? err : subject_open(hash, l, other, hook);
 }
 
-static int cell_run(const struct cell *c, struct chase *chase, const char *hook,
-		    const struct kind *kind, unsigned int rounds)
+/* Targets are of the plain IPv4 packet. */
+static struct cell cell_of(struct load l, const struct kind *kind)
+{
+	for (size_t i = 0; i < N_GOALS && kind == &kinds[0]; i++)
+		if (goals[i].max_flows == l.max_flows && goals[i].new_percent == l.new_percent)
+			return goals[i];
+	return (struct cell){.max_flows = l.max_flows, .new_percent = l.new_percent};
+}
+
+static int cell_run(struct load l, struct chase *chase, const char *hook, const struct kind *kind,
+		    unsigned int rounds)
 {
 	static struct samples v;
+	const struct cell c = cell_of(l, kind);
 	struct subject table = {}, hash = {};
-	struct load l = load_of(c->max_flows, c->new_percent);
 	int err;
 
 	l.kind = kind;
 	err = subjects_open(&table, &hash, &l, hook);
-
 	for (unsigned int i = 0; i < rounds && !err; i++) {
 		v.base[i] = subject_block(&table, &l, table.base);
 		v.table[i] = subject_block(&table, &l, table.meter) - v.base[i];
@@ -117,21 +125,10 @@ static int cell_run(const struct cell *c, struct chase *chase, const char *hook,
 		v.line_ratio[i] = v.table[i] / v.line[i];
 	}
 	if (!err)
-		cell_report(c, hook, &table, &v, rounds);
+		cell_report(&c, hook, &table, &v, rounds);
 	subject_close(&table);
 	subject_close(&hash);
 	return err;
-}
-
-/* Targets are of the plain IPv4 packet. */
-static struct cell cell_parse(const char *text, const struct kind *kind)
-{
-	struct load l = load_parse(text);
-
-	for (size_t i = 0; i < N_GOALS && kind == &kinds[0]; i++)
-		if (goals[i].max_flows == l.max_flows && goals[i].new_percent == l.new_percent)
-			return goals[i];
-	return (struct cell){.max_flows = l.max_flows, .new_percent = l.new_percent};
 }
 
 int main(int argc, char **argv)
@@ -158,12 +155,10 @@ int main(int argc, char **argv)
 	report_go_first();
 	err = chase_open(&chase, CHASE_LINES);
 	for (size_t i = 0; optind == argc && i < N_GOALS && !err; i++)
-		err = cell_run(&goals[i], &chase, hook, kind, rounds);
-	for (; optind < argc && !err; optind++) {
-		struct cell c = cell_parse(argv[optind], kind);
-
-		err = cell_run(&c, &chase, hook, kind, rounds);
-	}
+		err = cell_run(load_of(goals[i].max_flows, goals[i].new_percent), &chase, hook,
+			       kind, rounds);
+	for (; optind < argc && !err; optind++)
+		err = cell_run(load_parse(argv[optind]), &chase, hook, kind, rounds);
 	chase_close(&chase);
 	return err ? 1 : 0;
 }

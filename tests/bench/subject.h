@@ -91,9 +91,9 @@ static inline struct load load_parse(const char *text)
 {
 	uint32_t max_flows, new_percent;
 
-	if (sscanf(text, "%u:%u", &max_flows, &new_percent) != 2 || !max_flows ||
+	if (sscanf(text, "%u:%u", &max_flows, &new_percent) != 2 || max_flows < 1024 ||
 	    new_percent > 100) {
-		log_error("%s is not FLOWS:NEW_PERCENT", text);
+		log_error("%s is not FLOWS:NEW_PERCENT, of at least 1024 Flows", text);
 		exit(2);
 	}
 	return load_of(max_flows, new_percent);
@@ -241,7 +241,7 @@ static inline int subject_open(struct subject *s, const struct load *l,
 
 	snprintf(name, sizeof(name), "%s_%s_", l->kind->name, hook);
 	s->kind = l->kind;
-	options.max_flows = l->max_flows;
+	options.max_flows = l->kind->family == FLOW_IPV4 ? l->max_flows : 1;
 	options.max_flows_ipv6 = l->kind->family == FLOW_IPV6 ? l->max_flows : 1;
 	options.programs = name;
 	err = kernel_table_open(&s->table, &options);

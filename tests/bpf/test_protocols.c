@@ -52,16 +52,18 @@ static void run(enum meter_hook hook)
 	meter_fixture_run(&m, hook, b.data, b.len);
 }
 
-/* The ways a packet may take: the plain one, that of other IPv4 packets, that of IPv6. */
-enum way { PLAIN, TAGGED, IPV6, WAYS };
+/* The ways a packet may take: the plain one, those as common, the general one. */
+enum way { PLAIN, TAGGED, IPV6, TWO_TAGS, TWO_TAGS_IPV6, WAYS };
 
 static void build(enum way way, uint8_t protocol)
 {
 	pkt_init(&b);
 	pkt_eth(&b);
-	if (way == TAGGED)
+	if (way == TWO_TAGS || way == TWO_TAGS_IPV6)
+		pkt_vlan(&b, ETH_P_8021AD, 41);
+	if (way != PLAIN && way != IPV6)
 		pkt_vlan(&b, ETH_P_8021Q, 42);
-	if (way == IPV6)
+	if (way == IPV6 || way == TWO_TAGS_IPV6)
 		pkt_ipv6(&b, "2001:db8::1", "2001:db8::2");
 	else
 		pkt_ipv4(&b, "192.0.2.1", "192.0.2.2");
@@ -75,7 +77,8 @@ static void build(enum way way, uint8_t protocol)
 
 static void test_packet_of_a_protocol_that_is_off_is_in_the_ledger_and_in_no_flow(void **state)
 {
-	static const uint16_t frame[WAYS] = {142, 146, 162}, ip[WAYS] = {128, 128, 148};
+	static const uint16_t frame[WAYS] = {142, 146, 162, 150, 170},
+			      ip[WAYS] = {128, 128, 148, 128, 148};
 
 	(void)state;
 	for (enum meter_hook hook = METER_NATIVE + 1; hook < METER_HOOKS; hook++) {
@@ -186,7 +189,8 @@ static void test_super_packet_is_off_with_all_its_segments(void **state)
 		assert_int_equal(sum.seen.packets, 3);
 		assert_int_equal(sum.reason[XFP_protocol_off].packets, 3);
 		assert_int_equal(sum.off[IPPROTO_TCP].packets, 3);
-		assert_int_equal(sum.off[IPPROTO_TCP].octets, 3 * (way == IPV6 ? 60 : 40) + 100);
+		assert_int_equal(sum.off[IPPROTO_TCP].octets,
+				 3 * (way == IPV6 || way == TWO_TAGS_IPV6 ? 60 : 40) + 100);
 	}
 }
 

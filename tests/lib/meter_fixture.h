@@ -41,8 +41,8 @@ struct meter_fixture {
 /* Load everything with room for max_flows of each family. Fails the test on errors. */
 void meter_fixture_open(struct meter_fixture *m, uint32_t max_flows);
 
-/* The same with a set of details kept (bits 1 << XFP_DETAIL_*), so that every packet takes the
- * general path of the programs. */
+/* The same with a set of details kept (bits 1 << XFP_DETAIL_*), so that every packet but the plain
+ * IPv4 one takes the general path of the programs. */
 void meter_fixture_open_details(struct meter_fixture *m, uint32_t max_flows, uint32_t details);
 
 /* Empty both caches. */
