@@ -62,15 +62,9 @@ static void wait_written(struct live_model *m)
 	note(m);
 }
 
-static void on_timer(void *arg, uint64_t now_ns)
+/* Begin a save beside the loop. */
+static void save(struct live_model *m, uint64_t now_ns)
 {
-	struct live_model *m = arg;
-
-	if (m->is_writing && !atomic_load(&m->is_written))
-		return;
-	wait_written(m);
-	if (now_ns < m->saved_ns + m->cfg->save_s * NS_PER_S)
-		return;
 	m->saved_ns = now_ns;
 	if (!copy(m))
 		return;
@@ -82,8 +76,33 @@ static void on_timer(void *arg, uint64_t now_ns)
 	note(m);
 }
 
+static bool is_busy(const struct live_model *m)
+{
+	return m->is_writing && !atomic_load(&m->is_written);
+}
+
+static void on_timer(void *arg, uint64_t now_ns)
+{
+	struct live_model *m = arg;
+
+	if (is_busy(m))
+		return;
+	wait_written(m);
+	if (now_ns >= m->saved_ns + m->cfg->save_s * NS_PER_S)
+		save(m, now_ns);
+}
+
+void live_model_leave(struct live_model *m, uint64_t now_ns)
+{
+	if (!m->anomaly || is_busy(m)) /* that is a moment old */
+		return;
+	wait_written(m);
+	save(m, now_ns);
+}
+
 void live_model_load(struct live_model *m)
 {
+	wait_written(m); /* it may be the file that is read */
 	m->saved_ns = clock_monotonic_ns(); /* what is read is not replaced before its time */
 	if (m->anomaly && m->cfg->enabled && m->cfg->path[0])
 		model_file_load(m->anomaly, m->cfg->path,

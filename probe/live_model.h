@@ -41,6 +41,12 @@ int live_model_open(struct live_model *m, struct loop *loop, const struct learni
 /* The detector has been switched on by another configuration: go on from the file. */
 void live_model_load(struct live_model *m);
 
+/*
+ * Another configuration may end the detector, or give it another file: save beside the
+ * loop what it has learned. To be called while the old one is in force.
+ */
+void live_model_leave(struct live_model *m, uint64_t now_ns);
+
 /* Save a last time; returns when it is on the disk, or cannot be, which is printed. */
 void live_model_finish(struct live_model *m);
 

@@ -50,6 +50,15 @@ static int read_next(const struct options *opt, struct config *next, struct conf
 	return configure(next, opt, places);
 }
 
+/* The detector of hosts goes on with its file. */
+static bool learns_on(const struct live *l, const struct config *next)
+{
+	const struct learning_config *was = &l->cfg.anomaly.learning;
+	const struct learning_config *will = &next->anomaly.learning;
+
+	return was->enabled && will->enabled && !strcmp(was->path, will->path);
+}
+
 /* What may fail. Nothing has changed if it does. */
 static int prepare(struct live *l, const struct config *next, const struct reload_plan *plan,
 		   struct sinks_fresh *fresh, uint64_t now_ns)
@@ -59,6 +68,8 @@ static int prepare(struct live *l, const struct config *next, const struct reloa
 
 	if (err || !l->anomaly)
 		return err;
+	if (!learns_on(l, next))
+		live_model_leave(&l->model, now_ns);
 	err = anomaly_reload(l->anomaly, &next->anomaly, now_ns);
 	if (err) {
 		sinks_reload_abandon(fresh);
@@ -93,9 +104,7 @@ static void commit(struct live *l, const struct config *next, const struct reloa
 		.interval_ns = l->interval_ns,
 	};
 
-	const struct learning_config *was = &l->cfg.anomaly.learning;
-	const struct learning_config *will = &next->anomaly.learning;
-	bool learns_anew = will->enabled && (!was->enabled || strcmp(was->path, will->path) != 0);
+	bool learns_anew = next->anomaly.learning.enabled && !learns_on(l, next);
 
 	l->cfg = *next;
 	log_setup((enum log_level)l->cfg.log_level, l->cfg.log_json);

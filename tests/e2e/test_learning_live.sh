@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# What a probe has learned is saved while it runs and at its end, and the next one goes on
-# from it; a file that is damaged is told of in one sentence and replaced; that it is
+# What a probe has learned is saved while it runs, when a reload ends the learning, and at
+# its end, and the next one goes on from it; a file that is damaged is told of in one sentence and replaced; that it is
 # learning, and how far it is, is in `xflowctl status`.
 # timeout: 60
 . "$(dirname "$0")/../lib/netns.sh"
@@ -51,4 +51,21 @@ sed -i "s|path: [^,]*|path: /proc/nothing/learned|" "$TEST_DIR/probe.yaml"
 ./xflowctl reload >"$TEST_DIR/reload.log" || fail "not reloaded"
 wait_for "learning '.failed_saves >= 2'" 5
 assert_eq "sentences about the save" 1 "$(grep -c 'save what is learned to /proc/nothing/learned: ' "$TEST_DIR/PROBE.log")"
+stop_bg PROBE || fail "the probe ended with status $?"
+
+# A reload that ends the learning keeps what was learned till then, and one that begins it
+# again goes on from there.
+printf '%s\n' 'interfaces: [{name: veth0, egress: tc}]' "anomaly: {enabled: true, local_networks: [10.0.0.0/8]," \
+	"  learning: {path: $MODEL, save_s: 86400, enabled: true}}" 'flow_cache: {max_flows: 1024, max_flows_ipv6: 1024}' >"$TEST_DIR/probe.yaml"
+rm "$MODEL"
+start
+ns_exec client ping -c 3 -i 0.1 "$(ns_addr4 server)" >"$TEST_DIR/ping.log"
+wait_for "learning '.hosts == 2'" 6
+sed -i 's/enabled: true}}/enabled: false}}/' "$TEST_DIR/probe.yaml"
+./xflowctl reload >"$TEST_DIR/reload.log" || fail "not reloaded"
+learning '.state == "off"' || fail "$(./xflowctl --json status)"
+wait_for "[ -e $MODEL ]" 5
+sed -i 's/enabled: false}}/enabled: true}}/' "$TEST_DIR/probe.yaml"
+./xflowctl reload >"$TEST_DIR/reload.log" || fail "not reloaded"
+grep -q "going on from the learned model $MODEL" "$TEST_DIR/PROBE.log" || fail "$(cat "$TEST_DIR/PROBE.log")"
 stop_bg PROBE || fail "the probe ended with status $?"
