@@ -78,7 +78,7 @@ static __always_inline void xdp_write_flow(struct xdp_md *ctx, struct kind kind)
 		return meter_xdp(ctx, true, 0);                                                    \
 	}
 
-PROGRAMS(bench, .is_tagged = false)
+PROGRAMS(ipv4, .is_tagged = false)
 PROGRAMS(tagged, .is_tagged = true)
 PROGRAMS(ipv6, .is_ipv6 = true)
 PROGRAMS(tagged_ipv6, .is_tagged = true, .is_ipv6 = true)

@@ -6,7 +6,7 @@
  *
  *	packet_cost [-r ROUNDS] [-k tc|xdp] [-f KIND] [LIVE_FLOWS:NEW_PERCENT]...
  *
- * KIND  of frame: bench (IPv4), tagged, ipv6, tagged_ipv6
+ * KIND  of frame: ipv4, tagged, ipv6, tagged_ipv6
  */
 #include <stdio.h>
 #include <stdlib.h>

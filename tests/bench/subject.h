@@ -35,7 +35,7 @@ struct kind {
 #define KIND_TCP      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0
 
 static const struct kind kinds[] = {
-	{"bench", FLOW_IPV4, 64, {KIND_ETHERNET, KIND_IPV4, KIND_TCP}},
+	{"ipv4", FLOW_IPV4, 64, {KIND_ETHERNET, KIND_IPV4, KIND_TCP}},
 	{"tagged", FLOW_IPV4, 64, {KIND_ETHERNET, KIND_TAG, KIND_IPV4, KIND_TCP}},
 	{"ipv6", FLOW_IPV6, 80, {KIND_ETHERNET, KIND_IPV6, KIND_TCP}},
 	{"tagged_ipv6", FLOW_IPV6, 80, {KIND_ETHERNET, KIND_TAG, KIND_IPV6, KIND_TCP}},
@@ -47,7 +47,7 @@ static inline const struct kind *kind_find(const char *name)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!strcmp(kinds[i].name, name))
 			return &kinds[i];
-	log_error("%s is not a kind of frame: bench, tagged, ipv6, tagged_ipv6", name);
+	log_error("%s is not a kind of frame: ipv4, tagged, ipv6, tagged_ipv6", name);
 	exit(2);
 }
 

@@ -78,7 +78,7 @@ static void native_fill(struct flow_cache *cache, uint32_t flows, uint64_t now_n
 static int kernel_fill(struct kernel_table *k, uint32_t flows)
 {
 	struct trace *trace = kernel_table_mmap(k, "bench_trace");
-	int program = kernel_table_program(k, "bench_tc_meter");
+	int program = kernel_table_program(k, "ipv4_tc_meter");
 	int ns;
 
 	*trace = (struct trace){.random = 1, .next = 1, .births = flows, .newborn = 1ULL << 32};
@@ -217,7 +217,7 @@ static int kernel_measure(const struct flow_cache_params *params, uint32_t max_f
 	struct kernel_table_options options = {
 		.params = params,
 		.max_flows = max_flows,
-		.programs = "bench_tc_meter",
+		.programs = "ipv4_tc_meter",
 	};
 	struct xfp_counts *last = NULL;
 	int err;
