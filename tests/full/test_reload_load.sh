@@ -28,11 +28,12 @@ changing()
 more_cache=', active_timeout_s: 1'
 reconfigure 'exporters:' "$stays"
 start_probe server -v -c "$TEST_DIR/probe.yaml"
-start_bg_in client SENDER bash -c "for ((i = 0; i < 200; i++)); do $SEND_PORTS veth0 500; done"
+start_bg_in client SENDER bash -c "while :; do $SEND_PORTS veth0 500; done"
 for n in $(seq 12); do
 	reload 'exporters:' "$stays" "$(changing "$n")"
 	assert_ledger .balanced "$(live_ledger)"
-	sleep 0.1
+	before=$(live_ledger | jq .exported_flows)
+	wait_for "live_ledger | jq -e '.exported_flows > $before'" 5
 done
 kill "$SENDER" 2>/dev/null || true
 wait_bg SENDER || true
