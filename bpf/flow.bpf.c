@@ -129,6 +129,11 @@ GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction, struct h
 	return details;
 }
 
+static __always_inline bool has_plain(void)
+{
+	return xfp_is_flat && !xfp_has_no_plain;
+}
+
 static __always_inline int plain_xdp(struct xdp_md *ctx, bool has_fragments, __u32 tag,
 				     enum detailed detailed)
 {
@@ -139,7 +144,7 @@ static __always_inline int plain_xdp(struct xdp_md *ctx, bool has_fragments, __u
 		return METER_DONE;
 	pkt_from_xdp(&p, ctx, has_fragments, tag);
 	meter_seen(row, &p);
-	if (!xfp_is_flat || xfp_has_no_plain)
+	if (!has_plain())
 		return METER_OTHER;
 	return meter_plain4(row, &p, ETH_HLEN, detailed);
 }
@@ -164,7 +169,7 @@ static __always_inline int plain_tc(struct __sk_buff *skb, __u8 direction, enum 
 		return METER_DONE;
 	pkt_from_skb(&p, skb, direction);
 	meter_seen(row, &p);
-	if (!xfp_is_flat || xfp_has_no_plain || !is_single(&p))
+	if (!has_plain() || !is_single(&p))
 		return METER_OTHER;
 	return meter_plain4(row, &p, ETH_HLEN, detailed);
 }
@@ -229,7 +234,7 @@ GLOBAL_FUNCTION int xfp_tc_common(struct __sk_buff *skb, __u8 direction)
 /* Details of these packets are kept the general way. */
 static __always_inline bool has_common(void)
 {
-	return xfp_is_flat && !xfp_has_no_plain && !xfp_detail.octets;
+	return has_plain() && !xfp_detail.octets;
 }
 
 static __always_inline int frame_other(struct xdp_md *ctx, bool has_fragments, __u32 tag,

@@ -76,28 +76,27 @@ static void save(struct live_model *m, uint64_t now_ns)
 	note(m);
 }
 
-static bool is_busy(const struct live_model *m)
+/* False while a save is still being written. */
+static bool settle(struct live_model *m)
 {
-	return m->is_writing && !atomic_load(&m->is_written);
+	if (m->is_writing && !atomic_load(&m->is_written))
+		return false;
+	wait_written(m);
+	return true;
 }
 
 static void on_timer(void *arg, uint64_t now_ns)
 {
 	struct live_model *m = arg;
 
-	if (is_busy(m))
-		return;
-	wait_written(m);
-	if (now_ns >= m->saved_ns + m->cfg->save_s * NS_PER_S)
+	if (settle(m) && now_ns >= m->saved_ns + m->cfg->save_s * NS_PER_S)
 		save(m, now_ns);
 }
 
 void live_model_leave(struct live_model *m, uint64_t now_ns)
 {
-	if (!m->anomaly || is_busy(m)) /* that is a moment old */
-		return;
-	wait_written(m);
-	save(m, now_ns);
+	if (settle(m)) /* else that is a moment old */
+		save(m, now_ns);
 }
 
 void live_model_load(struct live_model *m)
@@ -119,7 +118,6 @@ int live_model_open(struct live_model *m, struct loop *loop, const struct learni
 		return 0;
 	m->cfg = cfg;
 	m->anomaly = anomaly;
-	m->saved_ns = now_ns;
 	m->timer = (struct loop_timer){.fn = on_timer, .arg = m};
 	err = loop_timer_open(loop, &m->timer);
 	if (err)
