@@ -86,9 +86,8 @@ static int subjects_open(struct subject *table, struct subject *hash, const stru
 {
 	struct flow_cache_params params;
 	struct kernel_table_options own = {.params = &params}, other = {.params = &params};
-	bool is_ipv6 = l->kind->family == FLOW_IPV6;
-	int err = flow_cache_params_init(&params, is_ipv6 ? 1 : l->max_flows,
-					 is_ipv6 ? l->max_flows : 1);
+	int err =
+		flow_cache_params_init(&params, load_flows(l, FLOW_IPV4), load_flows(l, FLOW_IPV6));
 
 	own.elf = bench_bpf__elf_bytes(&own.elf_octets);
 	other.elf = bench_hash_bpf__elf_bytes(&other.elf_octets);
@@ -98,28 +97,26 @@ static int subjects_open(struct subject *table, struct subject *hash, const stru
 }
 
 /* Targets are of the plain IPv4 packet. */
-static struct cell cell_of(struct load l, const struct kind *kind)
+static struct cell cell_of(const struct load *l)
 {
-	for (size_t i = 0; i < N_GOALS && kind == &kinds[0]; i++)
-		if (goals[i].max_flows == l.max_flows && goals[i].new_percent == l.new_percent)
+	for (size_t i = 0; i < N_GOALS && l->kind == &kinds[0]; i++)
+		if (goals[i].max_flows == l->max_flows && goals[i].new_percent == l->new_percent)
 			return goals[i];
-	return (struct cell){.max_flows = l.max_flows, .new_percent = l.new_percent};
+	return (struct cell){.max_flows = l->max_flows, .new_percent = l->new_percent};
 }
 
-static int cell_run(struct load l, struct chase *chase, const char *hook, const struct kind *kind,
+static int cell_run(const struct load *l, struct chase *chase, const char *hook,
 		    unsigned int rounds)
 {
 	static struct samples v;
-	const struct cell c = cell_of(l, kind);
+	const struct cell c = cell_of(l);
 	struct subject table = {}, hash = {};
-	int err;
+	int err = subjects_open(&table, &hash, l, hook);
 
-	l.kind = kind;
-	err = subjects_open(&table, &hash, &l, hook);
 	for (unsigned int i = 0; i < rounds && !err; i++) {
-		v.base[i] = subject_block(&table, &l, table.base);
-		v.table[i] = subject_block(&table, &l, table.meter) - v.base[i];
-		v.hash[i] = subject_block(&hash, &l, hash.meter) - v.base[i];
+		v.base[i] = subject_block(&table, l, table.base);
+		v.table[i] = subject_block(&table, l, table.meter) - v.base[i];
+		v.hash[i] = subject_block(&hash, l, hash.meter) - v.base[i];
 		v.line[i] = chase_run(chase);
 		v.hash_ratio[i] = v.table[i] / v.hash[i];
 		v.line_ratio[i] = v.table[i] / v.line[i];
@@ -137,6 +134,7 @@ int main(int argc, char **argv)
 	const char *hook = "tc";
 	const struct kind *kind = &kinds[0];
 	struct chase chase = {};
+	size_t given;
 	int option, err;
 
 	while ((option = getopt(argc, argv, "r:k:f:")) != -1) {
@@ -151,14 +149,17 @@ int main(int argc, char **argv)
 	}
 	if (rounds < 1 || rounds > MAX_ROUNDS)
 		return 2;
+	given = (size_t)(argc - optind);
 	report_pin_to_last_cpu();
 	report_go_first();
 	err = chase_open(&chase, CHASE_LINES);
-	for (size_t i = 0; optind == argc && i < N_GOALS && !err; i++)
-		err = cell_run(load_of(goals[i].max_flows, goals[i].new_percent), &chase, hook,
-			       kind, rounds);
-	for (; optind < argc && !err; optind++)
-		err = cell_run(load_parse(argv[optind]), &chase, hook, kind, rounds);
+	for (size_t i = 0; i < (given ? given : N_GOALS) && !err; i++) {
+		struct load l = given ? load_parse(argv[optind + (int)i])
+				      : load_of(goals[i].max_flows, goals[i].new_percent);
+
+		l.kind = kind;
+		err = cell_run(&l, &chase, hook, rounds);
+	}
 	chase_close(&chase);
 	return err ? 1 : 0;
 }

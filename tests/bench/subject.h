@@ -22,6 +22,7 @@
 struct kind {
 	const char *name;
 	enum flow_family family;
+	uint16_t vlan; /* 0: no tag */
 	uint32_t octets;
 	unsigned char frame[80];
 };
@@ -35,10 +36,10 @@ struct kind {
 #define KIND_TCP      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0
 
 static const struct kind kinds[] = {
-	{"ipv4", FLOW_IPV4, 64, {KIND_ETHERNET, KIND_IPV4, KIND_TCP}},
-	{"tagged", FLOW_IPV4, 64, {KIND_ETHERNET, KIND_TAG, KIND_IPV4, KIND_TCP}},
-	{"ipv6", FLOW_IPV6, 80, {KIND_ETHERNET, KIND_IPV6, KIND_TCP}},
-	{"tagged_ipv6", FLOW_IPV6, 80, {KIND_ETHERNET, KIND_TAG, KIND_IPV6, KIND_TCP}},
+	{"ipv4", FLOW_IPV4, 0, 64, {KIND_ETHERNET, KIND_IPV4, KIND_TCP}},
+	{"tagged", FLOW_IPV4, 1, 64, {KIND_ETHERNET, KIND_TAG, KIND_IPV4, KIND_TCP}},
+	{"ipv6", FLOW_IPV6, 0, 80, {KIND_ETHERNET, KIND_IPV6, KIND_TCP}},
+	{"tagged_ipv6", FLOW_IPV6, 1, 80, {KIND_ETHERNET, KIND_TAG, KIND_IPV6, KIND_TCP}},
 };
 
 /* Ends the program when there is none of that name. */
@@ -86,6 +87,12 @@ static inline struct load load_of(uint32_t max_flows, uint32_t new_percent)
 	return l;
 }
 
+/* Its Flows of a family; of the other there is one at most. */
+static inline uint32_t load_flows(const struct load *l, enum flow_family family)
+{
+	return l->kind->family == family ? l->max_flows : 1;
+}
+
 /* FLOWS:NEW_PERCENT; ends the program when it is not. */
 static inline struct load load_parse(const char *text)
 {
@@ -113,7 +120,6 @@ union subject_key {
 
 static inline union subject_key subject_key(const struct kind *kind, uint64_t flow)
 {
-	uint16_t vlan = strncmp(kind->name, "tagged", 6) ? 0 : 1;
 	union subject_key key;
 
 	if (kind->family == FLOW_IPV4)
@@ -123,7 +129,7 @@ static inline union subject_key subject_key(const struct kind *kind, uint64_t fl
 			.source_port = TRACE_SOURCE_PORT(flow),
 			.destination_port = TRACE_DESTINATION_PORT(flow),
 			.protocol = IPPROTO_TCP,
-			.vlan = vlan,
+			.vlan = kind->vlan,
 		};
 	else
 		key.v6 = (struct xfp_key6){
@@ -132,7 +138,7 @@ static inline union subject_key subject_key(const struct kind *kind, uint64_t fl
 			.source_port = TRACE_SOURCE_PORT(flow),
 			.destination_port = TRACE_DESTINATION_PORT(flow),
 			.protocol = IPPROTO_TCP,
-			.vlan = vlan,
+			.vlan = kind->vlan,
 		};
 	return key;
 }
@@ -241,8 +247,8 @@ static inline int subject_open(struct subject *s, const struct load *l,
 
 	snprintf(name, sizeof(name), "%s_%s_", l->kind->name, hook);
 	s->kind = l->kind;
-	options.max_flows = l->kind->family == FLOW_IPV4 ? l->max_flows : 1;
-	options.max_flows_ipv6 = l->kind->family == FLOW_IPV6 ? l->max_flows : 1;
+	options.max_flows = load_flows(l, FLOW_IPV4);
+	options.max_flows_ipv6 = load_flows(l, FLOW_IPV6);
 	options.programs = name;
 	err = kernel_table_open(&s->table, &options);
 	if (err)

@@ -55,6 +55,11 @@ static void run(enum meter_hook hook)
 /* The ways a packet may take: the plain one, those as common, the general one. */
 enum way { PLAIN, TAGGED, IPV6, TWO_TAGS, TWO_TAGS_IPV6, WAYS };
 
+static bool is_ipv6(enum way way)
+{
+	return way == IPV6 || way == TWO_TAGS_IPV6;
+}
+
 static void build(enum way way, uint8_t protocol)
 {
 	pkt_init(&b);
@@ -63,7 +68,7 @@ static void build(enum way way, uint8_t protocol)
 		pkt_vlan(&b, ETH_P_8021AD, 41);
 	if (way != PLAIN && way != IPV6)
 		pkt_vlan(&b, ETH_P_8021Q, 42);
-	if (way == IPV6 || way == TWO_TAGS_IPV6)
+	if (is_ipv6(way))
 		pkt_ipv6(&b, "2001:db8::1", "2001:db8::2");
 	else
 		pkt_ipv4(&b, "192.0.2.1", "192.0.2.2");
@@ -189,8 +194,7 @@ static void test_super_packet_is_off_with_all_its_segments(void **state)
 		assert_int_equal(sum.seen.packets, 3);
 		assert_int_equal(sum.reason[XFP_protocol_off].packets, 3);
 		assert_int_equal(sum.off[IPPROTO_TCP].packets, 3);
-		assert_int_equal(sum.off[IPPROTO_TCP].octets,
-				 3 * (way == IPV6 || way == TWO_TAGS_IPV6 ? 60 : 40) + 100);
+		assert_int_equal(sum.off[IPPROTO_TCP].octets, 3 * (is_ipv6(way) ? 60 : 40) + 100);
 	}
 }
 

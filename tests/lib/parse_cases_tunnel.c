@@ -193,29 +193,30 @@ static void gtpu_ipv6(struct pkt_builder *b, unsigned int i)
 	case_inside6(b);
 }
 
-static void gtpu_in_ipv6(struct pkt_builder *b, unsigned int i)
-{
-	(void)i;
-	pkt_init(b);
-	pkt_eth(b);
-	pkt_ipv6(b, TUNNEL_SOURCE6, TUNNEL_DESTINATION6);
-	pkt_udp(b, 50000, 2152);
-	CASE_OCTETS(b, 0x30, 255, 0, 100, 0xca, 0xfe, 0, 1);
-	case_inside4(b);
-}
-
-static void gtpu_tagged(struct pkt_builder *b, unsigned int i)
+static void gtpu_inside(struct pkt_builder *b, bool is_tagged, bool is_ipv6)
 {
 	pkt_init(b);
 	pkt_eth(b);
-	pkt_vlan(b, ETH_P_8021Q, 42);
-	if (i)
+	if (is_tagged)
+		pkt_vlan(b, ETH_P_8021Q, 42);
+	if (is_ipv6)
 		pkt_ipv6(b, TUNNEL_SOURCE6, TUNNEL_DESTINATION6);
 	else
 		pkt_ipv4(b, TUNNEL_SOURCE4, TUNNEL_DESTINATION4);
 	pkt_udp(b, 50000, 2152);
 	CASE_OCTETS(b, 0x30, 255, 0, 100, 0xca, 0xfe, 0, 1);
 	case_inside4(b);
+}
+
+static void gtpu_in_ipv6(struct pkt_builder *b, unsigned int i)
+{
+	(void)i;
+	gtpu_inside(b, false, true);
+}
+
+static void gtpu_tagged(struct pkt_builder *b, unsigned int i)
+{
+	gtpu_inside(b, true, i);
 }
 
 /* From and to a server; authentication with an id of 3 and a value of 5; origin indication. */
