@@ -104,18 +104,26 @@ static __always_inline void meter_accounted(struct xfp_ledger_row *row, const st
 		ledger_volume(ledger_protocol(row->overflow, protocol), o->packets, o->octets);
 }
 
+/* Octets of headers that segments repeat: 64 KiB in segments of one octet have fewer. */
+#define SEGMENTS_HEADERS_MAX (1u << 24)
+
 /*
  * A guest may hand over a super-packet without the number of its segments
- * (SKB_GSO_DODGY): known when the headers are. Rare, so it may divide.
+ * (SKB_GSO_DODGY): known when the headers are. Rare, so it may divide. Of what it says
+ * nothing is sure: the data offset may point behind the packet.
  */
 static __always_inline void meter_segments(struct xfp_ledger_row *row, struct pkt *p)
 {
-	__u32 payload = p->end_offset - p->offset - p->transport_octets;
-	__u32 more;
+	__u32 left = p->end_offset - p->offset;
+	__u32 headers = p->offset - p->ip_offset - p->absent_octets + p->transport_octets;
+	__u32 more, most;
 
-	if (!p->gso_octets || p->has_segments || payload <= p->gso_octets)
+	if (!p->gso_octets || p->has_segments || left <= p->transport_octets + p->gso_octets)
 		return;
-	more = (payload - 1) / p->gso_octets;
+	more = (left - p->transport_octets - 1) / p->gso_octets;
+	most = SEGMENTS_HEADERS_MAX / headers;
+	if (more > most)
+		more = most;
 	ledger_add(&row->seen.packets, more);
 	p->packets += more;
 }

@@ -175,6 +175,20 @@ static void test_segments_not_told(void **state)
 	}
 }
 
+/* A guest may also say that the TCP header ends behind the packet. */
+static void test_no_segments_are_made_of_a_header_that_is_not_there(void **state)
+{
+	const struct meter_flow flow = {CASE_ENDS4, CASE_PORTS, .protocol = IPPROTO_TCP,
+					.tcp_flags = PKT_ACK, .octets = 40 + 2};
+
+	(void)state;
+	case_start4(&b);
+	pkt_tcp(&b, 1234, 53, PKT_ACK)->doff = 15;
+	pkt_payload(&b, 2);
+	pkt_finish(&b);
+	meter_segments(&flow, 1, 0, 1);
+}
+
 /* Details go by what the first look at the packet left to others, whichever way it took. */
 static void test_details_are_of_all_segments_not_told(void **state)
 {
@@ -219,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_jumbo_option_of_the_stack),
 		cmocka_unit_test(test_udp),
 		cmocka_unit_test(test_segments_not_told),
+		cmocka_unit_test(test_no_segments_are_made_of_a_header_that_is_not_there),
 		cmocka_unit_test(test_details_are_of_all_segments_not_told),
 	};
 
