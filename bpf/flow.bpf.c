@@ -69,7 +69,8 @@ GLOBAL_FUNCTION int xfp_xdp_other(struct xdp_md *ctx, struct headers *h)
 
 	if (!row || !h)
 		return METER_DONE;
-	pkt_from_xdp(&p, ctx, false, 0);
+	pkt_from_xdp(&p, ctx, false);
+	pkt_met(&p, DIRECTION_INGRESS, 0);
 	meter_end(row, &p, from, h, meter_packet(row, &p, from, h, &details));
 	return details;
 }
@@ -88,7 +89,8 @@ GLOBAL_FUNCTION int xfp_xdp_frags_other(struct xdp_md *ctx, __u32 tag, struct he
 		struct pkt p = {};
 		enum xfp_reason verdict;
 
-		pkt_from_xdp(&p, ctx, true, tag);
+		pkt_from_xdp(&p, ctx, true);
+		pkt_met(&p, DIRECTION_INGRESS, tag);
 		from.can_repeat = i == 0 && is_split(&p);
 		if (i && !pkt_to_scratch(&p, ctx))
 			break;
@@ -116,7 +118,8 @@ GLOBAL_FUNCTION int xfp_tc_other(struct __sk_buff *skb, __u8 direction, struct h
 		struct pkt p = {};
 		enum xfp_reason verdict;
 
-		pkt_from_skb(&p, skb, direction);
+		pkt_from_skb(&p, skb);
+		pkt_met(&p, direction, skb_tag(skb));
 		from.can_repeat = i == 0 && is_split(&p);
 		verdict = meter_packet(row, &p, from, h, &details);
 		if (from.can_repeat && verdict == XFP_truncated) {
@@ -142,11 +145,12 @@ static __always_inline int plain_xdp(struct xdp_md *ctx, bool has_fragments, __u
 
 	if (!row)
 		return METER_DONE;
-	pkt_from_xdp(&p, ctx, has_fragments, tag);
+	pkt_from_xdp(&p, ctx, has_fragments);
 	meter_seen(row, &p);
-	if (!has_plain())
+	if (!has_plain() || !read_plain4(&p, ETH_HLEN))
 		return METER_OTHER;
-	return meter_plain4(row, &p, ETH_HLEN, detailed);
+	pkt_met(&p, DIRECTION_INGRESS, tag);
+	return meter_plain4(row, &p, detailed);
 }
 
 /* A super-packet is not plain: of others the compiler knows that they are one packet. */
@@ -167,11 +171,12 @@ static __always_inline int plain_tc(struct __sk_buff *skb, __u8 direction, enum 
 
 	if (!row)
 		return METER_DONE;
-	pkt_from_skb(&p, skb, direction);
+	pkt_from_skb(&p, skb);
 	meter_seen(row, &p);
-	if (!has_plain() || !is_single(&p))
+	if (!has_plain() || !is_single(&p) || !read_plain4(&p, ETH_HLEN))
 		return METER_OTHER;
-	return meter_plain4(row, &p, ETH_HLEN, detailed);
+	pkt_met(&p, direction, skb_tag(skb));
+	return meter_plain4(row, &p, detailed);
 }
 
 /* Functions of their own, of which one is used: what is not asked for weighs nothing. */
@@ -206,7 +211,8 @@ static __always_inline int common_xdp(struct xdp_md *ctx, bool has_fragments, __
 
 	if (!row)
 		return METER_DONE;
-	pkt_from_xdp(&p, ctx, has_fragments, tag);
+	pkt_from_xdp(&p, ctx, has_fragments);
+	pkt_met(&p, DIRECTION_INGRESS, tag);
 	return meter_common(row, &p);
 }
 
@@ -227,7 +233,8 @@ GLOBAL_FUNCTION int xfp_tc_common(struct __sk_buff *skb, __u8 direction)
 
 	if (!row)
 		return METER_DONE;
-	pkt_from_skb(&p, skb, direction);
+	pkt_from_skb(&p, skb);
+	pkt_met(&p, direction, skb_tag(skb));
 	return is_single(&p) ? meter_common(row, &p) : METER_OTHER;
 }
 

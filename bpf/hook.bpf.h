@@ -47,31 +47,33 @@ static __always_inline bool skb_octets(struct pkt *p, struct __sk_buff *skb)
 /* A VLAN tag that is not in the frame but beside it: this and the tag's 16 bits; else 0. */
 #define TAG_BESIDE 0x10000
 
-static __always_inline void pkt_tag_beside(struct pkt *p, __u32 tag)
-{
-	if (tag)
-		pkt_tag(p, tag);
-}
-
-static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool has_fragments,
-					 __u32 tag)
+/* What there is to be read and counted; the rest when it is called for: registers are few. */
+static __always_inline void pkt_from_xdp(struct pkt *p, struct xdp_md *ctx, bool has_fragments)
 {
 	xdp_octets(p, ctx);
 	p->frame_octets = has_fragments ? bpf_xdp_get_buff_len(ctx) : p->data_end - p->data;
 	p->packets = 1;
-	p->obs_point = xfp_obs_point | DIRECTION_INGRESS;
-	p->now_ns = clock_coarse();
-	pkt_tag_beside(p, tag);
 }
 
-static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb, __u8 direction)
+static __always_inline void pkt_from_skb(struct pkt *p, struct __sk_buff *skb)
 {
 	skb_octets(p, skb);
 	p->frame_octets = skb->len;
 	p->packets = skb->gso_segs ? skb->gso_segs : 1;
+}
+
+/* When and where it was, and the tag beside it: before those in the frame are read. */
+static __always_inline void pkt_met(struct pkt *p, __u8 direction, __u32 tag)
+{
 	p->obs_point = xfp_obs_point | direction;
 	p->now_ns = clock_coarse();
-	pkt_tag_beside(p, skb->vlan_present ? TAG_BESIDE | skb->vlan_tci : 0);
+	if (tag)
+		pkt_tag(p, tag);
+}
+
+static __always_inline __u32 skb_tag(const struct __sk_buff *skb)
+{
+	return skb->vlan_present ? TAG_BESIDE | skb->vlan_tci : 0;
 }
 
 /*

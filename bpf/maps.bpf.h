@@ -100,6 +100,14 @@ TUNABLE __u32 xfp_n_cpus;
 	((struct table){                                                                           \
 		.family = (of_family), .is_flat = xfp_is_flat, .joins_points = xfp_deduplicates})
 
+/* A flat array is there, whatever the compiler may think of an address it is not to see. */
+static __always_inline void *array_known(void *array)
+{
+	barrier_var(array);
+	__builtin_assume(array != NULL);
+	return array;
+}
+
 /*
  * Entry of an array; NULL where a look-up finds none. `index` is within its
  * bounds, and has 64 bits all the way: of 32 Linux 6.1 knows powers of two only.
@@ -108,10 +116,8 @@ static __always_inline void *array_at(void *array, __u64 index, __u32 octets, bo
 {
 	__u32 key;
 
-	if (is_flat) {
-		barrier_var(array);
-		return (__u8 *)array + index * octets;
-	}
+	if (is_flat)
+		return (__u8 *)array_known(array) + index * octets;
 	key = index; /* what is in memory has no bound that the verifier knows */
 	return bpf_map_lookup_elem(array, &key);
 }
@@ -135,8 +141,7 @@ static __always_inline void *slot_at(struct table t, __u64 bucket, __u32 place)
 	if (!t.is_flat)
 		return ARRAY_AT(t, xfp_slots, bucket * XFP_BUCKET_SLOTS + place, octets);
 	slot = ARRAY_AT(t, xfp_slots, bucket, XFP_BUCKET_SLOTS * octets);
-	barrier_var(slot);
-	return (__u8 *)slot + place * octets;
+	return (__u8 *)array_known(slot) + place * octets;
 }
 
 static __always_inline __u64 *hint_at(struct table t, __u64 bucket)

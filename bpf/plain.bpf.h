@@ -86,25 +86,30 @@ static __always_inline void details_plain(struct pkt *p, const struct observed *
 }
 
 /*
- * An IPv4 datagram whose header is at `at`, behind its EtherType. METER_OTHER when it is
- * another packet: nothing but `seen` has been counted then.
+ * An IPv4 datagram whose header is at `at`, behind its EtherType. False when it is
+ * another packet, of which nothing but `seen` has been counted.
  */
-static __always_inline int meter_plain4(struct xfp_ledger_row *row, struct pkt *p, __u32 at,
-					enum detailed detailed)
+static __always_inline bool read_plain4(struct pkt *p, __u32 at)
 {
 	const __u8 *head = pkt_at(p, 0, at + 20);
+
+	if (!head || load_be16(head, at - 2) != ETH_P_IP || head[at] != 0x45)
+		return false;
+	if (xfp_asks_protocol && is_protocol_special(p, head[at + 9], at + 20))
+		return false;
+	p->offset = at;
+	p->ip_offset = at;
+	return parse_ipv4_fields(p, head + at, 20) == XFP_OK && !is_fragment(p) &&
+	       parse_transport(p) == XFP_OK;
+}
+
+/* To its Flow. Returns METER_DONE. */
+static __always_inline int meter_plain4(struct xfp_ledger_row *row, struct pkt *p,
+					enum detailed detailed)
+{
 	struct observed4 o;
 	__u32 account;
 
-	if (!head || load_be16(head, at - 2) != ETH_P_IP || head[at] != 0x45)
-		return METER_OTHER;
-	if (xfp_asks_protocol && is_protocol_special(p, head[at + 9], at + 20))
-		return METER_OTHER;
-	p->offset = at;
-	p->ip_offset = at;
-	if (parse_ipv4_fields(p, head + at, 20) != XFP_OK || is_fragment(p) ||
-	    parse_transport(p) != XFP_OK)
-		return METER_OTHER;
 	observe4(&o, p);
 	account = account4_inline(&o);
 	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account);
@@ -113,23 +118,28 @@ static __always_inline int meter_plain4(struct xfp_ledger_row *row, struct pkt *
 	return METER_DONE;
 }
 
-/* The same of IPv6, without details. What a jumbogram is says an extension header. */
-static __always_inline int meter_plain6(struct xfp_ledger_row *row, struct pkt *p, __u32 at)
+/* The same of IPv6. What a jumbogram is says an extension header. */
+static __always_inline bool read_plain6(struct pkt *p, __u32 at)
 {
 	const __u8 *head = pkt_at(p, 0, at + 40);
-	struct observed6 o;
-	__u32 account;
 
 	if (!head || load_be16(head, at - 2) != ETH_P_IPV6 || head[at] >> 4 != 6 ||
 	    is_extension(head[at + 6]))
-		return METER_OTHER;
+		return false;
 	if (xfp_asks_protocol && is_protocol_special(p, head[at + 6], at + 40))
-		return METER_OTHER;
+		return false;
 	p->offset = at;
 	p->ip_offset = at;
-	if (parse_ipv6_fields(p, head + at, load_be16(head, at + 4)) != XFP_OK ||
-	    parse_transport(p) != XFP_OK)
-		return METER_OTHER;
+	return parse_ipv6_fields(p, head + at, load_be16(head, at + 4)) == XFP_OK &&
+	       parse_transport(p) == XFP_OK;
+}
+
+/* Without details. */
+static __always_inline int meter_plain6(struct xfp_ledger_row *row, struct pkt *p)
+{
+	struct observed6 o;
+	__u32 account;
+
 	observe6(&o, p);
 	account = account6_inline(&o);
 	meter_accounted(row, &o.seen, p->frame_octets, p->next_header, account);
@@ -148,13 +158,13 @@ static __always_inline const __u8 *tag_only(const struct pkt *p)
 static __always_inline int meter_common(struct xfp_ledger_row *row, struct pkt *p)
 {
 	const __u8 *tag = tag_only(p);
-	int met;
 
 	if (!xfp_is_flat) /* Linux 6.1 verifies what nobody calls */
 		return METER_OTHER;
 	if (!tag)
-		return meter_plain6(row, p, ETH_HLEN);
+		return read_plain6(p, ETH_HLEN) ? meter_plain6(row, p) : METER_OTHER;
 	pkt_tag(p, load_be16(tag, 0));
-	met = meter_plain4(row, p, ETH_HLEN + 4, DETAILED_NOT);
-	return met == METER_OTHER ? meter_plain6(row, p, ETH_HLEN + 4) : met;
+	if (read_plain4(p, ETH_HLEN + 4))
+		return meter_plain4(row, p, DETAILED_NOT);
+	return read_plain6(p, ETH_HLEN + 4) ? meter_plain6(row, p) : METER_OTHER;
 }
