@@ -141,6 +141,38 @@ static __always_inline void hint_end(struct table t, const struct cell *at)
 }
 
 /*
+ * Add to packets and octets. What the step before carried is counted by whoever comes
+ * next: `carries` has to be read first, or one who read an old sum would count again.
+ */
+static __always_inline void sum_step(struct xfp_sum *sum, __u64 packets, __u64 octets)
+{
+	__u64 step = xfp_sum_step(packets, octets);
+	__u64 carries = READ_ONCE_(sum->carries), before, carry;
+
+	if (xfp_is_ordered) {
+		before = READ_ONCE_(sum->low);
+		ATOMIC_ADD(&sum->low, step);
+	} else {
+		before = ATOMIC_FETCH_ADD(&sum->low, step);
+	}
+	carry = xfp_sum_carry(before, carries);
+	if (UNLIKELY(carry))
+		__sync_val_compare_and_swap(&sum->carries, carries, carries + carry);
+}
+
+/* A capture file may say that a jumbogram has four gigabytes; no interface does. */
+static __always_inline void sum_add(struct xfp_sum *sum, const struct observed *o)
+{
+	__u64 octets = o->octets;
+
+	if (IS_NATIVE && octets > XFP_STEP_OCTETS) {
+		sum_step(sum, 0, XFP_STEP_OCTETS);
+		octets -= XFP_STEP_OCTETS;
+	}
+	sum_step(sum, o->packets, octets);
+}
+
+/*
  * Add the packet to its Flow. SYN, FIN, RST and the ACK that completes a
  * handshake take the precise clock, so that ends and round-trips are exact.
  */
@@ -156,8 +188,7 @@ static __always_inline void flow_update(struct table t, struct xfp_counts *c, co
 		now = clock_precise(o->now_ns);
 
 	stall(STALL_MATCH);
-	ATOMIC_ADD(&c->octets, o->octets);
-	ATOMIC_ADD(&c->packets, o->packets);
+	sum_add(&c->sum, o);
 	extremes_update(c, o);
 	/* a branch would depend on the slot's line and on how the tick falls: a coin */
 	WRITE_ONCE_(c->last_ns, larger(now, READ_ONCE_(c->last_ns)));
@@ -196,8 +227,7 @@ static __always_inline void flow_begin(struct table t, void *slot, const __u64 *
 	UNROLL
 	for (int i = 0; i < (t.family == FAMILY_IPV4 ? KEY_WORDS4 : KEY_WORDS6); i++)
 		to[i] = key[i];
-	c->packets = o->packets;
-	c->octets = o->octets;
+	c->sum = xfp_sum_of(o->packets, o->octets);
 	c->last_ns = now;
 	c->first_ns = now;
 	c->lengths = o->length_max << 16 | o->length_min;

@@ -10,9 +10,7 @@
 
 #include "bpf/detail_abi.h"
 #include "bpf/unseen_abi.h"
-
-/* Goes into every pin path: a table of another layout is never reused. */
-#define XFP_ABI_VERSION 1
+#include "bpf/volume_abi.h"
 
 /* Geometry: a bucket is sixteen tags of an octet each in front of as many slots. */
 #define XFP_BUCKET_SLOTS  16
@@ -65,14 +63,13 @@ struct xfp_key6 {
 
 /*
  * What one Flow has accumulated since it began; monotone, so that the daemon
- * exports differences and never writes. Packets and octets are added
- * atomically, octets first; flags by atomic OR of new bits only; extremes by
- * compare-and-swap only on change. `last_ns` alone may go back: of two CPUs that store
- * at once either wins, whose packets are a tick apart, or as long as one was held up.
+ * exports differences and never writes. Packets and octets are added in one atomic
+ * step; flags by atomic OR of new bits only; extremes by compare-and-swap only on
+ * change. `last_ns` alone may go back: of two CPUs that store at once either wins,
+ * whose packets are a tick apart, or as long as one was held up.
  */
 struct xfp_counts {
-	__u64 packets; /* packetDeltaCount (2)                                    */
-	__u64 octets; /* IP octets, link layer excluded    octetDeltaCount (1)   */
+	struct xfp_sum sum; /* packetDeltaCount (2), octetDeltaCount (1): IP octets */
 	__u64 last_ns; /* latest packet, clock of first_ns   flowEnd (153)        */
 	__u64 first_ns; /* first packet, CLOCK_MONOTONIC      flowStart (152)      */
 	__u32 lengths; /* IP length, largest << 16 | smallest (IPv6: payload)     */
@@ -111,12 +108,6 @@ enum xfp_notice {
 #define NOTICE(name, meaning) XFP_##name,
 #include "bpf/ledger.def"
 	XFP_N_NOTICES,
-};
-
-/* Packets and octets that always travel together. */
-struct xfp_volume {
-	__u64 packets;
-	__u64 octets;
 };
 
 #define XFP_N_PROTOCOLS 256 /* values of protocolIdentifier (4) */

@@ -41,8 +41,8 @@ TUNABLE struct xfp_detail_layout xfp_detail;
 /* PREEMPT_RT: two programs can interleave on one CPU, so rows need atomics. */
 TUNABLE bool xfp_is_rt;
 
-/* The CPU shows stores to others in their order (x86). */
-TUNABLE bool xfp_is_store_ordered;
+/* The CPU shows its stores to others in their order, and does its loads in theirs (x86). */
+TUNABLE bool xfp_is_ordered;
 
 #ifdef __bpf__
 

@@ -112,7 +112,7 @@ static __always_inline bool tag_claim(struct xfp_bucket *tags, __u32 place)
  */
 static __always_inline void tag_publish(struct xfp_bucket *tags, __u32 place, __u32 tag)
 {
-	if (xfp_is_store_ordered) {
+	if (xfp_is_ordered) {
 		asm volatile("" ::: "memory");
 		WRITE_ONCE_(tags->tag[place], tag);
 	} else {

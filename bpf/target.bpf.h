@@ -12,6 +12,8 @@
 
 #ifdef __bpf__
 
+#define IS_NATIVE false
+
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 
@@ -31,10 +33,15 @@
 #define ATOMIC_ADD(ptr, value) ((void)__sync_fetch_and_add((ptr), (value)))
 #define ATOMIC_OR(ptr, value)  ((void)__sync_fetch_and_or((ptr), (value)))
 
+/* What was there before; a full barrier. */
+#define ATOMIC_FETCH_ADD(ptr, value) __sync_fetch_and_add((ptr), (value))
+
 /* A number of a packet header: aligned there, or the kernel says that it need not be. */
 #define HEADER_LOAD(type, at) (*(const type *)(at))
 
 #else /* native: one thread owns the tables, so plain operations are exact */
+
+#define IS_NATIVE true
 
 #include <bpf/bpf_endian.h>
 
@@ -47,6 +54,7 @@
 #define barrier_var(var)       asm volatile("" : "+r"(var))
 #define ATOMIC_ADD(ptr, value) ((void)(*(ptr) += (value)))
 #define ATOMIC_OR(ptr, value)  ((void)(*(ptr) |= (value)))
+#define ATOMIC_FETCH_ADD(ptr, value) ((*(ptr) += (value)) - (value))
 #define HEADER_LOAD(type, at)  (((const struct { type v; } __attribute__((packed)) *)(at))->v)
 
 #endif

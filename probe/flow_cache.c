@@ -234,14 +234,12 @@ static void table_content(const struct flow_table *t, struct flow_cache_content 
 	for (uint32_t slot = 0; slot < t->n_slots; slot++) {
 		uint32_t tag = __atomic_load_n(flow_tag_at(t, slot), __ATOMIC_ACQUIRE);
 		struct xfp_volume *of_protocol, rest;
-		const struct xfp_counts *c;
 
 		if (tag < XFP_TAG_FLOW && tag != XFP_TAG_RETIRING)
 			continue;
-		c = flow_counts_at(t, slot);
-		rest.packets =
-			__atomic_load_n(&c->packets, __ATOMIC_RELAXED) - t->marks[slot].packets;
-		rest.octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED) - t->marks[slot].octets;
+		rest = flow_volume(flow_counts_at(t, slot));
+		rest.packets -= t->marks[slot].packets;
+		rest.octets -= t->marks[slot].octets;
 		of_protocol = &content->protocol[flow_protocol_at(t, slot)];
 		of_protocol->packets += rest.packets;
 		of_protocol->octets += rest.octets;

@@ -71,11 +71,11 @@ struct flow_cache_params {
 	uint64_t unseen_seed; /* of hashes of what is counted beside Flows, while is_watched */
 };
 
-/* This CPU shows stores to others in their order: publishing a slot needs no barrier. */
+/* This CPU keeps the order of stores and that of loads: see xfp_is_ordered. */
 #if defined(__x86_64__) || defined(__i386__)
-#define FLOW_CACHE_STORE_ORDERED true
+#define FLOW_CACHE_ORDERED true
 #else
-#define FLOW_CACHE_STORE_ORDERED false
+#define FLOW_CACHE_ORDERED false
 #endif
 
 struct flow_cache {
@@ -138,6 +138,22 @@ static inline void *flow_details_at(const struct flow_table *t, uint32_t slot)
 static inline struct xfp_counts *flow_counts_at(const struct flow_table *t, uint32_t slot)
 {
 	return (struct xfp_counts *)(t->slots + (size_t)slot * t->slot_octets + t->key_octets);
+}
+
+/*
+ * Packets and IP octets of a Flow so far, of one moment, while the kernel adds to them.
+ * Never less than they were. Reads again if it was held up for so long that there
+ * was a carry between its two reads.
+ */
+static inline struct xfp_volume flow_volume(const struct xfp_counts *c)
+{
+	uint64_t carries, low;
+
+	do {
+		carries = __atomic_load_n(&c->sum.carries, __ATOMIC_ACQUIRE);
+		low = __atomic_load_n(&c->sum.low, __ATOMIC_ACQUIRE);
+	} while (carries != __atomic_load_n(&c->sum.carries, __ATOMIC_RELAXED));
+	return xfp_sum_volume(low, carries);
 }
 
 /* Where both families' keys hold Observation Point and protocol. */

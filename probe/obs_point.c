@@ -127,7 +127,7 @@ static void constants_set(struct flow_bpf *s, const struct obs_loader *loader,
 	s->rodata->xfp_is_precise = loader->is_precise;
 	s->rodata->xfp_opens_tunnels = loader->opens_tunnels;
 	s->rodata->xfp_is_rt = grace_is_rt_kernel();
-	s->rodata->xfp_is_store_ordered = FLOW_CACHE_STORE_ORDERED;
+	s->rodata->xfp_is_ordered = FLOW_CACHE_ORDERED;
 	s->rodata->xfp_obs_point = index << 1;
 	s->rodata->xfp_is_raw_ip = point->is_raw_ip;
 	s->rodata->xfp_deduplicates = params->joins_points;

@@ -174,25 +174,22 @@ bool sweep_take(struct sweep *s, enum flow_family family, uint32_t slot, uint32_
 		uint8_t end_reason, struct flow_record *r)
 {
 	struct flow_table *t = &s->cache->table[family];
-	struct xfp_counts *c = flow_counts_at(t, slot);
 	struct flow_mark *mark = &t->marks[slot];
-	/* packets before octets: the kernel adds them the other way round */
-	uint64_t packets = __atomic_load_n(&c->packets, __ATOMIC_ACQUIRE);
-	uint64_t octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
+	const struct xfp_volume volume = flow_volume(flow_counts_at(t, slot));
 	struct expiry_flow flow;
 
-	if (packets == mark->packets)
+	if (volume.packets == mark->packets)
 		return false;
 	sweep_read(t, slot, &flow);
 	record_describe(s, family, slot, r);
-	r->packets = packets - mark->packets;
-	r->octets = octets - mark->octets;
+	r->packets = volume.packets - mark->packets;
+	r->octets = volume.octets - mark->octets;
 	record_times(s, &flow, end_reason, r);
 	r->end_reason = end_reason;
 	r->connection_state = record_state(s, t, &flow, reverse, end_reason);
 	record_groups(s, family, slot, reverse, &flow, true, r);
-	mark->packets = packets;
-	mark->octets = octets;
+	mark->packets = volume.packets;
+	mark->octets = volume.octets;
 	/* in ms of the wall clock, so that the next record starts where this one ends */
 	exported_end_set(t, slot, r->end_ms - wall_ms(s, flow.first_ns));
 	s->stats.exported_records++;
@@ -208,13 +205,13 @@ void sweep_describe(const struct sweep *s, enum flow_family family, uint32_t slo
 		    struct flow_record *r)
 {
 	struct flow_table *t = &s->cache->table[family];
-	struct xfp_counts *c = flow_counts_at(t, slot);
+	const struct xfp_volume volume = flow_volume(flow_counts_at(t, slot));
 	struct expiry_flow flow;
 
 	sweep_read(t, slot, &flow);
 	record_describe(s, family, slot, r);
-	r->packets = flow.packets;
-	r->octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
+	r->packets = volume.packets;
+	r->octets = volume.octets;
 	r->start_ms = wall_ms(s, flow.first_ns);
 	r->end_ms = wall_ms(s, flow.last_ns);
 	record_groups(s, family, slot, FLOW_NONE, &flow, false, r);
@@ -275,30 +272,30 @@ static bool is_of_other_point(const struct flow_table *t, uint32_t shadow, uint3
 	return memcmp(flow_key_at(t, shadow), flow_key_at(t, survivor), t->key_octets) != 0;
 }
 
-static void duplicates_count(struct sweep *s, const struct flow_table *t, uint32_t shadow)
+static void duplicates_count(struct sweep *s, const struct xfp_volume *volume,
+			     const struct flow_mark *mark)
 {
-	const struct xfp_counts *c = flow_counts_at(t, shadow);
-
-	s->stats.duplicates.packets += c->packets - t->marks[shadow].packets;
-	s->stats.duplicates.octets += c->octets - t->marks[shadow].octets;
+	s->stats.duplicates.packets += volume->packets - mark->packets;
+	s->stats.duplicates.octets += volume->octets - mark->octets;
 }
 
 void sweep_fold(struct sweep *s, enum flow_family family, uint32_t shadow, uint32_t survivor)
 {
 	struct flow_table *t = &s->cache->table[family];
 	struct xfp_counts *from = flow_counts_at(t, shadow), *to = flow_counts_at(t, survivor);
+	const struct xfp_volume volume = flow_volume(from);
 
 	s->stats.twins_folded++;
 	if (is_of_other_point(t, shadow, survivor)) {
-		duplicates_count(s, t, shadow);
+		duplicates_count(s, &volume, &t->marks[shadow]);
 		return;
 	}
 	/* modulo 2^64: the survivor's counts minus its mark then hold both rests */
-	t->marks[survivor].packets -= from->packets - t->marks[shadow].packets;
-	t->marks[survivor].octets -= from->octets - t->marks[shadow].octets;
+	t->marks[survivor].packets -= volume.packets - t->marks[shadow].packets;
+	t->marks[survivor].octets -= volume.octets - t->marks[shadow].octets;
 	if (t->is_watched) {
-		t->watch[survivor].packets -= (uint32_t)from->packets - t->watch[shadow].packets;
-		t->watch[survivor].octets -= from->octets - t->watch[shadow].octets;
+		t->watch[survivor].packets -= (uint32_t)volume.packets - t->watch[shadow].packets;
+		t->watch[survivor].octets -= volume.octets - t->watch[shadow].octets;
 	}
 	sweep_word_merge(&to->lengths, from->lengths, lengths_union);
 	sweep_word_merge(&to->ttl_flags, from->ttl_flags, ttl_flags_union);

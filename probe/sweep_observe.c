@@ -34,12 +34,10 @@ static bool delta_take(const struct sweep *s, uint8_t family, uint32_t slot, str
 	const struct flow_table *t = &s->cache->table[family];
 	const struct xfp_counts *c = flow_counts_at(t, slot);
 	struct flow_watch *watch = &t->watch[slot];
-	/* packets before octets: the kernel adds them the other way round */
-	uint64_t packets = __atomic_load_n(&c->packets, __ATOMIC_ACQUIRE);
-	uint64_t octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
+	const struct xfp_volume volume = flow_volume(c);
 	uint32_t lengths, ttl_flags;
 
-	d->packets = (uint32_t)packets - watch->packets;
+	d->packets = (uint32_t)volume.packets - watch->packets;
 	if (!d->packets && watch->state & SWEEP_KNOWN && !(watch->state & SWEEP_WATCH) &&
 	    !d->is_ended)
 		return false;
@@ -50,9 +48,9 @@ static bool delta_take(const struct sweep *s, uint8_t family, uint32_t slot, str
 	d->slot = slot;
 	d->family = family;
 	d->key = flow_key_at(t, slot);
-	d->octets = octets - watch->octets;
-	d->total_packets = packets;
-	d->total_octets = octets;
+	d->octets = volume.octets - watch->octets;
+	d->total_packets = volume.packets;
+	d->total_octets = volume.octets;
 	d->first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED);
 	d->last_ns = __atomic_load_n(&c->last_ns, __ATOMIC_RELAXED);
 	d->tcp_flags = ttl_flags & 0xffff;
@@ -61,8 +59,8 @@ static bool delta_take(const struct sweep *s, uint8_t family, uint32_t slot, str
 	d->length_max = length_of(lengths >> 16, family);
 	d->is_new = !(watch->state & SWEEP_KNOWN);
 	d->state = &watch->state;
-	watch->packets = (uint32_t)packets;
-	watch->octets = octets;
+	watch->packets = (uint32_t)volume.packets;
+	watch->octets = volume.octets;
 	watch->state = (watch->state | SWEEP_KNOWN) & ~SWEEP_WATCH;
 	return true;
 }
@@ -186,12 +184,14 @@ bool flow_delta_reverse(const struct flow_delta *delta, struct flow_reverse *rev
 	const struct flow_table *t = &delta->sweep->cache->table[delta->family];
 	uint32_t slot = reverse_slot(delta);
 	const struct xfp_counts *c;
+	struct xfp_volume volume;
 
 	if (slot == FLOW_NONE)
 		return false;
 	c = flow_counts_at(t, slot);
-	reverse->packets = __atomic_load_n(&c->packets, __ATOMIC_RELAXED);
-	reverse->octets = __atomic_load_n(&c->octets, __ATOMIC_RELAXED);
+	volume = flow_volume(c);
+	reverse->packets = volume.packets;
+	reverse->octets = volume.octets;
 	reverse->first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED);
 	reverse->tcp_flags = __atomic_load_n(&c->ttl_flags, __ATOMIC_RELAXED) & 0xffff;
 	reverse->first_flags = c->first_flags;

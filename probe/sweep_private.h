@@ -41,7 +41,7 @@ static inline void sweep_read_course(const struct flow_table *t, uint32_t slot,
 {
 	const struct xfp_counts *c = flow_counts_at(t, slot);
 
-	flow->packets = __atomic_load_n(&c->packets, __ATOMIC_RELAXED);
+	flow->packets = flow_volume(c).packets;
 	flow->first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED);
 	flow->last_ns = __atomic_load_n(&c->last_ns, __ATOMIC_RELAXED);
 	if (flow->last_ns < flow->first_ns)

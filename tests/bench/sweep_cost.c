@@ -120,7 +120,7 @@ static void receive_everywhere(struct flow_table *t, uint64_t now_ns)
 {
 	for (uint32_t slot = 0; slot < t->n_slots; slot++) {
 		flow_counts_at(t, slot)->last_ns = now_ns;
-		flow_counts_at(t, slot)->packets++;
+		flow_counts_at(t, slot)->sum.low += xfp_sum_step(1, 0);
 	}
 }
 

@@ -101,7 +101,7 @@ static void test_observation_points_share_no_datagram(void **state)
 	run(0);
 	run(24);
 	meter_fixture_run(&m, METER_TC_EGRESS, b.data, b.len);
-	assert_int_equal(meter_find_flow(&m.kernel, &flow, 1)->packets, 1);
+	assert_int_equal(flow_volume(meter_find_flow(&m.kernel, &flow, 1)).packets, 1);
 }
 
 int main(void)

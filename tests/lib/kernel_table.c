@@ -166,7 +166,7 @@ static int constants_set(const struct kernel_table *k, const struct kernel_table
 {
 	const struct flow_cache_params *params = options->params;
 	uint64_t tick_ns = clock_tick_ns(), origin_ns;
-	bool is_store_ordered = FLOW_CACHE_STORE_ORDERED;
+	bool is_ordered = FLOW_CACHE_ORDERED && !options->is_unordered;
 	uint32_t n_cpus = (uint32_t)libbpf_num_possible_cpus();
 	int err = clock_measure(options, tick_ns, &origin_ns);
 
@@ -181,7 +181,7 @@ static int constants_set(const struct kernel_table *k, const struct kernel_table
 		{"xfp_hash_spread", &params->hash_spread, sizeof(params->hash_spread)},
 		{"xfp_buckets4", &params->n_buckets[FLOW_IPV4], sizeof(uint32_t)},
 		{"xfp_buckets6", &params->n_buckets[FLOW_IPV6], sizeof(uint32_t)},
-		{"xfp_is_store_ordered", &is_store_ordered, sizeof(is_store_ordered)},
+		{"xfp_is_ordered", &is_ordered, sizeof(is_ordered)},
 		{"xfp_tick_ns", &tick_ns, sizeof(tick_ns)},
 		{"xfp_tick_origin_ns", &origin_ns, sizeof(origin_ns)},
 		{"xfp_is_flat", &is_flat, sizeof(is_flat)},

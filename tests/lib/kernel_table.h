@@ -33,6 +33,7 @@ struct kernel_table_options {
 	const char *programs; /* prefix of those to load */
 	bool is_lookup; /* as tables too large to be flat always are */
 	bool opens_tunnels; /* `tunnels: inner` */
+	bool is_unordered; /* as on a CPU that is not xfp_is_ordered */
 };
 
 /*

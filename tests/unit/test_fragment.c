@@ -63,7 +63,7 @@ static uint64_t packets_of(uint16_t source_port, uint16_t destination_port)
 					.source_port = source_port,
 					.destination_port = destination_port};
 
-	return meter_find_flow(&cache, &flow, 0)->packets;
+	return flow_volume(meter_find_flow(&cache, &flow, 0)).packets;
 }
 
 static void test_full_table_loses_ports_and_no_packet(void **state)

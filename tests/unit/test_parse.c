@@ -29,28 +29,45 @@ static int teardown(void **state)
 }
 
 /* Longer than 16 bits can say, as no link here is: captured in part. */
-static void test_a_jumbogram_has_the_length_of_its_option(void **state)
+static void assert_jumbograms(uint32_t payload, unsigned int n)
 {
 	const struct meter_flow flow = {
 		CASE_ENDS6,
 		CASE_PORTS,
 		.protocol = IPPROTO_UDP,
-		.octets = 40 + 100000,
+		.octets = n * (40ULL + payload),
 		.length_min = 65535,
 		.length_max = 65535,
 	};
 	struct ipv6hdr *ip = case_start6(&b);
 
-	(void)state;
-	pkt_ext_jumbo(&b, 100000);
+	pkt_ext_jumbo(&b, payload);
 	case_finish_udp(&b, 100);
 	ip->payload_len = 0;
 	meter_cache_clear(&cache);
-	native_meter_packet(&cache, &(struct native_packet){.data = b.data,
+	for (unsigned int i = 0; i < n; i++)
+		native_meter_packet(&cache,
+				    &(struct native_packet){.data = b.data,
 							    .captured_octets = (uint32_t)b.len,
-							    .wire_octets = 14 + 40 + 100000,
+							    .wire_octets = 14 + 40 + payload,
 							    .is_ethernet = true});
-	meter_assert_flow(&cache, &flow, 1, 0);
+	meter_assert_flow(&cache, &flow, n, 0);
+}
+
+static void test_a_jumbogram_has_the_length_of_its_option(void **state)
+{
+	(void)state;
+	assert_jumbograms(100000, 1);
+}
+
+static void test_jumbograms_of_four_gigabytes_are_counted(void **state)
+{
+	(void)state;
+	for (unsigned int n = 1; n <= 5; n++) {
+		assert_jumbograms(0x7fffffff, n);
+		assert_jumbograms(0x80000000, n);
+		assert_jumbograms(UINT32_MAX - 54, n);
+	}
 }
 
 static void test_link_layer(void **state)
@@ -119,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_jumbogram_has_the_length_of_its_option),
+		cmocka_unit_test(test_jumbograms_of_four_gigabytes_are_counted),
 		cmocka_unit_test(test_link_layer),
 		cmocka_unit_test(test_sessions_and_labels),
 		cmocka_unit_test(test_ipv4),

@@ -204,7 +204,7 @@ static void test_twins_are_folded_into_their_direction(void **state)
 		struct fixture_packet p = {.id = fixture_twin_id(&f, 1, is_shadow_first)};
 		struct fixture_packet answer = {.id = p.id, .is_reverse = true};
 		struct xfp_counts counts = {
-			.packets = 3, .octets = 2000, .first_ns = START, .last_ns = START};
+			.sum = xfp_sum_of(3, 2000), .first_ns = START, .last_ns = START};
 		uint64_t packets = told.packets, records = f.n_records;
 
 		meter(0, p);

@@ -77,8 +77,7 @@ static struct fixture_packet twins(bool is_shadow_first, uint8_t obs_point)
 		.id = fixture_twin_id(&f, 1, is_shadow_first), .ttl = 64, .obs_point = INGRESS_1};
 	struct fixture_packet twin = p;
 	struct xfp_counts counts = {
-		.packets = 3,
-		.octets = 2000,
+		.sum = xfp_sum_of(3, 2000),
 		.first_ns = START - 2 * FIXTURE_MS,
 		.last_ns = START + 3 * FIXTURE_MS,
 		.lengths = 1400u << 16 | 60,

@@ -180,7 +180,7 @@ static void test_the_other_direction_is_found_also_while_both_end(void **state)
 
 static void test_twins_are_told_of_as_one_flow(void **state)
 {
-	struct xfp_counts counts = {.packets = 5, .octets = 500, .first_ns = START};
+	struct xfp_counts counts = {.sum = xfp_sum_of(5, 500), .first_ns = START};
 	struct fixture_packet p = {.id = fixture_twin_id(&f, 1, false)};
 	const struct told *t = &told[p.id][0];
 

@@ -48,8 +48,7 @@ static struct fixture_packet twins(bool is_shadow_first)
 {
 	struct fixture_packet p = {.id = fixture_twin_id(&f, 1, is_shadow_first), .ttl = 64};
 	struct xfp_counts counts = {
-		.packets = 3,
-		.octets = 2000,
+		.sum = xfp_sum_of(3, 2000),
 		.first_ns = START - 2 * FIXTURE_MS,
 		.last_ns = START + 3 * FIXTURE_MS,
 		.lengths = 1400u << 16 | 60,
@@ -163,8 +162,7 @@ static void test_mark_that_folding_brings_back_to_zero_is_still_a_mark(void **st
 {
 	struct fixture_packet p = {.id = 7};
 	struct xfp_counts counts = {
-		.packets = 1,
-		.octets = 60,
+		.sum = xfp_sum_of(1, 60),
 		.first_ns = START - 2 * FIXTURE_MS,
 		.last_ns = START + 900 * FIXTURE_MS,
 		.lengths = 60u << 16 | 60,
@@ -190,8 +188,7 @@ static void test_mark_that_folding_brings_back_to_zero_is_still_a_mark(void **st
 static void test_both_directions_with_twins_leave_as_two_records(void **state)
 {
 	struct fixture_packet p = {.id = 7, .is_ipv6 = true}, back = p;
-	struct xfp_counts counts = {.packets = 1,
-				    .octets = 60,
+	struct xfp_counts counts = {.sum = xfp_sum_of(1, 60),
 				    .first_ns = START,
 				    .last_ns = START,
 				    .lengths = 60u << 16 | 60};
