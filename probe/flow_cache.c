@@ -229,6 +229,18 @@ void flow_key_reverse(enum flow_family family, const void *key, void *reversed, 
 	}
 }
 
+/* Again if it was held up for so long that there was a carry between the reads. */
+struct xfp_volume flow_volume_carried(const struct xfp_counts *c)
+{
+	uint64_t carries, low;
+
+	do {
+		carries = __atomic_load_n(&c->sum.carries, __ATOMIC_ACQUIRE);
+		low = __atomic_load_n(&c->sum.low, __ATOMIC_ACQUIRE);
+	} while (carries != __atomic_load_n(&c->sum.carries, __ATOMIC_RELAXED));
+	return xfp_sum_volume(low, carries);
+}
+
 static void table_content(const struct flow_table *t, struct flow_cache_content *content)
 {
 	for (uint32_t slot = 0; slot < t->n_slots; slot++) {

@@ -140,20 +140,22 @@ static inline struct xfp_counts *flow_counts_at(const struct flow_table *t, uint
 	return (struct xfp_counts *)(t->slots + (size_t)slot * t->slot_octets + t->key_octets);
 }
 
+/* flow_volume() of a Flow that is large enough for carries. */
+struct xfp_volume flow_volume_carried(const struct xfp_counts *c);
+
 /*
  * Packets and IP octets of a Flow so far, of one moment, while the kernel adds to them.
- * Never less than they were. Reads again if it was held up for so long that there
- * was a carry between its two reads.
+ * Never less than they were. Below 2^31 of both two loads: nothing had been carried
+ * after `low` was read, and no bit is set that says that something had to be.
  */
 static inline struct xfp_volume flow_volume(const struct xfp_counts *c)
 {
-	uint64_t carries, low;
+	uint64_t low = __atomic_load_n(&c->sum.low, __ATOMIC_ACQUIRE);
+	uint64_t carries = __atomic_load_n(&c->sum.carries, __ATOMIC_ACQUIRE);
 
-	do {
-		carries = __atomic_load_n(&c->sum.carries, __ATOMIC_ACQUIRE);
-		low = __atomic_load_n(&c->sum.low, __ATOMIC_ACQUIRE);
-	} while (carries != __atomic_load_n(&c->sum.carries, __ATOMIC_RELAXED));
-	return xfp_sum_volume(low, carries);
+	if (__builtin_expect(carries | xfp_sum_carry(low, 0), 0))
+		return flow_volume_carried(c);
+	return (struct xfp_volume){low >> 32, (uint32_t)low};
 }
 
 /* Where both families' keys hold Observation Point and protocol. */

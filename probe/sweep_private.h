@@ -35,13 +35,16 @@ static inline uint64_t sweep_exported_end_ns(const struct flow_table *t, uint32_
 	return first + end * NS_PER_MS;
 }
 
-/* Read a slot as expiry sees it, except `unexported`, which is in the marks. */
+/*
+ * Read a slot as expiry_goes_on() sees it: without `unexported`, which is in the marks,
+ * and `packets` as they are below 2^32, where it asks for those of a single one.
+ */
 static inline void sweep_read_course(const struct flow_table *t, uint32_t slot,
 				     struct expiry_flow *flow)
 {
 	const struct xfp_counts *c = flow_counts_at(t, slot);
 
-	flow->packets = flow_volume(c).packets;
+	flow->packets = __atomic_load_n(&c->sum.low, __ATOMIC_RELAXED) >> 32;
 	flow->first_ns = __atomic_load_n(&c->first_ns, __ATOMIC_RELAXED);
 	flow->last_ns = __atomic_load_n(&c->last_ns, __ATOMIC_RELAXED);
 	if (flow->last_ns < flow->first_ns)
@@ -55,6 +58,7 @@ static inline void sweep_read_course(const struct flow_table *t, uint32_t slot,
 static inline void sweep_read(const struct flow_table *t, uint32_t slot, struct expiry_flow *flow)
 {
 	sweep_read_course(t, slot, flow);
+	flow->packets = flow_volume(flow_counts_at(t, slot)).packets;
 	flow->unexported = flow->packets - t->marks[slot].packets;
 }
 

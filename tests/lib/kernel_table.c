@@ -222,7 +222,8 @@ static int maps_map(struct kernel_table *k)
 	t[1].details = kernel_table_mmap(k, "xfp_details6");
 	k->cache.rows = kernel_table_mmap(k, "xfp_ledger");
 	k->cache.n_rows = (uint32_t)libbpf_num_possible_cpus();
-	k->cache.unseen = kernel_table_mmap(k, "xfp_unseen");
+	if (k->cache.params.is_watched)
+		k->cache.unseen = kernel_table_mmap(k, "xfp_unseen");
 	k->cache.switches = kernel_table_mmap(k, "xfp_switches");
 	for (int f = 0; f < FLOW_FAMILIES; f++)
 		if (!t[f].tags || !t[f].slots || !t[f].hints || !t[f].news)
