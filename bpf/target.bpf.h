@@ -49,13 +49,13 @@
 #define UNROLL
 #define NO_UNROLL
 #undef __always_inline
-#define __always_inline	       inline __attribute__((always_inline))
-#define GLOBAL_FUNCTION	       static inline
-#define barrier_var(var)       asm volatile("" : "+r"(var))
-#define ATOMIC_ADD(ptr, value) ((void)(*(ptr) += (value)))
-#define ATOMIC_OR(ptr, value)  ((void)(*(ptr) |= (value)))
+#define __always_inline		     inline __attribute__((always_inline))
+#define GLOBAL_FUNCTION		     static inline
+#define barrier_var(var)	     asm volatile("" : "+r"(var))
+#define ATOMIC_ADD(ptr, value)	     ((void)(*(ptr) += (value)))
+#define ATOMIC_OR(ptr, value)	     ((void)(*(ptr) |= (value)))
 #define ATOMIC_FETCH_ADD(ptr, value) ((*(ptr) += (value)) - (value))
-#define HEADER_LOAD(type, at)  (((const struct { type v; } __attribute__((packed)) *)(at))->v)
+#define HEADER_LOAD(type, at)	     (((const struct { type v; } __attribute__((packed)) *)(at))->v)
 
 #endif
 
