@@ -19,12 +19,19 @@ wire_record server $port
 primitives=$(sed -nE 's/^name=(\w+)\t.*/\1/p' conf/pmacct-primitives.lst)
 sed -e "s|^aggregate_primitives: .*|aggregate_primitives: $PWD/conf/pmacct-primitives.lst|" \
 	-e "s|^\(aggregate\[flows\]: .*timestamp_end\),.*|\1, ${primitives//$'\n'/, }, src_mac, dst_mac|" \
-	-e "s|^print_refresh_time.*|print_refresh_time[flows]: 3600|" conf/nfacctd.conf >"$TEST_DIR/nfacctd.conf"
+	-e "s|^print_refresh_time.*|print_refresh_time[flows]: 1|" conf/nfacctd.conf >"$TEST_DIR/nfacctd.conf"
 cat >>"$TEST_DIR/nfacctd.conf" <<END
 print_output_file[flows]: $TEST_DIR/pmacct.json
 print_output_file_append: true
+nfacctd_pipe_size: 16000000
 logfile: $TEST_DIR/nfacctd.out
 END
+# On a busy machine it reads late, and its receive buffer has room for one capture.
+has_read_all()
+{
+	ns_exec server ss -Hlnu "sport = :$port" | awk '$2 > 0 { exit 1 }'
+}
+
 start_bg_in server NFACCTD nfacctd -f "$TEST_DIR/nfacctd.conf"
 wait_port server udp $port
 
@@ -37,11 +44,11 @@ for capture in ethernet.pcap raw.pcap fragments.pcap conversations.pcap; do
 		"  - {name: pmacct, address: '127.0.0.1:$port', profile: pmacct, fields: $groups}")
 	ns_exec server ./xflow-probe -c "$config" -r "$TEST_DIR/$capture" -o json \
 		>>"$TEST_DIR/printed" 2>>"$TEST_DIR/OFFLINE.log" || fail "$capture: status $?"
+	wait_for has_read_all 20
 done
-sleep 0.5 # for what it still has to read
-stop_bg NFACCTD INT
 records=$(grep -c '"type":"flow"' "$TEST_DIR/printed")
-wait_for "[ \$(wc -l <$TEST_DIR/pmacct.json) -ge $records ]" 10 # its plugin goes on writing
+wait_for "[ \$(wc -l <$TEST_DIR/pmacct.json) -ge $records ]" 30 # what it reads it writes each second
+stop_bg NFACCTD INT
 ! grep -iE 'malformed|incomplete|unknown|discard|error|warn' "$TEST_DIR/nfacctd.out" ||
 	fail "nfacctd complains"
 
